@@ -1,0 +1,33 @@
+"""What every cell offers, so that `unroll`, pictures and formulas can take any of them."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+__all__ = ["Cell"]
+
+
+@runtime_checkable
+class Cell(Protocol):
+    """A recurrent cell: sizes and switches in a frozen dataclass, parameters in a plain dict beside it.
+
+    `step` is a pure function that runs on arrays, on Tensors and on matrix terms. States are
+    NamedTuples whose first field is ``h``.
+    """
+
+    @property
+    def input_size(self) -> int:
+        """D, the length of x_t."""
+
+    @property
+    def hidden_size(self) -> int:
+        """H, the length of h_t."""
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
+        """Fresh parameters."""
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> Any:
+        """The state before the first step: zeros."""
+
+    def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
+        """One step in time: the next state."""

@@ -1,0 +1,103 @@
+"""minigrad: see, derive and check how gradients flow through recurrent nets."""
+
+from importlib import import_module
+from typing import Any
+
+from . import errors, numpy_protocol
+from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .checkpoint import checkpoint
+from .functions import cross_entropy
+from .graph import Graph, trace
+from .primitives import (
+    add,
+    broadcast_to,
+    concatenate,
+    divide,
+    exp,
+    linear,
+    log,
+    log_softmax,
+    matmul,
+    maximum,
+    mean,
+    minimum,
+    multiply,
+    negative,
+    outer,
+    power,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    sqrt,
+    stack,
+    stop_gradient,
+    subtract,
+    sum,
+    take,
+    tanh,
+    transpose,
+    where,
+)
+from .scopes import scope
+from .tensor import Tensor, named, tensor
+
+__all__ = [
+    "Graph",
+    "Tensor",
+    "add",
+    "broadcast_to",
+    "checkpoint",
+    "concatenate",
+    "cross_entropy",
+    "divide",
+    "errors",
+    "exp",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linear",
+    "log",
+    "log_softmax",
+    "matmul",
+    "maximum",
+    "mean",
+    "minimum",
+    "multiply",
+    "named",
+    "negative",
+    "numpy_protocol",
+    "outer",
+    "power",
+    "relu",
+    "reshape",
+    "scope",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "stack",
+    "stop_gradient",
+    "subtract",
+    "sum",
+    "symbol",
+    "take",
+    "tanh",
+    "tensor",
+    "trace",
+    "transpose",
+    "value_and_grad",
+    "vjp",
+    "where",
+]
+
+#: Loaded when first used, so that importing the engine costs little more than importing NumPy.
+_LAZY = {"symbol": ".symbolic.symbols", "symbolic": ".symbolic", "testing": ".testing", "optim": ".optim"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    module = import_module(_LAZY[name], __name__)
+    return getattr(module, name) if name == "symbol" else module

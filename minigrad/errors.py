@@ -1,0 +1,69 @@
+"""One class per mistake, each under the built-in that a caller would catch."""
+
+__all__ = [
+    "DisconnectedOutputWarning",
+    "DroppedGradientError",
+    "DtypeError",
+    "GradientCheckError",
+    "ImmutableTensorError",
+    "MinigradError",
+    "NaNWarning",
+    "NonFiniteGradientError",
+    "NonScalarOutputError",
+    "ShapeError",
+    "TreeError",
+    "UnknownNodeError",
+    "UnsupportedNumPyError",
+]
+
+
+class MinigradError(Exception):
+    """Base of every error that minigrad raises on purpose."""
+
+
+class ShapeError(MinigradError, ValueError):
+    """Shapes that do not broadcast, or that an operation cannot take."""
+
+
+class DtypeError(MinigradError, TypeError):
+    """A value whose type cannot carry a gradient: integers, complex numbers, objects."""
+
+
+class NonScalarOutputError(MinigradError, ValueError):
+    """A gradient was asked of an output that is not a scalar."""
+
+
+class TreeError(MinigradError, ValueError):
+    """A tree of arrays whose structure is not the one expected."""
+
+
+class UnsupportedNumPyError(MinigradError, TypeError):
+    """A NumPy function or option that has no primitive, so no gradient."""
+
+
+class DroppedGradientError(MinigradError, TypeError):
+    """A conversion to a plain number or array that would lose the gradient."""
+
+
+class ImmutableTensorError(MinigradError, TypeError):
+    """An attempt to write into a Tensor."""
+
+
+class UnknownNodeError(MinigradError, LookupError):
+    """A name or node that the graph does not hold."""
+
+
+class GradientCheckError(MinigradError, AssertionError):
+    """A derivative rule that disagrees with a numerical derivative."""
+
+
+class NonFiniteGradientError(MinigradError, FloatingPointError):
+    """A gradient with inf or NaN where a finite one is needed."""
+
+
+class NaNWarning(RuntimeWarning):
+    """A NaN in the output; the text names the first node where it arose."""
+
+
+class DisconnectedOutputWarning(UserWarning):
+    """The differentiated function returned a plain value, so its gradient is zero."""

@@ -1,0 +1,148 @@
+"""What NumPy's own functions do with a Tensor: ``np.tanh(t)`` is `minigrad.tanh`.
+
+A NumPy function without an entry here raises; it never drops the gradient.
+"""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from . import primitives as p
+from .errors import UnsupportedNumPyError
+from .primitive import PRIMITIVES
+from .tensor import METHODS, bind
+
+__all__ = ["FUNCTIONS", "UFUNCS"]
+
+
+def _primitive(name: str) -> Callable[..., Any]:
+    return lambda *args: bind(PRIMITIVES[name], args)
+
+
+def _rearranged(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that only moves axes: find where NumPy moves them, then transpose."""
+
+    def rearrange(a: Any, *args: Any) -> Any:
+        order = np.arange(a.ndim)
+        labelled = f(np.empty(tuple(order + 2), bool), *args).shape
+        return p.transpose(a, tuple(size - 2 for size in labelled))
+
+    return rearrange
+
+
+def _expand_dims(a: Any, axis: Any) -> Any:
+    return p.reshape(a, np.expand_dims(np.empty(a.shape, bool), axis).shape)
+
+
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    return p.reshape(a, np.squeeze(np.empty(a.shape, bool), axis).shape)
+
+
+def _dot(a: Any, b: Any) -> Any:
+    if np.ndim(a) > 2 or np.ndim(b) > 2:
+        raise UnsupportedNumPyError("np.dot of more than two axes has no primitive; write a @ b (np.matmul)")
+    return p.multiply(a, b) if np.ndim(a) == 0 or np.ndim(b) == 0 else p.matmul(a, b)
+
+
+def _outer(a: Any, b: Any) -> Any:
+    return p.reshape(a, (-1, 1)) * p.reshape(b, (1, -1))
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return p.where(condition, x, y)
+
+
+def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return p.sum(a, axis, keepdims=bool(keepdims))
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return p.mean(a, axis, keepdims=bool(keepdims))
+
+
+#: NumPy's ufuncs, and what they do to Tensors.
+UFUNCS: dict[Any, Callable[..., Any]] = {
+    **{getattr(np, name): _primitive(name) for name in ("add", "subtract", "multiply", "divide", "negative", "power")},
+    **{getattr(np, name): _primitive(name) for name in ("exp", "log", "sqrt", "tanh", "matmul", "maximum")},
+    **{getattr(np, name): _primitive(name) for name in ("less", "less_equal", "greater", "greater_equal")},
+    **{getattr(np, name): _primitive(name) for name in ("equal", "not_equal")},
+    np.minimum: p.minimum,
+    np.absolute: abs,
+    np.square: lambda x: x * x,
+    np.reciprocal: lambda x: 1.0 / x,
+    np.positive: lambda x: x,
+}
+
+#: NumPy's other functions, and what they do to Tensors; arguments have NumPy's names.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: _sum,
+    np.mean: _mean,
+    np.reshape: lambda a, shape: p.reshape(a, shape),
+    np.ravel: lambda a: p.reshape(a, -1),
+    np.transpose: lambda a, axes=None: p.transpose(a, axes),
+    np.swapaxes: _rearranged(np.swapaxes),
+    np.moveaxis: _rearranged(np.moveaxis),
+    np.expand_dims: _expand_dims,
+    np.squeeze: _squeeze,
+    np.broadcast_to: lambda array, shape: p.broadcast_to(array, shape),
+    np.concatenate: lambda arrays, axis=0: p.concatenate(arrays, axis),
+    np.stack: lambda arrays, axis=0: p.stack(arrays, axis),
+    np.take: lambda a, indices, axis=None: p.take(a, indices, axis),
+    np.where: _where,
+    np.dot: _dot,
+    np.outer: _outer,
+    np.shape: lambda a: a.shape,
+    np.ndim: lambda a: a.ndim,
+    np.size: lambda a: a.size,
+}
+
+
+def _refuse(name: str) -> UnsupportedNumPyError:
+    names = [f.__name__ for f in (*UFUNCS, *FUNCTIONS)]
+    near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
+    return UnsupportedNumPyError(
+        f"np.{name} has no primitive, so its gradient is not known. The nearest that has one is np.{near}; "
+        "if no gradient is wanted, call it on the plain array, `.value`."
+    )
+
+
+def array_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply the entry of `UFUNCS` for a ufunc that met a Tensor."""
+    if method != "__call__":
+        raise _refuse(f"{ufunc.__name__}.{method}")
+    if ufunc not in UFUNCS:
+        raise _refuse(ufunc.__name__)
+    if kwargs:
+        raise UnsupportedNumPyError(
+            f"np.{ufunc.__name__} of a Tensor takes no {', '.join(sorted(kwargs))}; a Tensor is never written into, "
+            "and its dtype follows from its operands"
+        )
+    return UFUNCS[ufunc](*args)
+
+
+def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply the entry of `FUNCTIONS` for a NumPy function that met a Tensor."""
+    if func not in FUNCTIONS:
+        raise _refuse(func.__name__)
+    implementation = FUNCTIONS[func]
+    try:
+        signature(implementation).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedNumPyError(
+            f"np.{func.__name__} of a Tensor takes {signature(implementation)}: {error}"
+        ) from None
+    return implementation(*args, **kwargs)
+
+
+METHODS.update(
+    array_ufunc=array_ufunc,
+    array_function=array_function,
+    getitem=p.getitem,
+    sum=p.sum,
+    mean=p.mean,
+    reshape=p.reshape,
+    transpose=p.transpose,
+)

@@ -1,0 +1,47 @@
+"""Every primitive: its value and its rules side by side, one file for each family.
+
+To read them from easy to hard: `arithmetic`, `elementary`, `choice`, `shaping`, `reductions`,
+`products`, `indexing`.
+"""
+
+from .arithmetic import add, divide, multiply, negative, power, stop_gradient, subtract
+from .choice import maximum, minimum, where
+from .elementary import exp, log, relu, sigmoid, sqrt, tanh
+from .indexing import getitem, pick, take
+from .products import linear, matmul, outer
+from .reductions import log_softmax, mean, softmax, sum
+from .shaping import broadcast_to, concatenate, reshape, stack, transpose
+
+__all__ = [
+    "add",
+    "broadcast_to",
+    "concatenate",
+    "divide",
+    "exp",
+    "getitem",
+    "linear",
+    "log",
+    "log_softmax",
+    "matmul",
+    "maximum",
+    "mean",
+    "minimum",
+    "multiply",
+    "negative",
+    "outer",
+    "pick",
+    "power",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "stack",
+    "stop_gradient",
+    "subtract",
+    "sum",
+    "take",
+    "tanh",
+    "transpose",
+    "where",
+]

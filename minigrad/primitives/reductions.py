@@ -1,0 +1,138 @@
+"""Sums and means over axes, and softmax, which divides by a sum."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..primitive import register
+from ..tensor import bind
+from .elementary import exp
+from .rules import substitute
+from .shaping import broadcast_to, reshape
+
+__all__ = ["log_softmax", "mean", "softmax", "sum"]
+
+
+def _axes(axis: Any, x: Any) -> tuple[int, ...]:
+    """The axes to reduce over, as non-negative numbers; None means all."""
+    ndim = len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
+    for i in axes:
+        if not -ndim <= i < ndim:
+            raise ShapeError(f"axis {i} is out of range for {ndim} axes; use one from {-ndim} to {ndim - 1}")
+    return tuple(int(i) % ndim for i in axes)
+
+
+def _back(g: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """Repeat `g` along the axes that were summed away."""
+    kept = tuple(1 if i in axis else size for i, size in enumerate(x.shape))
+    return broadcast_to(reshape(g, kept) if g.shape != kept else g, x.shape)
+
+
+def _sum_vjp(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """y = Σ x: every entry gets ȳ."""
+    return _back(g, x, axis)
+
+
+_sum = register(
+    "sum",
+    lambda x, *, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    vjps=(_sum_vjp,),
+    jvps=(substitute("sum", 0),),
+)
+
+
+def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """``Σ x`` over an axis, several axes, or all of them; 0 over no entries.
+
+    Raises
+    ------
+    ShapeError
+        If an axis is out of range.
+    """
+    return bind(_sum, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
+
+
+def _mean_vjp(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """y = Σ x / n: every entry gets ȳ / n."""
+    return _back(g, x, axis) / prod(x.shape[i] for i in axis)
+
+
+_mean = register(
+    "mean",
+    lambda x, *, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
+    vjps=(_mean_vjp,),
+    jvps=(substitute("mean", 0),),
+)
+
+
+def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """``Σ x / n`` over an axis, several axes, or all of them; NaN over no entries, as NumPy's.
+
+    Raises
+    ------
+    ShapeError
+        If an axis is out of range.
+    """
+    return bind(_mean, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
+
+
+def _shifted(x: Any, axis: int) -> Any:
+    """x − max x, so that no exponential overflows."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
+
+
+def _softmax_value(x: Any, *, axis: int) -> Any:
+    weights = np.exp(_shifted(x, axis))
+    return weights / np.sum(weights, axis=axis, keepdims=True)
+
+
+def _log_softmax_value(x: Any, *, axis: int) -> Any:
+    shifted = _shifted(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def _softmax_rule(g: Any, y: Any, x: Any, *, axis: int) -> Any:
+    """(diag(y) − y yᵀ) g = y ⊙ (g − yᵀ g); the Jacobian is symmetric, so forward and reverse agree."""
+    return y * (g - sum(y * g, axis, keepdims=True))
+
+
+def _log_softmax_vjp(g: Any, y: Any, x: Any, *, axis: int) -> Any:
+    """x̄ = ȳ − softmax(x) Σ ȳ."""
+    return g - exp(y) * sum(g, axis, keepdims=True)
+
+
+def _log_softmax_jvp(t: Any, y: Any, x: Any, *, axis: int) -> Any:
+    """ẏ = ẋ − softmax(x)ᵀ ẋ."""
+    return t - sum(exp(y) * t, axis, keepdims=True)
+
+
+_softmax = register("softmax", _softmax_value, vjps=(_softmax_rule,), jvps=(_softmax_rule,))
+_log_softmax = register("log_softmax", _log_softmax_value, vjps=(_log_softmax_vjp,), jvps=(_log_softmax_jvp,))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe for |x| up to the largest float.
+
+    Raises
+    ------
+    ShapeError
+        If the axis is out of range.
+    """
+    return bind(_softmax, (x,), {"axis": _axes(axis, x)[0]})
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """``x − log Σ exp(x)`` along one axis, without taking the logarithm of a tiny softmax.
+
+    Raises
+    ------
+    ShapeError
+        If the axis is out of range.
+    """
+    return bind(_log_softmax, (x,), {"axis": _axes(axis, x)[0]})

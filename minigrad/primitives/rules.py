@@ -1,0 +1,36 @@
+"""What several primitives' rules share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..primitive import PRIMITIVES
+from ..tensor import bind
+
+__all__ = ["expand", "substitute", "unbroadcast"]
+
+
+def unbroadcast(g: Any, x: Any) -> Any:
+    """Sum a cotangent over the axes along which `x` was broadcast.
+
+    Copying an entry n times has the adjoint of summing n cotangents.
+    """
+    if g.shape == x.shape:
+        return g
+    extra = len(g.shape) - len(x.shape)
+    stretched = [extra + i for i, size in enumerate(x.shape) if size == 1 and g.shape[extra + i] != 1]
+    total = bind(PRIMITIVES["sum"], (g,), {"axis": (*range(extra), *stretched), "keepdims": False})
+    return total if total.shape == x.shape else bind(PRIMITIVES["reshape"], (total,), {"shape": x.shape})
+
+
+def expand(t: Any, y: Any) -> Any:
+    """Broadcast a tangent to the shape of the output."""
+    return t if t.shape == y.shape else bind(PRIMITIVES["broadcast_to"], (t,), {"shape": y.shape})
+
+
+def substitute(name: str, position: int) -> Callable[..., Any]:
+    """The jvp of an operation that is linear in one argument: the operation with the tangent in its place."""
+
+    def jvp(t: Any, y: Any, *xs: Any, **params: Any) -> Any:
+        return bind(PRIMITIVES[name], (*xs[:position], t, *xs[position + 1 :]), params)
+
+    return jvp

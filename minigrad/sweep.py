@@ -1,0 +1,235 @@
+"""The two sweeps over a graph: reverse (cotangents) and forward (tangents). No recursion.
+
+A node's serial number is larger than those of its arguments. The reverse sweep therefore takes the
+newest pending node each time: when its turn comes, every node that used it has been dealt with.
+
+Both sweeps run in one of two ways. *Plain*: rules get values and return values; this is fast and keeps
+nothing. *Recorded*: rules get the nodes themselves, so the derivative is a graph again and can be
+differentiated in its turn.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+from .primitive import PRIMITIVES
+from .tensor import SCALARS, Tensor, bind
+
+__all__ = ["Adjoints", "Edge", "Piece", "ancestors", "forward_sweep", "reverse_sweep"]
+
+
+class Edge(NamedTuple):
+    """One use of a node: it is argument number `position` of `target`.
+
+    ``y * y`` makes two edges, at positions 0 and 1.
+    """
+
+    source: Tensor
+    target: Tensor
+    position: int
+
+
+class Piece(NamedTuple):
+    """The cotangent of a whole array of which only the part at `index` was used.
+
+    Rules of indexing return it instead of an array of zeros with `g` inside; the sweep puts all pieces
+    of a node into one array.
+    """
+
+    g: Any
+    index: Any
+    shape: tuple[int, ...]
+
+    def result(self) -> Any:
+        """The array of zeros with `g` added at `index`."""
+        return _assemble([self])
+
+
+@dataclass(frozen=True, slots=True)
+class Adjoints:
+    """What a reverse sweep found: an adjoint for every node, a share for every edge.
+
+    Attributes
+    ----------
+    nodes : dict
+        ∂output/∂node of every node that the sweep reached.
+    shares : dict
+        The term that each `Edge` added to its source's adjoint, an array or a `Piece`; empty unless
+        asked for. The shares of the edges that leave a node add up to its adjoint.
+    """
+
+    nodes: dict[Tensor, Any] = field(default_factory=dict)
+    shares: dict[Edge, Any] = field(default_factory=dict)
+
+
+def _assemble(pieces: list[Piece]) -> Any:
+    """Add all pieces into one array of zeros, made once however many pieces there are."""
+    indices = tuple(piece.index for piece in pieces)
+    gs = tuple(piece.g for piece in pieces)
+    return bind(PRIMITIVES["scatter"], gs, {"indices": indices, "shape": pieces[0].shape})
+
+
+class _Sum:
+    """The cotangents that reached a node which was used more than once, added up as they come.
+
+    The first two make a fresh array; in a plain sweep later ones are added into it in place.
+    """
+
+    __slots__ = ("owned", "pieces", "recorded", "total")
+
+    def __init__(self, first: Any, recorded: bool) -> None:
+        self.pieces = [first] if type(first) is Piece else []
+        self.total = None if type(first) is Piece else first
+        self.recorded = recorded
+        self.owned = False
+
+    def add(self, share: Any) -> "_Sum":
+        """Add one more share."""
+        if type(share) is Piece:
+            self.pieces.append(share)
+        elif self.total is None:
+            self.total = share
+        elif self.owned:
+            self.total += share
+        else:
+            self.total = self.total + share
+            self.owned = not self.recorded
+        return self
+
+    def result(self) -> Any:
+        """The sum of all shares."""
+        if not self.pieces:
+            return self.total
+        pieces = _assemble(self.pieces)
+        return pieces if self.total is None else self.total + pieces
+
+
+def reverse_sweep(
+    seeds: Iterable[tuple[Tensor, Any]],
+    *,
+    targets: Iterable[Tensor] = (),
+    recorded: bool = False,
+    keep_all: bool = False,
+) -> Adjoints:
+    """Pull cotangents back from outputs to what they were computed from.
+
+    Each node's cotangent is complete when its turn comes; each rule then turns it into the share of
+    one argument: ``x̄ += vjp(ȳ, y, xs)``.
+
+    Parameters
+    ----------
+    seeds : iterable of (node, cotangent)
+        Where the sweep starts.
+    targets : iterable of node
+        Where it stops, and whose adjoints are returned. Without targets it goes down to the leaves
+        and returns theirs.
+    recorded : bool
+        Run the rules on nodes instead of values, so that the result can be differentiated.
+    keep_all : bool
+        Keep the adjoint of every node and the share of every edge; otherwise they are let go as soon
+        as they have been used.
+    """
+    stops = {node.serial for node in targets}
+    oldest = min(stops, default=-1)
+    found = Adjoints()
+    nodes: dict[int, Tensor] = {}
+    cotangents: dict[int, Any] = {}
+    queue: list[int] = []
+
+    for node, cotangent in seeds:
+        if node.serial in nodes:
+            cotangent = cotangents[node.serial] + cotangent
+        else:
+            heappush(queue, -node.serial)
+        nodes[node.serial], cotangents[node.serial] = node, cotangent
+    while queue:
+        serial = -heappop(queue)
+        node, g = nodes.pop(serial), cotangents.pop(serial)
+        if type(g) in (_Sum, Piece):
+            g = g.result()
+        stop = serial in stops
+        if keep_all or stop or not (stops or node.args):
+            found.nodes[node] = g
+        if stop:
+            continue
+        primitive, args, params = node.primitive, node.args, node.params
+        y, xs = (node, args) if recorded else (node.value, [x if type(x) in SCALARS else x.value for x in args])
+        together = primitive.vjps[0](g, y, *xs, **params) if primitive.variadic else None  # type: ignore[misc]
+        for position, arg in enumerate(args):
+            if type(arg) in SCALARS or not arg.tracked or arg.serial < oldest:
+                continue
+            if together is not None:
+                share = together[position]
+            elif (rule := primitive.vjps[position]) is not None:
+                share = rule(g, y, *xs, **params)
+            else:
+                continue
+            if share is None:
+                continue
+            if keep_all:
+                found.shares[Edge(arg, node, position)] = share
+            serial = arg.serial
+            waiting = cotangents.get(serial)
+            if waiting is None:
+                cotangents[serial] = share
+                nodes[serial] = arg
+                heappush(queue, -serial)
+            elif type(waiting) is _Sum:
+                waiting.add(share)
+            else:
+                cotangents[serial] = _Sum(waiting, recorded).add(share)
+    return found
+
+
+def ancestors(outputs: Iterable[Tensor], oldest: int = 0) -> list[Tensor]:
+    """Every node that the outputs were computed from, themselves included, parents first."""
+    found = {node.serial: node for node in outputs}
+    stack = list(found.values())
+    while stack:
+        for arg in stack.pop().args:
+            if type(arg) not in SCALARS and arg.serial >= oldest and arg.serial not in found:
+                found[arg.serial] = arg
+                stack.append(arg)
+    return [found[serial] for serial in sorted(found)]
+
+
+def forward_sweep(
+    outputs: Iterable[Tensor], tangents: Mapping[Tensor, Any], *, recorded: bool = False
+) -> dict[Tensor, Any]:
+    """Push tangents forward from some nodes to all that was computed from them.
+
+    ``ẏ = Σ_i jvp_i(ẋ_i, y, xs)``, parents first.
+
+    Parameters
+    ----------
+    outputs : iterable of node
+        Where the sweep ends.
+    tangents : mapping
+        The tangent of each node that moves.
+    recorded : bool
+        Run the rules on nodes instead of values.
+
+    Returns
+    -------
+    dict
+        The tangent of every node that depends on the given ones; a node that is missing has tangent 0.
+    """
+    moving = dict(tangents)
+    oldest = min((node.serial for node in moving), default=0)
+    for node in ancestors(outputs, oldest):
+        if node in moving:
+            continue
+        primitive, args = node.primitive, node.args
+        y, xs = (node, args) if recorded else (node.value, [x if type(x) in SCALARS else x.value for x in args])
+        ts = [None if type(x) in SCALARS else moving.get(x) for x in args]
+        if all(t is None for t in ts):
+            continue
+        if primitive.variadic:
+            moving[node] = primitive.jvps[0](ts, y, *xs, **node.params)  # type: ignore[misc]
+            continue
+        rules = zip(primitive.jvps, ts, strict=True)
+        terms = [rule(t, y, *xs, **node.params) for rule, t in rules if t is not None and rule is not None]
+        if terms:
+            moving[node] = sum(terms[1:], terms[0])
+    return moving

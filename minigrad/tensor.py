@@ -1,0 +1,495 @@
+"""Tensor: a value, how it was made, its name and its scope.
+
+A Tensor is a node of the computation graph and never changes, but for its name and for `grad`. Its
+serial number grows with every node made, so parents always come before children: *sorting by serial
+number is a topological order*, the same in every run. That one fact replaces recursion everywhere.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from .errors import (
+    DroppedGradientError,
+    DtypeError,
+    ImmutableTensorError,
+    MinigradError,
+    ShapeError,
+)
+from .primitive import PRIMITIVES, Primitive
+from .scopes import current_scope
+
+__all__ = [
+    "CONSTANT",
+    "INPUT",
+    "METHODS",
+    "SCALARS",
+    "Tensor",
+    "bind",
+    "constant",
+    "describe",
+    "is_floating",
+    "leaf",
+    "named",
+    "tensor",
+]
+
+_serial = count()
+_NO_PARAMS: Mapping[str, Any] = {}
+#: Python numbers stay as they are among the arguments of a node: they adapt to the dtype beside them.
+SCALARS = (float, int)
+
+
+def _no_value(*xs: Any) -> Any:
+    raise AssertionError("a leaf is given, not computed")
+
+
+#: How leaves came about. They are records without rules, so that every node has a `primitive`.
+INPUT = Primitive("input", _no_value, (), ())
+CONSTANT = Primitive("constant", _no_value, (), ())
+
+
+def _operator(name: str) -> Callable[["Tensor", Any], "Tensor"]:
+    def method(self: "Tensor", other: Any) -> "Tensor":
+        return bind(PRIMITIVES[name], (self, other))
+
+    return method
+
+
+def _reflected(name: str) -> Callable[["Tensor", Any], "Tensor"]:
+    def method(self: "Tensor", other: Any) -> "Tensor":
+        return bind(PRIMITIVES[name], (other, self))
+
+    return method
+
+
+class Tensor:
+    """A node of the computation graph; made by `tensor`, by `symbol`, or by operations on others.
+
+    Attributes
+    ----------
+    value : numpy.ndarray
+        What was computed (for a `symbol`, a matrix term). Do not write into it.
+    name : str or None
+        The name that the author gave it, see `named`.
+    scope : tuple of str
+        The scopes that were open when it was made, outermost first.
+    primitive : Primitive
+        The operation that made it.
+    args : tuple
+        What the operation was applied to: Tensors and Python numbers.
+    params : mapping
+        The operation's settings, such as ``axis``.
+    serial : int
+        Grows with every node made.
+    tracked : bool
+        Whether a floating-point leaf can be reached through differentiable operations.
+    grad : numpy.ndarray or None
+        Written by `backward`, on leaves only.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "args",
+        "grad",
+        "name",
+        "params",
+        "primitive",
+        "scope",
+        "serial",
+        "tracked",
+        "value",
+    )
+
+    def __init__(
+        self, value: Any, primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any], tracked: bool
+    ) -> None:
+        self.value = value
+        self.primitive = primitive
+        self.args = args
+        self.params = params
+        self.tracked = tracked
+        self.serial = next(_serial)
+        self.scope = current_scope()
+        self.name: str | None = None
+        self.grad: np.ndarray | None = None
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Sizes of the axes; for a `symbol` they may be names."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype of the value."""
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.value.size
+
+    @property
+    def T(self) -> "Tensor":
+        """The transpose: all axes in reverse order."""
+        return self.transpose()
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no operation made it."""
+        return self.primitive is INPUT or self.primitive is CONSTANT
+
+    def item(self) -> Any:
+        """The value of a Tensor with one entry as a Python number, for printing and logging."""
+        return self.value.item()
+
+    def __repr__(self) -> str:
+        is_array = isinstance(self.value, np.ndarray)
+        body = np.array2string(self.value, separator=", ", prefix="Tensor(") if is_array else str(self.value)
+        label = f", name={self.name!r}" if self.name is not None else ""
+        place = f", scope={'/'.join(self.scope)!r}" if self.scope else ""
+        return f"Tensor({body}{label}{place})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"{describe(self)} has no axes, so no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    # -- names and gradients ---------------------------------------------------------------------
+
+    def named(self, name: str) -> "Tensor":
+        """Give the node a name that pictures, formulas and errors use; returns the node.
+
+        A leaf, or a node that has another name already, keeps what it has; the new name then goes to
+        an alias of it.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> mg.tanh(mg.tensor([0.0])).named("h")
+        Tensor([0.], name='h')
+        """
+        if self.name == name:
+            return self
+        fresh = self.name is None and not self.is_leaf
+        node = self if fresh else bind(PRIMITIVES["alias"], (self,))
+        node.name = name
+        rename = getattr(node.value, "named", None)
+        if rename is not None:
+            node.value = rename(name)
+        return node
+
+    def detach(self) -> "Tensor":
+        """The same value with the gradient stopped; see `minigrad.stop_gradient`."""
+        return bind(PRIMITIVES["stop_gradient"], (self,))
+
+    def backward(self, seed: Any = None) -> None:
+        """Add ∂self/∂leaf to ``leaf.grad`` of every floating-point leaf made with `tensor`.
+
+        As in PyTorch, a second call adds once more; set ``leaf.grad = None`` in between. Other than in
+        PyTorch, the graph stays usable, and `grad` is a plain array.
+
+        Parameters
+        ----------
+        seed : array_like, optional
+            The cotangent of this Tensor, of its shape; 1 for a scalar.
+
+        Raises
+        ------
+        NonScalarOutputError
+            If this Tensor is no scalar and no seed is given.
+        DtypeError
+            If it is not floating point, or depends on no floating-point leaf.
+        ShapeError
+            If the seed's shape is not this Tensor's.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> x = mg.tensor(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        array(6.)
+        """
+        METHODS["backward"](self, seed)
+
+    # -- conversions that would lose the gradient ------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise DroppedGradientError(
+            f"{describe(self)} cannot become a plain array: its gradient would be lost without a word. "
+            "Write .value where you want the numbers, or use a NumPy function that has a primitive."
+        )
+
+    def __float__(self) -> float:
+        raise DroppedGradientError(
+            f"{describe(self)} cannot become a plain number: its gradient would be lost without a word. "
+            "Write .item() where you want the number, or np.tanh(t) where math.tanh(t) stands."
+        )
+
+    __int__ = __index__ = __complex__ = __float__
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise ImmutableTensorError(
+            f"{describe(self)} cannot be written into: the graph would no longer match its values. "
+            "Build a new one with np.where, np.concatenate or np.stack."
+        )
+
+    # -- operators -------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    __add__, __radd__ = _operator("add"), _reflected("add")
+    __sub__, __rsub__ = _operator("subtract"), _reflected("subtract")
+    __mul__, __rmul__ = _operator("multiply"), _reflected("multiply")
+    __truediv__, __rtruediv__ = _operator("divide"), _reflected("divide")
+    __pow__, __rpow__ = _operator("power"), _reflected("power")
+    __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
+    __eq__ = _operator("equal")  # type: ignore[assignment]
+    __ne__ = _operator("not_equal")  # type: ignore[assignment]
+
+    def __neg__(self) -> "Tensor":
+        return bind(PRIMITIVES["negative"], (self,))
+
+    def __pos__(self) -> "Tensor":
+        return self
+
+    def __abs__(self) -> "Tensor":
+        return bind(PRIMITIVES["maximum"], (self, -self))
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return METHODS["getitem"](self, index)
+
+    # -- methods with NumPy's names --------------------------------------------------------------
+
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Sum over some axes; see `minigrad.sum`."""
+        return METHODS["sum"](self, axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Mean over some axes; see `minigrad.mean`."""
+        return METHODS["mean"](self, axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """The same entries in another shape; see `minigrad.reshape`."""
+        return METHODS["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> "Tensor":
+        """Axes in another order; see `minigrad.transpose`."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return METHODS["transpose"](self, order or None)
+
+    # -- NumPy's protocols -----------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        return METHODS["array_ufunc"](ufunc, method, args, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return METHODS["array_function"](func, args, kwargs)
+
+
+#: Functions built on top of `bind` that Tensor's methods call; filled where they are defined, so that
+#: this module does not have to import what is built on it.
+METHODS: dict[str, Callable[..., Any]] = {}
+
+
+def is_floating(value: Any) -> bool:
+    """Whether a value can carry a gradient: floating-point arrays and matrix terms."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, float) if dtype is None else getattr(dtype, "kind", "f") == "f"
+
+
+def bind(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = _NO_PARAMS) -> Any:
+    """Apply a primitive: a new node if any argument is a Tensor, a plain value otherwise.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        What to apply.
+    args : tuple
+        Tensors, arrays, Python numbers or matrix terms.
+    params : mapping
+        Settings passed on to the value and to the rules.
+
+    Raises
+    ------
+    ShapeError
+        If the arguments' shapes do not fit.
+    DtypeError
+        If an argument is not numeric.
+    """
+    values = []
+    recorded = tracked = False
+    for arg in args:
+        kind = type(arg)
+        if kind is Tensor:
+            recorded = True
+            tracked = tracked or arg.tracked
+            values.append(arg.value)
+            if type(arg.value) is not np.ndarray:
+                return _bind_other(primitive, args, params)
+        elif kind in SCALARS:
+            values.append(arg)
+        else:
+            return _bind_other(primitive, args, params)
+    try:
+        value = primitive.value(*values, **params)
+    except ValueError as error:
+        raise _misfit(primitive, args, error) from error
+    if type(value) is not np.ndarray:
+        value = _as_value(value)
+    if not recorded:
+        return value
+    return Tensor(value, primitive, args, params, tracked and primitive.differentiable)
+
+
+def _bind_other(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    """`bind` where not every argument is a Tensor of numbers or a Python number.
+
+    A type with the class method ``evaluate_primitive(primitive, values, params)`` gives primitives a
+    meaning of its own; the sweeps then run on that type as they run on arrays.
+    """
+    recorded = any(type(arg) is Tensor for arg in args)
+    if recorded:
+        args = tuple(arg if type(arg) is Tensor or type(arg) in SCALARS else constant(arg) for arg in args)
+    values = [arg.value if type(arg) is Tensor else _plain_value(arg) for arg in args]
+    algebra = next((type(value) for value in values if hasattr(type(value), "evaluate_primitive")), None)
+    if algebra is not None:
+        value = algebra.evaluate_primitive(primitive, values, params)
+    else:
+        try:
+            value = _as_value(primitive.value(*values, **params))
+        except ValueError as error:
+            raise _misfit(primitive, args, error) from error
+    if not recorded:
+        return value
+    tracked = any(type(arg) is Tensor and arg.tracked for arg in args)
+    return Tensor(value, primitive, args, params, tracked and primitive.differentiable)
+
+
+def _plain_value(value: Any) -> Any:
+    """An operand outside any graph: arrays, numbers, terms and tuples as they are, the rest as arrays."""
+    known = isinstance(value, np.ndarray | float | int | tuple) or hasattr(type(value), "evaluate_primitive")
+    return value if known else _numeric_copy(value)
+
+
+def _as_value(value: Any) -> Any:
+    """Results are arrays even when they are 0-d; a primitive with several results gives a tuple."""
+    return value if isinstance(value, tuple) else np.asarray(value)
+
+
+def _misfit(primitive: Primitive, args: tuple[Any, ...], error: ValueError) -> Exception:
+    """The error for operands that a primitive cannot take together."""
+    if isinstance(error, MinigradError):
+        return error
+    operands = " and ".join(describe(arg) for arg in args)
+    return ShapeError(f"{primitive.name} cannot take {operands}: {error}. Reshape or transpose one of them.")
+
+
+def constant(value: Any) -> Tensor:
+    """A leaf that no gradient is asked of; copies, so later changes to the caller's array are not seen."""
+    if type(value) is not tuple and not hasattr(type(value), "evaluate_primitive"):
+        value = _numeric_copy(value)
+    return Tensor(value, CONSTANT, (), _NO_PARAMS, tracked=False)
+
+
+def leaf(value: Any, name: str | None = None) -> Tensor:
+    """A leaf that gradients are asked of, if it is floating point; copies the value."""
+    if not hasattr(type(value), "evaluate_primitive"):
+        value = _numeric_copy(value)
+        value.flags.writeable = False
+    node = Tensor(value, INPUT, (), _NO_PARAMS, tracked=is_floating(value))
+    node.name = name
+    return node
+
+
+def _numeric_copy(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        raise DtypeError(f"{describe(value)} is a Tensor already; use it as it is, or .detach() it")
+    try:
+        array = np.array(value)
+    except (ValueError, DroppedGradientError) as error:
+        raise DtypeError(f"a {type(value).__name__} of uneven or mixed parts is no array: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(
+            f"a Tensor holds numbers, got {type(value).__name__} (dtype {array.dtype}); "
+            "pass an array, a list of numbers or a number"
+        )
+    return array
+
+
+def tensor(value: Any, *, name: str | None = None) -> Tensor:
+    """Make a leaf: an input or a parameter that gradients can be asked of.
+
+    Parameters
+    ----------
+    value : array_like
+        Numbers of any shape. The array is copied; later changes to it do not reach the Tensor.
+        float32 and float64 are kept; integers stay integers and carry no gradient.
+    name : str, optional
+        The name in pictures, formulas and errors.
+
+    Raises
+    ------
+    DtypeError
+        If the value is not numeric.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.tensor([1.0, 2.0], name="x")
+    Tensor([1., 2.], name='x')
+    """
+    return leaf(value, name)
+
+
+def named(name: str, value: Any) -> Any:
+    """Name a Tensor or a matrix term; a plain array has no name and is returned as it is.
+
+    This lets one line of a cell run on everything: ``f = named("f", sigmoid(...))``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.named("f", mg.sigmoid(mg.tensor([0.0])))
+    Tensor([0.5], name='f')
+    """
+    rename = getattr(value, "named", None)
+    return value if rename is None else rename(name)
+
+
+def describe(value: Any) -> str:
+    """A node as errors speak of it: ``f (sigmoid, shape (2, 3)) at layer 2/t=3``."""
+    if not isinstance(value, Tensor):
+        shape = getattr(value, "shape", None)
+        return repr(value) if shape is None else f"an array of shape {shape}"
+    origin = value.primitive.name if not isinstance(value.value, tuple) else f"{value.primitive.name}, a tuple"
+    shape = "" if isinstance(value.value, tuple) else f", shape {value.shape}"
+    title = (
+        f"`{value.name}` ({origin}{shape})"
+        if value.name is not None
+        else f"{origin} of shape {value.shape}"
+        if shape
+        else origin
+    )
+    return f"{title} at {'/'.join(value.scope)}" if value.scope else title
