@@ -1,0 +1,51 @@
+"""What all tests share: Hypothesis profiles, NumPy's floating-point policy, and skips for missing tools.
+
+Profiles are chosen by the environment: ``HYPOTHESIS_PROFILE=dev`` or ``ci``; without it, ``ci`` where
+the variable ``CI`` is set and ``dev`` elsewhere.
+"""
+
+import os
+import shutil
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Building an expression graph draws many values, and runs beside other work: neither is a fault.
+_UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_UNHURRIED)
+settings.register_profile(
+    "ci", max_examples=150, deadline=None, suppress_health_check=_UNHURRIED, derandomize=True, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+#: Names under which Chromium is installed.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def _missing_tools() -> dict[str, str]:
+    """For each marker whose tool is not here: why its tests are skipped."""
+    missing = {}
+    if shutil.which("dot") is None:
+        missing["dot"] = "needs a system `dot` on the PATH"
+    if not any(map(shutil.which, BROWSERS)):
+        missing["browser"] = "needs headless Chromium on the PATH"
+    if find_spec("torch") is None:
+        missing["parity"] = 'needs PyTorch: pip install "minigrad[parity]"'
+    return missing
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Overflow, division by zero and invalid operations warn, and a warning is an error; underflow is silent."""
+    np.seterr(divide="warn", over="warn", invalid="warn", under="ignore")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests whose tool is missing, with the reason; without their marker they would have to fail."""
+    missing = _missing_tools()
+    for item in items:
+        for name, reason in missing.items():
+            if item.get_closest_marker(name) is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
