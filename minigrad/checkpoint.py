@@ -117,7 +117,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         segment.shapes = [node.shape for node in outputs]
         parts = (*inputs, *segment.free)
         joined = _join([node.value for node in outputs])
-        node = Tensor(joined, _checkpoint, parts, {"segment": segment}, any(part.tracked for part in parts))
+        values = [part.value for part in parts]
+        tracked = any(part.tracked for part in parts)
+        node = Tensor(joined, _checkpoint, parts, values, {"segment": segment}, tracked)
         return out_structure.unflatten(segment.split(node))
 
     return checkpointed
@@ -125,7 +127,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _fresh(value: np.ndarray) -> Tensor:
     """A leaf that shares its value's memory: Tensors' values never change."""
-    return Tensor(value, INPUT, (), {}, is_floating(value))
+    return Tensor(value, INPUT, (), (), {}, is_floating(value))
 
 
 def _closed_over(outputs: list[Tensor], start: int) -> tuple[Tensor, ...]:

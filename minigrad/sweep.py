@@ -133,52 +133,50 @@ def reverse_sweep(
     stops = {node.serial for node in targets}
     oldest = min(stops, default=-1)
     found = Adjoints()
-    nodes: dict[int, Tensor] = {}
-    cotangents: dict[int, Any] = {}
+    waiting: dict[int, list[Any]] = {}
     queue: list[int] = []
-
     for node, cotangent in seeds:
-        if node.serial in nodes:
-            cotangent = cotangents[node.serial] + cotangent
+        if node.serial in waiting:
+            waiting[node.serial][1] = waiting[node.serial][1] + cotangent
         else:
+            waiting[node.serial] = [node, cotangent]
             heappush(queue, -node.serial)
-        nodes[node.serial], cotangents[node.serial] = node, cotangent
+
     while queue:
         serial = -heappop(queue)
-        node, g = nodes.pop(serial), cotangents.pop(serial)
-        if type(g) in (_Sum, Piece):
+        node, g = waiting.pop(serial)
+        if type(g) is _Sum or type(g) is Piece:
             g = g.result()
         stop = serial in stops
-        if keep_all or stop or not (stops or node.args):
+        args = node.args
+        if keep_all or stop or not (args or stops):
             found.nodes[node] = g
         if stop:
             continue
-        primitive, args, params = node.primitive, node.args, node.params
-        y, xs = (node, args) if recorded else (node.value, [x if type(x) in SCALARS else x.value for x in args])
+        primitive, params = node.primitive, node.params
+        y, xs = (node, args) if recorded else (node.value, node.values)
         together = primitive.vjps[0](g, y, *xs, **params) if primitive.variadic else None  # type: ignore[misc]
         for position, arg in enumerate(args):
-            if type(arg) in SCALARS or not arg.tracked or arg.serial < oldest:
+            if type(arg) is not Tensor or not arg.tracked or arg.serial < oldest:
                 continue
             if together is not None:
                 share = together[position]
             elif (rule := primitive.vjps[position]) is not None:
-                share = rule(g, y, *xs, **params)
+                share = rule(g, y, *xs, **params) if params else rule(g, y, *xs)
             else:
                 continue
             if share is None:
                 continue
             if keep_all:
                 found.shares[Edge(arg, node, position)] = share
-            serial = arg.serial
-            waiting = cotangents.get(serial)
-            if waiting is None:
-                cotangents[serial] = share
-                nodes[serial] = arg
-                heappush(queue, -serial)
-            elif type(waiting) is _Sum:
-                waiting.add(share)
+            entry = waiting.get(arg.serial)
+            if entry is None:
+                waiting[arg.serial] = [arg, share]
+                heappush(queue, -arg.serial)
+            elif type(entry[1]) is _Sum:
+                entry[1].add(share)
             else:
-                cotangents[serial] = _Sum(waiting, recorded).add(share)
+                entry[1] = _Sum(entry[1], recorded).add(share)
     return found
 
 
@@ -221,7 +219,7 @@ def forward_sweep(
         if node in moving:
             continue
         primitive, args = node.primitive, node.args
-        y, xs = (node, args) if recorded else (node.value, [x if type(x) in SCALARS else x.value for x in args])
+        y, xs = (node, args) if recorded else (node.value, node.values)
         ts = [None if type(x) in SCALARS else moving.get(x) for x in args]
         if all(t is None for t in ts):
             continue

@@ -5,11 +5,12 @@ serial number grows with every node made, so parents always come before children
 number is a topological order*, the same in every run. That one fact replaces recursion everywhere.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .errors import (
     DroppedGradientError,
@@ -80,6 +81,8 @@ class Tensor:
         The operation that made it.
     args : tuple
         What the operation was applied to: Tensors and Python numbers.
+    values : sequence
+        The values of `args`, as the rules take them.
     params : mapping
         The operation's settings, such as ``axis``.
     serial : int
@@ -101,20 +104,28 @@ class Tensor:
         "serial",
         "tracked",
         "value",
+        "values",
     )
 
     def __init__(
-        self, value: Any, primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any], tracked: bool
+        self,
+        value: Any,
+        primitive: Primitive,
+        args: tuple[Any, ...],
+        values: Sequence[Any],
+        params: Mapping[str, Any],
+        tracked: bool,
     ) -> None:
         self.value = value
         self.primitive = primitive
         self.args = args
+        self.values = values
         self.params = params
         self.tracked = tracked
         self.serial = next(_serial)
         self.scope = current_scope()
         self.name: str | None = None
-        self.grad: np.ndarray | None = None
+        self.grad: ndarray | None = None
 
     # -- what it is ------------------------------------------------------------------------------
 
@@ -153,7 +164,7 @@ class Tensor:
         return self.value.item()
 
     def __repr__(self) -> str:
-        is_array = isinstance(self.value, np.ndarray)
+        is_array = isinstance(self.value, ndarray)
         body = np.array2string(self.value, separator=", ", prefix="Tensor(") if is_array else str(self.value)
         label = f", name={self.name!r}" if self.name is not None else ""
         place = f", scope={'/'.join(self.scope)!r}" if self.scope else ""
@@ -233,7 +244,7 @@ class Tensor:
 
     # -- conversions that would lose the gradient ------------------------------------------------
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         raise DroppedGradientError(
             f"{describe(self)} cannot become a plain array: its gradient would be lost without a word. "
             "Write .value where you want the numbers, or use a NumPy function that has a primitive."
@@ -341,26 +352,27 @@ def bind(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] 
     values = []
     recorded = tracked = False
     for arg in args:
-        kind = type(arg)
-        if kind is Tensor:
-            recorded = True
-            tracked = tracked or arg.tracked
-            values.append(arg.value)
-            if type(arg.value) is not np.ndarray:
+        if type(arg) is Tensor:
+            value = arg.value
+            if type(value) is not ndarray:
                 return _bind_other(primitive, args, params)
-        elif kind in SCALARS:
+            recorded = True
+            if arg.tracked:
+                tracked = True
+            values.append(value)
+        elif type(arg) in SCALARS:
             values.append(arg)
         else:
             return _bind_other(primitive, args, params)
     try:
-        value = primitive.value(*values, **params)
+        value = primitive.value(*values, **params) if params else primitive.value(*values)
     except ValueError as error:
         raise _misfit(primitive, args, error) from error
-    if type(value) is not np.ndarray:
-        value = _as_value(value)
+    if type(value) is not ndarray:
+        value = np.asarray(value)
     if not recorded:
         return value
-    return Tensor(value, primitive, args, params, tracked and primitive.differentiable)
+    return Tensor(value, primitive, args, values, params, tracked and primitive.differentiable)
 
 
 def _bind_other(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
@@ -378,24 +390,19 @@ def _bind_other(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str
         value = algebra.evaluate_primitive(primitive, values, params)
     else:
         try:
-            value = _as_value(primitive.value(*values, **params))
+            value = np.asarray(primitive.value(*values, **params))
         except ValueError as error:
             raise _misfit(primitive, args, error) from error
     if not recorded:
         return value
     tracked = any(type(arg) is Tensor and arg.tracked for arg in args)
-    return Tensor(value, primitive, args, params, tracked and primitive.differentiable)
+    return Tensor(value, primitive, args, values, params, tracked and primitive.differentiable)
 
 
 def _plain_value(value: Any) -> Any:
-    """An operand outside any graph: arrays, numbers, terms and tuples as they are, the rest as arrays."""
-    known = isinstance(value, np.ndarray | float | int | tuple) or hasattr(type(value), "evaluate_primitive")
+    """An operand outside any graph: arrays, numbers and terms as they are, the rest as arrays."""
+    known = isinstance(value, ndarray | float | int) or hasattr(type(value), "evaluate_primitive")
     return value if known else _numeric_copy(value)
-
-
-def _as_value(value: Any) -> Any:
-    """Results are arrays even when they are 0-d; a primitive with several results gives a tuple."""
-    return value if isinstance(value, tuple) else np.asarray(value)
 
 
 def _misfit(primitive: Primitive, args: tuple[Any, ...], error: ValueError) -> Exception:
@@ -408,9 +415,9 @@ def _misfit(primitive: Primitive, args: tuple[Any, ...], error: ValueError) -> E
 
 def constant(value: Any) -> Tensor:
     """A leaf that no gradient is asked of; copies, so later changes to the caller's array are not seen."""
-    if type(value) is not tuple and not hasattr(type(value), "evaluate_primitive"):
+    if not hasattr(type(value), "evaluate_primitive"):
         value = _numeric_copy(value)
-    return Tensor(value, CONSTANT, (), _NO_PARAMS, tracked=False)
+    return Tensor(value, CONSTANT, (), (), _NO_PARAMS, tracked=False)
 
 
 def leaf(value: Any, name: str | None = None) -> Tensor:
@@ -418,12 +425,12 @@ def leaf(value: Any, name: str | None = None) -> Tensor:
     if not hasattr(type(value), "evaluate_primitive"):
         value = _numeric_copy(value)
         value.flags.writeable = False
-    node = Tensor(value, INPUT, (), _NO_PARAMS, tracked=is_floating(value))
+    node = Tensor(value, INPUT, (), (), _NO_PARAMS, tracked=is_floating(value))
     node.name = name
     return node
 
 
-def _numeric_copy(value: Any) -> np.ndarray:
+def _numeric_copy(value: Any) -> ndarray:
     if isinstance(value, Tensor):
         raise DtypeError(f"{describe(value)} is a Tensor already; use it as it is, or .detach() it")
     try:
@@ -479,17 +486,10 @@ def named(name: str, value: Any) -> Any:
 
 
 def describe(value: Any) -> str:
-    """A node as errors speak of it: ``f (sigmoid, shape (2, 3)) at layer 2/t=3``."""
+    """A node as errors speak of it: ```f` (sigmoid of shape (2, 3)) at layer 2/t=3``."""
     if not isinstance(value, Tensor):
         shape = getattr(value, "shape", None)
         return repr(value) if shape is None else f"an array of shape {shape}"
-    origin = value.primitive.name if not isinstance(value.value, tuple) else f"{value.primitive.name}, a tuple"
-    shape = "" if isinstance(value.value, tuple) else f", shape {value.shape}"
-    title = (
-        f"`{value.name}` ({origin}{shape})"
-        if value.name is not None
-        else f"{origin} of shape {value.shape}"
-        if shape
-        else origin
-    )
+    origin = f"{value.primitive.name} of shape {value.shape}"
+    title = origin if value.name is None else f"`{value.name}` ({origin})"
     return f"{title} at {'/'.join(value.scope)}" if value.scope else title
