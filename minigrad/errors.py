@@ -10,6 +10,7 @@ __all__ = [
     "NaNWarning",
     "NonFiniteGradientError",
     "NonScalarOutputError",
+    "OptionError",
     "ShapeError",
     "TreeError",
     "UnknownNodeError",
@@ -31,6 +32,10 @@ class DtypeError(MinigradError, TypeError):
 
 class NonScalarOutputError(MinigradError, ValueError):
     """A gradient was asked of an output that is not a scalar."""
+
+
+class OptionError(MinigradError, ValueError):
+    """A setting out of its range, or a switch that does not exist."""
 
 
 class TreeError(MinigradError, ValueError):
