@@ -155,7 +155,7 @@ def reverse_sweep(
             continue
         primitive, params = node.primitive, node.params
         y, xs = (node, args) if recorded else (node.value, node.values)
-        together = primitive.vjps[0](g, y, *xs, **params) if primitive.variadic else None  # type: ignore[misc]
+        together = primitive.vjps[0](g, y, *xs, **params) if primitive.variadic else None  # type: ignore[misc, unused-ignore]
         for position, arg in enumerate(args):
             if type(arg) is not Tensor or not arg.tracked or arg.serial < oldest:
                 continue
@@ -224,7 +224,7 @@ def forward_sweep(
         if all(t is None for t in ts):
             continue
         if primitive.variadic:
-            moving[node] = primitive.jvps[0](ts, y, *xs, **node.params)  # type: ignore[misc]
+            moving[node] = primitive.jvps[0](ts, y, *xs, **node.params)  # type: ignore[misc, unused-ignore]
             continue
         rules = zip(primitive.jvps, ts, strict=True)
         terms = [rule(t, y, *xs, **node.params) for rule, t in rules if t is not None and rule is not None]
