@@ -1,6 +1,6 @@
 """For users' own tests: gradient checks and Hypothesis strategies.
 
-`strategies` needs Hypothesis (extra ``test``) and is loaded when first used.
+`strategies` and `check_backward` need Hypothesis (extra ``test``) and are loaded when first used.
 """
 
 from importlib import import_module
@@ -8,13 +8,14 @@ from typing import Any
 
 from .gradients import check_grads, check_primitive
 
-__all__ = ["check_grads", "check_primitive", "strategies"]
+__all__ = ["check_backward", "check_grads", "check_primitive", "strategies"]
 
 #: Loaded when first used, so that a gradient check needs NumPy alone.
-_LAZY = {"strategies": ".strategies"}
+_LAZY = {"strategies": ".strategies", "check_backward": ".backward"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'minigrad.testing' has no attribute {name!r}")
-    return import_module(_LAZY[name], __name__)
+    module = import_module(_LAZY[name], __name__)
+    return getattr(module, name, module)

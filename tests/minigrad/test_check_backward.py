@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from minigrad.errors import GradientCheckError, TreeError
+from minigrad.testing import check_backward
+
+
+def forward(params, xs):
+    """A plain RNN in NumPy; the loss is ½‖h_T‖² + Σ_t Σ h_t."""
+    h = np.zeros(len(params["b"]))
+    total = 0.0
+    for x in xs:
+        h = np.tanh(params["U"] @ x + params["W"] @ h + params["b"])
+        total = total + np.sum(h)
+    return total + 0.5 * np.sum(h * h)
+
+
+def make_args(rng, T, H, D):
+    """Random parameters and inputs of a plain RNN."""
+    params = {"U": rng.normal(size=(H, D)), "W": rng.normal(size=(H, H)), "b": rng.normal(size=H)}
+    return params, rng.normal(size=(T, D))
+
+
+def bptt(
+    slope=lambda h: 1 - h**2,
+    product=np.outer,
+    back=lambda W, delta: W.T @ delta,
+    earlier=lambda hs, t: hs[t - 1],
+    scale=1.0,
+):
+    """Backpropagation through time as one writes it by hand, with places to plant a slip."""
+
+    def backward(params, xs):
+        hs = [np.zeros(len(params["b"]))]
+        for x in xs:
+            hs.append(np.tanh(params["U"] @ x + params["W"] @ hs[-1] + params["b"]))
+        d = {name: np.zeros_like(value) for name, value in params.items()}
+        dh = hs[-1].copy()
+        for t in range(len(xs), 0, -1):
+            delta = (dh + 1) * slope(hs[t])
+            d["U"] += np.outer(delta, xs[t - 1])
+            d["W"] += product(delta, earlier(hs, t))
+            d["b"] += scale * delta
+            dh = back(params["W"], delta)
+        return d
+
+    return backward
+
+
+def failure(backward):
+    """The text of the error that a wrong backward pass raises."""
+    with pytest.raises(GradientCheckError) as caught:
+        check_backward(forward, backward, make_args, examples=60)
+    return str(caught.value)
+
+
+def test_a_right_backward_pass_passes():
+    """A backward pass written as the textbook says agrees at every size."""
+    check_backward(forward, bptt(), make_args)
+
+
+@pytest.mark.parametrize(
+    ("slip", "sizes", "remark"),
+    [
+        ({"slope": lambda h: (1 - h) ** 2}, "T=1, H=1, D=1", "lag 0"),
+        ({"slope": lambda h: np.ones_like(h)}, "T=1, H=1, D=1", "lag 0"),
+        ({"back": lambda W, delta: W @ delta}, "T=2, H=2, D=1", "lag 1"),
+        ({"back": lambda W, delta: 0 * delta}, "T=2, H=1, D=1", "lag 1"),
+        ({"product": lambda delta, h: np.outer(h, delta)}, "T=2, H=2, D=1", "transpose"),
+        ({"earlier": lambda hs, t: hs[t]}, "T=1, H=1, D=1", 'params["W"]'),
+    ],
+    ids=["(1-h)^2", "no slope", "W for W.T", "dropped path", "transposed", "time index"],
+)
+def test_a_planted_slip_is_found_at_its_smallest_size(slip, sizes, remark):
+    """Each of the usual slips is reported at the smallest sizes where it shows, with what gives it away."""
+    text = failure(bptt(**slip))
+
+    assert f"backward is wrong at {sizes}" in text
+    assert remark in text
+
+
+@pytest.mark.parametrize("factor", [0.5, -1.0])
+def test_a_factor_or_a_sign_is_named(factor):
+    """A gradient that is the right one times a number is said to be that."""
+    with pytest.raises(GradientCheckError, match=f"{factor:.4g} times the right gradient"):
+        check_backward(
+            lambda x: np.sum(x**3),
+            lambda x: factor * 3 * x**2,
+            lambda rng, D: (rng.normal(size=D),),
+            sizes={"D": (2, 3)},
+        )
+
+
+def test_a_forward_pass_without_primitives_is_judged_by_central_differences():
+    """A forward pass on plain arrays, with functions minigrad does not know, is still checked."""
+
+    def make(rng, D):
+        return (rng.normal(size=D),)
+
+    check_backward(lambda x: float(np.sum(np.sinh(x))), np.cosh, make, sizes={"D": (1, 3)})
+    with pytest.raises(GradientCheckError, match="central differences"):
+        check_backward(lambda x: float(np.sum(np.sinh(x))), np.sinh, make, sizes={"D": (1, 3)})
+
+
+def test_a_gradient_of_another_structure_or_shape_is_named():
+    """A missing parameter and a wrong shape are said to be that, not a wrong number."""
+    with pytest.raises(TreeError, match=r"the gradient of params"):
+        check_backward(forward, lambda params, xs: {"U": params["U"]}, make_args)
+    with pytest.raises(GradientCheckError, match=r"shape"):
+        check_backward(
+            lambda x: np.sum(x * x), lambda x: np.sum(2 * x), lambda rng, D: (rng.normal(size=D),), sizes={"D": (2, 3)}
+        )
+
+
+def test_several_arguments_at_once():
+    """With a tuple wrt the backward pass returns one gradient for each argument."""
+
+    def make(rng, D):
+        return rng.normal(size=D), rng.normal(size=D)
+
+    check_backward(lambda a, b: np.sum(a * b), lambda a, b: (b, a), make, wrt=(0, 1), sizes={"D": (1, 3)})
+    with pytest.raises(GradientCheckError, match="the gradient of a"):
+        check_backward(lambda a, b: np.sum(a * b), lambda a, b: (a, a), make, wrt=(0, 1), sizes={"D": (1, 3)})
