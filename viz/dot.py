@@ -1,0 +1,82 @@
+"""DOT text: pure functions from words and attributes to statements.
+
+Every text from outside goes through `text`, which makes it harmless: Graphviz itself does not escape
+everything (control characters and unknown entities end up as malformed XML with exit code 0).
+"""
+
+from collections.abc import Iterable, Mapping
+from html import escape as escape_html
+
+from graphviz import escape, nohtml
+from graphviz.quoting import attr_list
+
+__all__ = ["cluster", "digraph", "edge", "html", "node", "printable", "text"]
+
+
+def printable(words: str, limit: int = 400) -> str:
+    r"""The text without what XML cannot hold, cut to a length that a reader can take in.
+
+    Examples
+    --------
+    >>> printable("a\x00b\ud800"), printable("abcdef", limit=4)
+    ('a�b�', 'abc…')
+    """
+    clean = "".join(c if _is_xml(c) else "�" for c in words)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _is_xml(c: str) -> bool:
+    """Characters of XML 1.0, section 2.2, without the discouraged control characters."""
+    code = ord(c)
+    return c == "\n" or 0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code >= 0x10000
+
+
+def text(words: str, limit: int = 400) -> str:
+    r"""An attribute's value that Graphviz shows letter by letter: no escapes, entities or HTML labels in it.
+
+    Examples
+    --------
+    >>> print(node("n1", {"label": text('<b>"\\N" & \n')}))
+    n1 [label="<b>\"\\N\" &amp; \n"]
+    """
+    return nohtml(escape(printable(words, limit).replace("&", "&amp;")).replace("\n", "\\n"))
+
+
+def html(words: str, limit: int = 400) -> str:
+    """Text for the inside of an HTML-like label."""
+    return escape_html(printable(words, limit)).replace("&#x27;", "&#39;")
+
+
+def node(key: str, attributes: Mapping[str, str]) -> str:
+    """One node; `key` must be a plain identifier.
+
+    Examples
+    --------
+    >>> print(node("n1", {"label": text("a:b"), "shape": "box"}))
+    n1 [label="a:b" shape=box]
+    """
+    return f"{key}{_attributes(attributes)}"
+
+
+def edge(tail: str, head: str, attributes: Mapping[str, str]) -> str:
+    """One edge between two plain identifiers."""
+    return f"{tail} -> {head}{_attributes(attributes)}"
+
+
+def cluster(key: str, attributes: Mapping[str, str], body: Iterable[str]) -> list[str]:
+    """A frame around nodes, as lines."""
+    return [f"subgraph cluster_{key} {{", *_indent([f"graph{_attributes(attributes)}", *body]), "}"]
+
+
+def digraph(defaults: Mapping[str, Mapping[str, str]], body: Iterable[str]) -> str:
+    """A whole drawing; `defaults` holds the attributes of "graph", "node" and "edge"."""
+    first = [f"{what}{_attributes(attributes)}" for what, attributes in defaults.items()]
+    return "\n".join(["digraph {", *_indent([*first, *body]), "}", ""])
+
+
+def _indent(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _attributes(attributes: Mapping[str, str]) -> str:
+    return attr_list(attributes=list(attributes.items()))

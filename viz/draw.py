@@ -1,0 +1,112 @@
+"""Draw a graph: what was computed, and how much gradient each edge carries back."""
+
+import os
+from typing import Any
+
+from minigrad import Graph, Tensor
+from minigrad.sweep import Adjoints
+
+from .drawing import Drawing
+from .engine import TIME_LIMIT
+from .errors import DrawingFormatError, DrawingSizeError
+from .layered import layered_source
+from .marks import picture_of
+
+__all__ = ["draw"]
+
+DETAILS = ("auto", "op")
+#: More edges than `dot` lays out within a minute or so.
+LARGEST = 8_000
+
+
+def draw(
+    graph: Graph,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    gradients: bool = True,
+    detail: str = "auto",
+    seed: Any = None,
+    output: Tensor | str | None = None,
+    engine: str | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> Drawing:
+    """The graph with a second, reversed line beside each edge: the gradient that flows back along it.
+
+    Its colour and width are log10 of the norm of the share that the edge carries,
+    ``‖vjp(ȳ)‖`` for an edge x → y: light and thin is vanished, dotted is exactly zero, thick orange-red is
+    inf or nan. The shares of the edges that leave a node add up to its gradient.
+
+    Parameters
+    ----------
+    graph : Graph
+        From `minigrad.trace`.
+    path : path, optional
+        Where to save it: .svg, .dot or .png.
+    gradients : bool
+        False: draw the forward edges only.
+    detail : str
+        "op": a node for each operation. "auto" chooses.
+    seed : array_like, optional
+        What flows into the output, of its shape; 1 for a scalar.
+    output : Tensor or str, optional
+        Where the gradient starts; the only output if there is one.
+    engine : str, optional
+        A Graphviz executable to use instead of the one that comes with minigrad.
+    time_limit : float
+        Seconds that the layout may take.
+
+    Returns
+    -------
+    Drawing
+        Its DOT text and SVG are the same bytes for the same graph. If the output is not a scalar and no
+        seed is given, there is no gradient to draw; the drawing then says so.
+
+    Raises
+    ------
+    DrawingFormatError
+        If the level of detail or the file's suffix is unknown.
+    DrawingSizeError
+        If the graph is too large to be laid out.
+    EngineNotFoundError, EngineError, DrawingTimeoutError
+        If Graphviz is missing, fails or takes too long.
+    OutputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import minigrad as mg, numpy as np, viz
+    >>> graph = mg.trace(lambda x: (x * x).sum(), np.ones(2))
+    >>> drawing = viz.draw(graph)
+    >>> drawing.svg.startswith("<?xml")
+    True
+    """
+    if detail not in DETAILS:
+        raise DrawingFormatError(f"detail={detail!r} is unknown; use one of {', '.join(DETAILS)}")
+    edges = len(graph.edges)
+    if edges > LARGEST:
+        raise DrawingSizeError(
+            f"this graph has {edges} edges and more than {LARGEST} cannot be laid out in reasonable time; "
+            "draw fewer steps"
+        )
+    adjoints, remark = _swept(graph, seed, output) if gradients else (None, "")
+    picture = picture_of(graph, adjoints, remark)
+    drawing = Drawing(layered_source(picture), engine=engine, time_limit=time_limit)
+    if path is not None:
+        drawing.save(path)
+    return drawing
+
+
+def _swept(graph: Graph, seed: Any, output: Tensor | str | None) -> tuple[Adjoints | None, str]:
+    """What flows back, or why nothing does."""
+    if seed is None and output is None:
+        shapes = {name: node.shape for name, node in graph.outputs.items()}
+        if len(shapes) != 1:
+            return None, f"No gradients: there are {len(shapes)} outputs. Pass output= to choose one."
+        if any(shapes.values()):
+            return (
+                None,
+                f"No gradients: the output has shape {next(iter(shapes.values()))}. Pass seed=, or draw a scalar.",
+            )
+        if not all(node.tracked for node in graph.outputs.values()):
+            return None, "No gradients: the output does not depend on a floating-point input."
+    return graph.adjoints(seed, output), ""

@@ -1,0 +1,75 @@
+"""A picture as DOT text for Graphviz's own layered layout, `dot`."""
+
+from collections.abc import Mapping
+
+from . import dot, style
+from .legend import legend
+from .picture import Line, Mark, Picture
+from .scale import Scale
+
+__all__ = ["layered_source"]
+
+_DEFAULTS = {
+    "graph": {"rankdir": "LR", "fontname": style.FONT, "bgcolor": "white", "nodesep": "0.18", "ranksep": "0.35"},
+    "node": {"fontname": style.FONT, "fontsize": "10", "height": "0.3", "width": "0.3", "margin": "0.07,0.04"},
+    "edge": {"fontname": style.FONT, "fontsize": "8"},
+}
+
+
+def layered_source(picture: Picture) -> str:
+    """DOT text: frames nested as scopes are, then a forward line and a gradient for each edge."""
+    graph = {
+        **_DEFAULTS["graph"],
+        "id": "g",
+        "tooltip": dot.text(picture.title),
+        "label": legend(picture),
+        "labelloc": "b",
+    }
+    marks = _frames(picture.marks)
+    lines = [statement for line in picture.lines for statement in edge_statements(line, picture.scale)]
+    return dot.digraph({**_DEFAULTS, "graph": graph}, [*marks, *lines])
+
+
+def mark_attributes(mark: Mark) -> dict[str, str]:
+    """What a mark looks like, without its place."""
+    return {"label": dot.text(mark.label, 40), "tooltip": dot.text(mark.tooltip), **style.KINDS[mark.kind]}
+
+
+def edge_statements(line: Line, scale: Scale) -> list[str]:
+    """The forward line and, where something flows back, the gradient beside it."""
+    forward = dot.edge(line.tail, line.head, {"tooltip": dot.text(line.tooltip), **style.FORWARD})
+    if line.share is None:
+        return [forward]
+    look = {"tooltip": dot.text(line.note), **style.BACKWARD, **scale.line(line.share)}
+    return [forward, dot.edge(line.tail, line.head, look)]
+
+
+def _frames(marks: tuple[Mark, ...]) -> list[str]:
+    """The marks' statements inside nested frames, one for each scope, in order of first appearance."""
+    tree: dict[tuple[str, ...], list[str]] = {}
+    children: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
+    for mark in marks:
+        tree.setdefault(mark.scope, []).append(dot.node(mark.key, mark_attributes(mark)))
+        for depth in range(len(mark.scope)):
+            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
+    numbers = {scope: f"{i}" for i, scope in enumerate(_walk(children))}
+    return _frame((), tree, children, numbers)
+
+
+def _walk(children: Mapping[tuple[str, ...], Mapping[tuple[str, ...], None]]) -> list[tuple[str, ...]]:
+    return [child for found in children.values() for child in found]
+
+
+def _frame(
+    scope: tuple[str, ...],
+    tree: Mapping[tuple[str, ...], list[str]],
+    children: Mapping[tuple[str, ...], Mapping[tuple[str, ...], None]],
+    numbers: Mapping[tuple[str, ...], str],
+) -> list[str]:
+    body = list(tree.get(scope, []))
+    for child in children.get(scope, {}):
+        body += _frame(child, tree, children, numbers)
+    if not scope:
+        return body
+    name = dot.text(scope[-1], 60)
+    return dot.cluster(numbers[scope], {"label": name, "tooltip": name, **style.CLUSTER}, body)
