@@ -1,15 +1,30 @@
-"""The long short-term memory cell."""
+"""The long short-term memory cell and its variants."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import linear, named, sigmoid, tanh
+from minigrad import linear, named, sigmoid
+from minigrad.errors import OptionError
 
-from .initializers import glorot, orthogonal
+from .activations import ACTIVATIONS, check_switch
+from .initializers import chrono, forget_bias, glorot, orthogonal
 
-__all__ = ["LSTM", "LSTMState"]
+__all__ = ["LSTM", "VARIANTS", "LSTMGatesState", "LSTMState"]
+
+#: The variants of Greff et al., as switches on top of their "vanilla" cell, which has peepholes.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "vanilla": {},
+    "NIG": {"input_gate": False},
+    "NFG": {"forget_gate": False},
+    "NOG": {"output_gate": False},
+    "NIAF": {"input_activation": "identity"},
+    "NOAF": {"output_activation": "identity"},
+    "CIFG": {"coupled": True},
+    "NP": {"peephole": False},
+    "FGR": {"gate_recurrence": True},
+}
 
 
 class LSTMState(NamedTuple):
@@ -17,6 +32,16 @@ class LSTMState(NamedTuple):
 
     h: Any
     c: Any
+
+
+class LSTMGatesState(NamedTuple):
+    """h, c and the three gates, each (..., H): what a cell with full gate recurrence remembers."""
+
+    h: Any
+    c: Any
+    i: Any
+    f: Any
+    o: Any
 
 
 @dataclass(frozen=True)
@@ -35,43 +60,141 @@ class LSTM:
         H
     forget_bias : float
         Initial value of b_f (Jozefowicz, Zaremba and Sutskever, ICML 2015, recommend 1).
+    chrono : float, optional
+        The longest dependency expected, in steps: b_f is drawn and b_i = −b_f, so that memories of 2 to
+        so many steps are there from the start, see `cells.initializers.chrono`. Replaces `forget_bias`.
+    peephole : bool
+        i and f also see c_prev, o sees the new c, each through a diagonal: + p_k ⊙ c. Gers,
+        Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent networks", JMLR 3, 2002.
+    coupled : bool
+        i = 1 − f, and no parameters for i. Greff et al. write f = 1 − i: the same cell, with the signs
+        of that gate's parameters turned.
+    input_gate, forget_gate, output_gate : bool
+        False: the gate is 1 and has no parameters.
+    input_activation, output_activation : {"tanh", "relu", "sigmoid", "identity"}
+        Of g and of s.
+    gate_recurrence : bool
+        Each gate k also sees the three gates of the step before: + R_ki i_prev + R_kf f_prev + R_ko o_prev.
+        The state then holds the gates too.
+
+    Raises
+    ------
+    OptionError
+        If a switch has no such value, or two switches contradict each other.
 
     Notes
     -----
-    Parameters, for k in i, f, g, o: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``.
+    Parameters, for k in i, f, g, o: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``; for the gates k, j in
+    i, f, o with the switches: ``p_k: (H,)``, ``R_kj: (H, H)``.
+
+    The state is an `LSTMState`, or an `LSTMGatesState` with `gate_recurrence`.
     """
 
     input_size: int
     hidden_size: int
+    _: KW_ONLY
     forget_bias: float = 1.0
+    chrono: float | None = None
+    peephole: bool = False
+    coupled: bool = False
+    input_gate: bool = True
+    forget_gate: bool = True
+    output_gate: bool = True
+    input_activation: str = "tanh"
+    output_activation: str = "tanh"
+    gate_recurrence: bool = False
+
+    def __post_init__(self) -> None:
+        check_switch("input_activation", self.input_activation, ACTIVATIONS)
+        check_switch("output_activation", self.output_activation, ACTIVATIONS)
+        if self.coupled and not (self.input_gate and self.forget_gate):
+            raise OptionError("coupled=True ties the input gate to the forget gate; leave both of them switched on")
+        if self.gate_recurrence and self.gates != "ifo":
+            raise OptionError(
+                "gate_recurrence=True needs the input, forget and output gates, uncoupled; "
+                f"the gates with parameters of their own here are: {', '.join(self.gates) or 'none'}"
+            )
+
+    @classmethod
+    def variant(cls, name: str, input_size: int, hidden_size: int, **switches: Any) -> "LSTM":
+        """One of the eight variants of Greff et al., or "vanilla", by its name in the paper.
+
+        NIG, NFG, NOG: no input, forget, output gate; NIAF, NOAF: no input, output activation function;
+        CIFG: coupled input and forget gate; NP: no peepholes; FGR: full gate recurrence. All but NP have
+        peepholes. Greff, Srivastava, Koutník, Steunebrink and Schmidhuber, "LSTM: a search space
+        odyssey", IEEE Transactions on Neural Networks and Learning Systems 28(10), 2017.
+
+        Raises
+        ------
+        OptionError
+            If there is no variant of that name.
+
+        Examples
+        --------
+        >>> LSTM.variant("CIFG", 2, 3).coupled
+        True
+        """
+        check_switch("the variant", name, VARIANTS)
+        return cls(input_size, hidden_size, **({"peephole": True} | VARIANTS[name] | switches))
+
+    @property
+    def gates(self) -> str:
+        """Those of the gates i, f, o that have parameters of their own."""
+        present = {"i": self.input_gate and not self.coupled, "f": self.forget_gate, "o": self.output_gate}
+        return "".join(k for k in "ifo" if present[k])
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
-        """U Glorot, W orthogonal, biases zero but for b_f."""
+        """U Glorot, W and R orthogonal, peepholes and biases zero but for b_f (and b_i with `chrono`)."""
         D, H = self.input_size, self.hidden_size
         params = {}
         for k in "ifgo":
-            params[f"U_{k}"] = glorot(rng, (H, D), dtype)
-            params[f"W_{k}"] = orthogonal(rng, (H, H), dtype)
-            params[f"b_{k}"] = np.full(H, self.forget_bias if k == "f" else 0.0, dtype)
-        return params
+            if k == "g" or k in self.gates:
+                params[f"U_{k}"] = glorot(rng, (H, D), dtype)
+                params[f"W_{k}"] = orthogonal(rng, (H, H), dtype)
+                params[f"b_{k}"] = np.zeros(H, dtype)
+        if self.peephole:
+            params |= {f"p_{k}": np.zeros(H, dtype) for k in self.gates}
+        if self.gate_recurrence:
+            params |= {f"R_{k}{j}": orthogonal(rng, (H, H), dtype) for k in self.gates for j in self.gates}
+        return params | self._keeping_biases(rng, dtype)
 
-    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> LSTMState:
-        """h_0 = c_0 = 0."""
+    def _keeping_biases(self, rng: np.random.Generator, dtype: Any) -> dict[str, np.ndarray]:
+        """The biases that decide how long the cell remembers at first."""
+        if self.chrono is None:
+            biases = {"f": forget_bias(rng, self.hidden_size, self.forget_bias, dtype)}
+        else:
+            keep = chrono(rng, self.hidden_size, self.chrono, dtype)
+            biases = {"f": keep, "i": -keep}
+        return {f"b_{k}": bias for k, bias in biases.items() if k in self.gates}
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> LSTMState | LSTMGatesState:
+        """h_0 = c_0 = 0, and likewise the gates if the state holds them."""
         zeros = np.zeros((*batch_shape, self.hidden_size), dtype)
-        return LSTMState(zeros, zeros)
+        return LSTMGatesState(zeros, zeros, zeros, zeros, zeros) if self.gate_recurrence else LSTMState(zeros, zeros)
 
-    def step(self, params: dict[str, Any], state: LSTMState, x: Any) -> LSTMState:
+    def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
         """One step: x (..., D), h_prev and c_prev (..., H) -> h and c (..., H)."""
-        h_prev, c_prev = state
+        h_prev, c_prev, *gates_prev = state
+        input_function, output_function = ACTIVATIONS[self.input_activation], ACTIVATIONS[self.output_activation]
 
         def affine(k: str) -> Any:
             return linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]
 
-        i = named("i", sigmoid(affine("i")))
-        f = named("f", sigmoid(affine("f")))
-        g = named("g", tanh(affine("g")))
-        o = named("o", sigmoid(affine("o")))
+        def gate(k: str, c_seen: Any) -> Any:
+            if k not in self.gates:
+                return 1
+            a = affine(k)
+            if self.peephole:
+                a = a + params[f"p_{k}"] * c_seen
+            for j, gate_prev in zip("ifo", gates_prev, strict=False):
+                a = a + linear(params[f"R_{k}{j}"], gate_prev)
+            return named(k, sigmoid(a))
+
+        f = gate("f", c_prev)
+        i = named("i", 1 - f) if self.coupled else gate("i", c_prev)
+        g = named("g", input_function(affine("g")))
         c = named("c", f * c_prev + i * g)
-        s = named("s", tanh(c))
+        o = gate("o", c)
+        s = named("s", output_function(c))
         h = named("h", o * s)
-        return LSTMState(h, c)
+        return LSTMGatesState(h, c, i, f, o) if self.gate_recurrence else LSTMState(h, c)

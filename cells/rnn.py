@@ -1,13 +1,14 @@
 """The plain recurrent cell."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import linear, named, tanh
+from minigrad import linear, named
 
-from .initializers import glorot, orthogonal
+from .activations import ACTIVATIONS, check_switch
+from .initializers import Initializer, glorot, orthogonal
 
 __all__ = ["RNN", "RNNState"]
 
@@ -30,6 +31,16 @@ class RNN:
         D
     hidden_size : int
         H
+    activation : {"tanh", "relu", "sigmoid", "identity"}
+        Stands in the place of tanh.
+    recurrent_init : callable
+        ``(rng, (H, H), dtype) -> W``; `orthogonal` by default. `identity` together with relu gives the
+        IRNN of Le, Jaitly and Hinton (2015).
+
+    Raises
+    ------
+    OptionError
+        If there is no such activation.
 
     Notes
     -----
@@ -38,13 +49,19 @@ class RNN:
 
     input_size: int
     hidden_size: int
+    _: KW_ONLY
+    activation: str = "tanh"
+    recurrent_init: Initializer = orthogonal
+
+    def __post_init__(self) -> None:
+        check_switch("activation", self.activation, ACTIVATIONS)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
-        """U Glorot, W orthogonal, b zero."""
+        """U Glorot, W orthogonal (or as `recurrent_init` has it), b zero."""
         D, H = self.input_size, self.hidden_size
         return {
             "U": glorot(rng, (H, D), dtype),
-            "W": orthogonal(rng, (H, H), dtype),
+            "W": self.recurrent_init(rng, (H, H), dtype),
             "b": np.zeros(H, dtype),
         }
 
@@ -56,5 +73,5 @@ class RNN:
         """One step: x (..., D), h_prev (..., H) -> h (..., H)."""
         U, W, b = params["U"], params["W"], params["b"]
         a = named("a", linear(U, x) + linear(W, state.h) + b)
-        h = named("h", tanh(a))
+        h = named("h", ACTIVATIONS[self.activation](a))
         return RNNState(h)

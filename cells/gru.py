@@ -1,0 +1,105 @@
+"""The gated recurrent unit."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import linear, named, sigmoid, tanh
+
+from .activations import check_switch
+from .initializers import chrono, glorot, orthogonal
+
+__all__ = ["GRU", "GRUState"]
+
+
+class GRUState(NamedTuple):
+    """h: (..., H)."""
+
+    h: Any
+
+
+@dataclass(frozen=True)
+class GRU:
+    """r, z = σ(U_k x + W_k h_prev + b_k), n = tanh(U_n x + b_n + W_n (r ⊙ h_prev)),
+    h = z ⊙ h_prev + (1 − z) ⊙ n.
+
+    Two gates, reset and update, and no cell beside the hidden state. Cho et al., "Learning phrase
+    representations using RNN encoder–decoder", EMNLP 2014. Papers and libraries differ in two places:
+
+    Parameters
+    ----------
+    input_size : int
+        D
+    hidden_size : int
+        H
+    reset : {"before", "after"}
+        "before": the reset gate acts on h_prev, W_n (r ⊙ h_prev): the printed paper, and Chung et al.
+        "after": it acts on the product, n = tanh(U_n x + b_n + r ⊙ (W_n h_prev + c_n)), with a bias c_n
+        of its own: cuDNN, PyTorch, Keras' ``reset_after``. The two are equal if W_n is diagonal and c_n
+        zero.
+    update : {"keep", "write"}
+        "keep": z keeps the old state, as above: Cho et al. 2014, PyTorch, ONNX. "write": z writes the
+        new one, h = (1 − z) ⊙ h_prev + z ⊙ n: Chung et al., "Empirical evaluation of gated recurrent
+        neural networks on sequence modeling", 2014. The one is the other with 1 − z.
+    chrono : float, optional
+        The longest dependency expected, in steps: the update gate's bias is drawn so that memories of 2
+        to so many steps are there from the start, see `cells.initializers.chrono`.
+
+    Raises
+    ------
+    OptionError
+        If a switch has no such value.
+
+    Notes
+    -----
+    Parameters, for k in r, z, n: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``; and ``c_n: (H,)`` with
+    reset="after".
+    """
+
+    input_size: int
+    hidden_size: int
+    _: KW_ONLY
+    reset: str = "before"
+    update: str = "keep"
+    chrono: float | None = None
+
+    def __post_init__(self) -> None:
+        check_switch("reset", self.reset, ("before", "after"))
+        check_switch("update", self.update, ("keep", "write"))
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
+        """U Glorot, W orthogonal, biases zero (but for b_z with `chrono`)."""
+        D, H = self.input_size, self.hidden_size
+        params = {}
+        for k in "rzn":
+            params[f"U_{k}"] = glorot(rng, (H, D), dtype)
+            params[f"W_{k}"] = orthogonal(rng, (H, H), dtype)
+            params[f"b_{k}"] = np.zeros(H, dtype)
+        if self.reset == "after":
+            params["c_n"] = np.zeros(H, dtype)
+        if self.chrono is not None:
+            keep = chrono(rng, H, self.chrono, dtype)
+            params["b_z"] = keep if self.update == "keep" else -keep
+        return params
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> GRUState:
+        """h_0 = 0."""
+        return GRUState(np.zeros((*batch_shape, self.hidden_size), dtype))
+
+    def step(self, params: dict[str, Any], state: GRUState, x: Any) -> GRUState:
+        """One step: x (..., D), h_prev (..., H) -> h (..., H)."""
+        h_prev = state.h
+
+        def gate(k: str) -> Any:
+            return named(k, sigmoid(linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]))
+
+        r = gate("r")
+        z = gate("z")
+        if self.reset == "before":
+            n = tanh(linear(params["U_n"], x) + params["b_n"] + linear(params["W_n"], r * h_prev))
+        else:
+            n = tanh(linear(params["U_n"], x) + params["b_n"] + r * (linear(params["W_n"], h_prev) + params["c_n"]))
+        n = named("n", n)
+        h = z * h_prev + (1 - z) * n if self.update == "keep" else (1 - z) * h_prev + z * n
+        return GRUState(named("h", h))
