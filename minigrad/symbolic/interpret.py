@@ -1,0 +1,180 @@
+"""Giving a parsed formula a meaning: on arrays here, on terms where derivations are checked.
+
+A formula is worked out in some `Algebra`: what its numbers, operators and functions are. Shapes are held to
+what is written: ``*`` is entry by entry and takes equal shapes or a scalar, ``@`` is the matrix product, and
+nothing is broadcast in silence.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+from .errors import FormulaError
+from .parser import Binary, Call, Expression, Name, Negative, Number, Power
+
+__all__ = ["ARRAYS", "Algebra", "evaluate"]
+
+
+class Algebra(Protocol):
+    """What a formula is made of."""
+
+    def number(self, value: Fraction) -> Any:
+        """A scalar constant."""
+
+    def power(self, x: Any, n: int) -> Any:
+        """``xⁿ`` entry by entry."""
+
+    def binary(self, operator: str, a: Any, b: Any) -> Any:
+        """``a + b``, ``a - b``, ``a * b``, ``a / b`` or ``a @ b``."""
+
+    def call(self, function: str, *args: Any) -> Any:
+        """A function of `minigrad.symbolic.parser.FUNCTIONS` but for ``sum_t``, ``ones`` and ``eye``."""
+
+    def filled(self, function: str, size: Any) -> Any:
+        """``ones(size)`` or ``eye(size)``."""
+
+
+def evaluate(
+    formula: Expression,
+    algebra: Algebra,
+    letter: Callable[[str], Any],
+    size: Callable[[str], Any],
+    sum_over_time: Callable[[Expression], Any],
+) -> Any:
+    """Work out a formula.
+
+    Parameters
+    ----------
+    formula : Expression
+    algebra : Algebra
+    letter : callable
+        The value of a name; raises `FormulaError` if there is none.
+    size : callable
+        What a name means as a length in ``ones(H)`` or ``eye(H)``.
+    sum_over_time : callable
+        What ``sum_t`` of a formula is.
+
+    Raises
+    ------
+    FormulaError
+        With the position, if shapes do not fit or a name is not known.
+    """
+
+    def work(part: Expression) -> Any:
+        match part:
+            case Number(value):
+                return algebra.number(value)
+            case Name(name, column):
+                return _at(column, letter, name)
+            case Negative(x):
+                return algebra.binary("*", algebra.number(Fraction(-1)), work(x))
+            case Power(x, exponent):
+                return algebra.power(work(x), exponent)
+            case Binary(operator, left, right, column):
+                a, b = work(left), work(right)
+                _check_shapes(operator, a, b, column)
+                return algebra.binary(operator, a, b)
+            case Call("sum_t", args, column):
+                return _at(column, sum_over_time, args[0])
+            case Call("ones" | "eye" as function, args, column):
+                if not isinstance(args[0], Name):
+                    raise FormulaError(f"{function} takes a length such as H at column {column}")
+                return algebra.filled(function, _at(column, size, args[0].name))
+            case Call(function, args, column):
+                values = [work(arg) for arg in args]
+                _check_ranks(function, values, column)
+                return algebra.call(function, *values)
+
+    return work(formula)
+
+
+def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
+    """Add the position to what goes wrong."""
+    try:
+        return f(argument)
+    except FormulaError as error:
+        text = str(error)
+        raise error if "at column" in text else FormulaError(f"{text} at column {column}") from None
+
+
+def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
+    """Refuse operands that NumPy would broadcast or that do not multiply."""
+    if operator == "@":
+        if not a.shape or not b.shape or a.shape[-1] != b.shape[0] or len(a.shape) == 1 < len(b.shape):
+            raise FormulaError(
+                f"@ at column {column} cannot multiply shapes {_shape(a)} and {_shape(b)}; "
+                "vectors are columns, so write matrix @ vector, or outer(u, v) for u vᵀ"
+            )
+    elif a.shape and b.shape and a.shape != b.shape:
+        raise FormulaError(
+            f"{operator} at column {column} needs equal shapes or a number, got {_shape(a)} and {_shape(b)}; "
+            "use diag(v) @ A to scale rows, or @ for a matrix product"
+        )
+
+
+def _shape(x: Any) -> str:
+    return f"({', '.join(map(str, x.shape))})"
+
+
+#: How many axes the arguments of a function must have; functions not listed take any.
+_RANKS = {"diag": (1,), "outer": (1,), "softmax": (1,), "transpose": (2,)}
+
+
+def _check_ranks(function: str, values: list[Any], column: int) -> None:
+    allowed = _RANKS.get(function)
+    for value in values:
+        if allowed and len(value.shape) not in allowed:
+            kind = "a matrix" if allowed == (2,) else "a vector"
+            raise FormulaError(f"{function} takes {kind}, got shape {_shape(value)} at column {column}")
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    weights = np.exp(x - np.max(x, initial=-np.inf))
+    return weights / weights.sum()
+
+
+class _Arrays:
+    """Formulas on float64 arrays, written without the engine, so that it can judge the engine."""
+
+    _BINARY: dict[str, Callable[[Any, Any], Any]] = {
+        "+": np.add,
+        "-": np.subtract,
+        "*": np.multiply,
+        "/": np.divide,
+        "@": np.matmul,
+    }
+    _CALLS: dict[str, Callable[..., Any]] = {
+        "diag": np.diag,
+        "exp": np.exp,
+        "log": np.log,
+        "outer": np.outer,
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "softmax": _softmax,
+        "sqrt": np.sqrt,
+        "sum": np.sum,
+        "tanh": np.tanh,
+        "transpose": np.transpose,
+    }
+
+    def number(self, value: Fraction) -> Any:
+        return np.float64(value)
+
+    def power(self, x: Any, n: int) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(x, np.float64) ** n
+
+    def binary(self, operator: str, a: Any, b: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(self._BINARY[operator](a, b))
+
+    def call(self, function: str, *args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(self._CALLS[function](*args))
+
+    def filled(self, function: str, size: Any) -> Any:
+        return np.ones(size) if function == "ones" else np.eye(size)
+
+
+ARRAYS: Algebra = _Arrays()
