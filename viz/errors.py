@@ -9,6 +9,7 @@ __all__ = [
     "DrawingTimeoutError",
     "EngineError",
     "EngineNotFoundError",
+    "MissingLibraryError",
     "OutputError",
     "ReportInputError",
 ]
@@ -36,6 +37,10 @@ class EngineError(DrawingError, RuntimeError):
 
 class EngineNotFoundError(DrawingError, FileNotFoundError):
     """There is no Graphviz executable to run."""
+
+
+class MissingLibraryError(DrawingError, ImportError):
+    """A library of the extra `report` is not installed."""
 
 
 class OutputError(DrawingError, OSError):

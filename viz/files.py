@@ -1,12 +1,14 @@
 """Writing files whole or not at all."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import OutputError
 
-__all__ = ["write_whole"]
+__all__ = ["require_writable", "write_all", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
@@ -40,6 +42,60 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
             f"cannot write {target}: {error.strerror or error}; choose a path you may write to"
         ) from error
     return target
+
+
+def write_all(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) -> list[Path]:
+    """Write several files into a directory, which is made if it is missing.
+
+    All of them are written elsewhere first, so a full disk leaves nothing half-written; a new directory
+    appears with all its files at once.
+
+    Parameters
+    ----------
+    directory : path
+    contents : mapping
+        File names and what goes into them.
+
+    Raises
+    ------
+    OutputError
+        If the directory cannot be made or written into.
+    """
+    target = Path(directory)
+    staging = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        staging.chmod(0o755)
+        for name, content in contents.items():
+            (staging / name).write_bytes(content)
+        if target.exists():
+            for name in contents:
+                os.replace(staging / name, target / name)
+        else:
+            os.replace(staging, target)
+    except OSError as error:
+        raise OutputError(f"cannot write into {target}: {error.strerror or error}; choose another directory") from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+    return [target / name for name in contents]
+
+
+def require_writable(directory: str | os.PathLike[str]) -> None:
+    """Find out before a long computation whether its results can be written.
+
+    Raises
+    ------
+    OutputError
+        If the directory, or the nearest one above it that exists, is no directory or not writable.
+    """
+    target = Path(directory)
+    nearest = next(place for place in (target, *target.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"cannot write into {target}: {nearest} is not a directory; choose another directory")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write into {target}: {nearest} is not writable; choose another directory")
 
 
 def _mode(target: Path) -> int:

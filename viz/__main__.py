@@ -1,0 +1,7 @@
+"""``python -m viz`` is the command ``minigrad``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
