@@ -135,28 +135,29 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "@": np.matmul,
+}
+_CALLS: dict[str, Callable[..., Any]] = {
+    "diag": np.diag,
+    "exp": np.exp,
+    "log": np.log,
+    "outer": np.outer,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softmax": _softmax,
+    "sqrt": np.sqrt,
+    "sum": np.sum,
+    "tanh": np.tanh,
+    "transpose": np.transpose,
+}
+
+
 class _Arrays:
     """Formulas on float64 arrays, written without the engine, so that it can judge the engine."""
-
-    _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-        "+": np.add,
-        "-": np.subtract,
-        "*": np.multiply,
-        "/": np.divide,
-        "@": np.matmul,
-    }
-    _CALLS: dict[str, Callable[..., Any]] = {
-        "diag": np.diag,
-        "exp": np.exp,
-        "log": np.log,
-        "outer": np.outer,
-        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-        "softmax": _softmax,
-        "sqrt": np.sqrt,
-        "sum": np.sum,
-        "tanh": np.tanh,
-        "transpose": np.transpose,
-    }
 
     def number(self, value: Fraction) -> Any:
         return np.float64(value)
@@ -167,11 +168,11 @@ class _Arrays:
 
     def binary(self, operator: str, a: Any, b: Any) -> Any:
         with np.errstate(all="ignore"):
-            return np.asarray(self._BINARY[operator](a, b))
+            return np.asarray(_BINARY[operator](a, b))
 
     def call(self, function: str, *args: Any) -> Any:
         with np.errstate(all="ignore"):
-            return np.asarray(self._CALLS[function](*args))
+            return np.asarray(_CALLS[function](*args))
 
     def filled(self, function: str, size: Any) -> Any:
         return np.ones(size) if function == "ones" else np.eye(size)
