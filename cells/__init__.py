@@ -1,22 +1,41 @@
 """The recurrent cells, written as the textbook and the papers write them."""
 
-from .cell import Cell
+from .attention import Attended, Attention
+from .attention_cell import AttentionCell, AttentionState
+from .bidirectional import Bidirectional, BidirectionalState
+from .cell import Cell, Layer
+from .convolution import Conv1d, Conv1dState
+from .feedforward import FeedForward, FeedForwardState
 from .gru import GRU, GRUState
 from .lstm import LSTM, LSTMGatesState, LSTMState
 from .readout import Readout
 from .rnn import RNN, RNNState
+from .stacked import Stacked, StackedState
 from .unroll import Run, unroll
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Attended",
+    "Attention",
+    "AttentionCell",
+    "AttentionState",
+    "Bidirectional",
+    "BidirectionalState",
     "Cell",
+    "Conv1d",
+    "Conv1dState",
+    "FeedForward",
+    "FeedForwardState",
     "GRUState",
     "LSTMGatesState",
     "LSTMState",
+    "Layer",
     "RNNState",
     "Readout",
     "Run",
+    "Stacked",
+    "StackedState",
     "unroll",
 ]

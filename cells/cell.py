@@ -4,15 +4,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "Layer"]
 
 
 @runtime_checkable
-class Cell(Protocol):
-    """A recurrent cell: sizes and switches in a frozen dataclass, parameters in a plain dict beside it.
+class Layer(Protocol):
+    """What `unroll` can run over a sequence: a `Cell`, or a net of cells such as `Bidirectional`.
 
-    `step` is a pure function that runs on arrays, on Tensors and on matrix terms. States are
-    NamedTuples whose first field is ``h``.
+    Sizes and switches stand in a frozen dataclass, parameters in a plain dict beside it.
     """
 
     @property
@@ -28,6 +27,15 @@ class Cell(Protocol):
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> Any:
         """The state before the first step: zeros."""
+
+
+@runtime_checkable
+class Cell(Layer, Protocol):
+    """A recurrent cell: a layer that goes forward one step at a time.
+
+    `step` is a pure function that runs on arrays, on Tensors and on matrix terms. States are
+    NamedTuples with a field or property ``h``.
+    """
 
     def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
         """One step in time: the next state."""

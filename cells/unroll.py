@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad import Tensor, named, scope, stack, tensor
-from minigrad.errors import ShapeError
+import numpy as np
+
+from minigrad import Tensor
+from minigrad import stack as stack_arrays
+from minigrad.errors import DtypeError, OptionError, ShapeError
 from minigrad.tree import flatten
 
-from .cell import Cell
+from .cell import Layer
+from .walk import Walk, run_layer
 
 __all__ = ["Run", "unroll"]
 
@@ -19,9 +23,9 @@ class Run:
     Attributes
     ----------
     outputs : (T, ..., H)
-        h_1 … h_T.
+        h_1 … h_T; zero past the end of a sequence.
     states : list
-        The state after each step.
+        The state after each step; held past the end of a sequence.
     final : state
         The last of them; pass it as the initial state to continue.
     """
@@ -31,20 +35,37 @@ class Run:
     final: Any
 
 
-def unroll(cell: Cell, params: dict[str, Any], xs: Any, state: Any = None) -> Run:
+def unroll(
+    cell: Layer,
+    params: dict[str, Any],
+    xs: Any,
+    state: Any = None,
+    *,
+    lengths: Any = None,
+    truncate: int | None = None,
+) -> Run:
     """Run a cell over time, h_t = step(h_{t−1}, x_t) for t = 1 … T.
 
-    Every step stands in the scope ``t=1``, ``t=2``, …, and the initial state in ``t=0``.
+    Every step stands in the scope ``t=1``, ``t=2``, …, and the initial state in ``t=0``; a stacked net
+    opens ``layer 1``, … around them, a bidirectional one ``forward`` and ``backward``.
 
     Parameters
     ----------
-    cell : Cell
+    cell : Layer
+        A cell, or a net of cells.
     params : dict
         As `cell.init` makes them.
     xs : (T, ..., D)
         Time first.
     state : state, optional
         The initial state; zeros by default.
+    lengths : (...) integers from 0 to T, optional
+        How long each sequence of the batch is. Past its end the state holds and the output is zero, so
+        that what stands there in `xs` has no influence.
+    truncate : int, optional
+        Truncated backpropagation through time: the state becomes a constant after every `truncate`
+        steps. The gradient is that of the function with `minigrad.stop_gradient` at these cuts; the
+        values are the same as without.
 
     Returns
     -------
@@ -54,28 +75,64 @@ def unroll(cell: Cell, params: dict[str, Any], xs: Any, state: Any = None) -> Ru
     Raises
     ------
     ShapeError
-        If `xs` has no step, or its last axis is not the cell's input size.
+        If `xs` has no step, its last axis is not the cell's input size, or the shapes of `state` or
+        `lengths` do not fit.
+    DtypeError
+        If `lengths` are no integers.
+    OptionError
+        If a length is not from 0 to T, or `truncate` is below 1.
+
+    Examples
+    --------
+    >>> from cells import LSTM
+    >>> rng = np.random.default_rng(0)
+    >>> cell, xs = LSTM(2, 3), rng.standard_normal((5, 4, 2))
+    >>> params = cell.init(rng)
+    >>> unroll(cell, params, xs).outputs.shape
+    (5, 4, 3)
+
+    A long sequence in two parts:
+
+    >>> first = unroll(cell, params, xs[:2])
+    >>> second = unroll(cell, params, xs[2:], first.final)
+    >>> bool(np.all(second.outputs == unroll(cell, params, xs).outputs[2:]))
+    True
     """
     if len(xs.shape) < 2 or xs.shape[0] == 0 or xs.shape[-1] != cell.input_size:
         raise ShapeError(
             f"unroll needs xs of shape (T, ..., {cell.input_size}) with T at least 1, got {xs.shape}; time comes first"
         )
-    if state is None:
-        state = cell.initial_state(xs.shape[1:-1], xs.dtype)
-    if any(isinstance(value, Tensor) for value in flatten([params, xs, state])[0]):
-        state = _as_nodes(state)
-    states = []
-    for t in range(1, xs.shape[0] + 1):
-        with scope(f"t={t}"):
-            state = cell.step(params, state, named("x", xs[t - 1]))
-        states.append(state)
-    return Run(stack([s.h for s in states]), states, state)
+    if truncate is not None and truncate < 1:
+        raise OptionError(f"truncate must be at least 1 step, got {truncate!r}; leave it out for the full gradient")
+    batch_shape = xs.shape[1:-1]
+    lengths = None if lengths is None else _checked_lengths(lengths, batch_shape, xs.shape[0])
+    zeros = cell.initial_state(batch_shape, xs.dtype)
+    state = zeros if state is None else _checked_state(state, zeros)
+    recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
+    steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
+    return Run(stack_arrays(steps.outputs), steps.states, steps.final)
 
 
-def _as_nodes(state: Any) -> Any:
-    """One node for each part of the initial state, however often the first step uses it."""
-    with scope("t=0"):
-        parts = [
-            part if isinstance(part, Tensor) else tensor(part, name=name) for name, part in state._asdict().items()
-        ]
-    return type(state)(*parts)
+def _checked_lengths(lengths: Any, batch_shape: tuple[int, ...], T: int) -> Any:
+    """Lengths as an array, or as the Tensor that they are (values of a Tensor may change on replay)."""
+    given = lengths if isinstance(lengths, Tensor) else np.asarray(lengths)
+    if given.shape != batch_shape:
+        raise ShapeError(f"lengths must have the batch's shape {batch_shape}, got {given.shape}")
+    if given.dtype.kind not in "iu":
+        raise DtypeError(f"lengths count steps and are integers, got {given.dtype}")
+    if not isinstance(given, Tensor) and given.size and (given.min() < 0 or given.max() > T):
+        wrong = given.min() if given.min() < 0 else given.max()
+        raise OptionError(f"lengths must be from 0 to T = {T}, got {wrong}")
+    return given
+
+
+def _checked_state(state: Any, zeros: Any) -> Any:
+    """An initial state, its shapes compared with those of the zeros that would stand in its place."""
+    leaves, structure = flatten(state)
+    expected, expected_structure = flatten(zeros)
+    if structure != expected_structure:
+        return state
+    for leaf, zero, path in zip(leaves, expected, structure.paths("state"), strict=True):
+        if leaf.shape != zero.shape:
+            raise ShapeError(f"{path} must have the shape {zero.shape}, got {leaf.shape}")
+    return state

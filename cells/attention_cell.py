@@ -1,0 +1,142 @@
+"""A recurrent cell that attends over all of its own earlier states."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import broadcast_to, linear, named, stack, tanh
+from minigrad.errors import ShapeError
+
+from .activations import check_switch
+from .attention import Attention
+from .cell import Cell
+from .initializers import glorot
+from .walk import hold
+
+__all__ = ["AttentionCell", "AttentionState"]
+
+
+class AttentionState(NamedTuple):
+    """The output, and what the next step needs: the inner cell's state and the memory.
+
+    h : (..., H), the output; the next step does not read it
+    inner : the inner cell's state
+    memory : tuple of (..., H), the inner cell's hidden states so far, from h_0 on
+    present : tuple of None or (...) booleans, which sequences of the batch each of them belongs to
+    """
+
+    h: Any
+    inner: Any
+    memory: tuple[Any, ...]
+    present: tuple[Any, ...]
+
+    def hold(self, alive: Any, old: "AttentionState") -> "AttentionState":
+        """Past the end of a sequence the memory grows by an entry that this sequence never sees."""
+        return AttentionState(
+            hold(alive, self.h, old.h), hold(alive, self.inner, old.inner), self.memory, (*old.present, alive)
+        )
+
+
+@dataclass(frozen=True)
+class AttentionCell:
+    """At every step the current state attends over all earlier ones, m = (h_0, …, h_{t−1}).
+
+    when="before", after Bahdanau, Cho and Bengio (ICLR 2015): the previous state asks, before the step,
+    and the context enters the step:
+
+        context = attend(h_prev, m),  x̃ = P x + C context,  h = step(h_prev, x̃)
+
+    when="after", after Luong, Pham and Manning (EMNLP 2015), equation 5: the new state asks, after the
+    step, and the context enters the output only:
+
+        h = step(h_prev, x),  context = attend(h, m),  h̃ = tanh(C context + W h)
+
+    Parameters
+    ----------
+    inner : Cell
+        Any cell.
+    when : {"before", "after"}
+    score : str
+        See `Attention`.
+    input_size : int, optional
+        D; the inner cell's input size by default. "before" merges x and the context into a vector of
+        the inner cell's input size; with ``inner.input_size`` = D + H the merger [x; context] is among
+        those that P and C can express (P = [I; 0], C = [0; I]).
+
+    Raises
+    ------
+    OptionError
+        If a switch has no such value.
+    ShapeError
+        If "after" is asked with an input size that is not the inner cell's.
+
+    Notes
+    -----
+    Parameters: ``"inner"``: those of the inner cell, ``"attention"``: those of `Attention`, and "before"
+    ``P: (D̃, D)``, ``C: (D̃, H)``, "after" ``C: (H, H)``, ``W: (H, H)``. Their number does not depend on T,
+    but the work of a step grows with t.
+    """
+
+    inner: Cell
+    _: KW_ONLY
+    when: str = "before"
+    score: str = "additive"
+    input_size: int = -1
+
+    def __post_init__(self) -> None:
+        check_switch("when", self.when, ("before", "after"))
+        if self.input_size == -1:
+            object.__setattr__(self, "input_size", self.inner.input_size)
+        if self.when == "after" and self.input_size != self.inner.input_size:
+            raise ShapeError(
+                f"when='after' passes x on unchanged, but it has length {self.input_size} and the inner cell "
+                f"takes {self.inner.input_size}"
+            )
+
+    @property
+    def hidden_size(self) -> int:
+        """H of the inner cell."""
+        return self.inner.hidden_size
+
+    @property
+    def attention(self) -> Attention:
+        """What attends: query and memory are both hidden states."""
+        return Attention(self.hidden_size, score=self.score)
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
+        """The inner cell's and the attention's own parameters; P, C and W Glorot."""
+        D, H = self.input_size, self.hidden_size
+        params: dict[str, Any] = {"inner": self.inner.init(rng, dtype), "attention": self.attention.init(rng, dtype)}
+        if self.when == "before":
+            merged = self.inner.input_size
+            return params | {"P": glorot(rng, (merged, D), dtype), "C": glorot(rng, (merged, H), dtype)}
+        return params | {"C": glorot(rng, (H, H), dtype), "W": glorot(rng, (H, H), dtype)}
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> AttentionState:
+        """The inner cell's initial state, which is also the first entry of the memory."""
+        inner = self.inner.initial_state(batch_shape, dtype)
+        return AttentionState(inner.h, inner, (inner.h,), (None,))
+
+    def step(self, params: dict[str, Any], state: AttentionState, x: Any) -> AttentionState:
+        """One step: x (..., D) and all earlier states -> h (..., H)."""
+        m = stack(state.memory)
+        mask = _mask(state.present, m.shape[1:-1])
+        if self.when == "before":
+            context = self.attention.attend(params["attention"], state.inner.h, m, mask).context
+            merged = named("x_merged", linear(params["P"], x) + linear(params["C"], context))
+            inner = self.inner.step(params["inner"], state.inner, merged)
+            output = inner.h
+        else:
+            inner = self.inner.step(params["inner"], state.inner, x)
+            context = self.attention.attend(params["attention"], inner.h, m, mask).context
+            output = named("h_tilde", tanh(linear(params["C"], context) + linear(params["W"], inner.h)))
+        return AttentionState(output, inner, (*state.memory, inner.h), (*state.present, None))
+
+
+def _mask(present: tuple[Any, ...], batch_shape: tuple[int, ...]) -> Any:
+    """(S, ...) booleans, or None if every entry of the memory belongs to every sequence."""
+    if all(entry is None for entry in present):
+        return None
+    everywhere = np.ones(batch_shape, bool)
+    return stack([everywhere if entry is None else broadcast_to(entry, batch_shape) for entry in present])

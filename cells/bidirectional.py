@@ -1,0 +1,93 @@
+"""Two-way recurrent nets: one cell reads the sequence forward, another one backward."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import concatenate, named, scope
+from minigrad.errors import ShapeError
+
+from .cell import Layer
+from .walk import Steps, Walk, run_layer
+
+__all__ = ["Bidirectional", "BidirectionalState"]
+
+
+class BidirectionalState(NamedTuple):
+    """The states of the two cells at one time."""
+
+    forward: Any
+    backward: Any
+
+    @property
+    def h(self) -> Any:
+        """(..., H_forward + H_backward)."""
+        return concatenate([self.forward.h, self.backward.h], -1)
+
+
+@dataclass(frozen=True)
+class Bidirectional:
+    """h→_t = step(h→_{t−1}, x_t) for t = 1 … T, h←_t = step(h←_{t+1}, x_t) for t = T … 1, h_t = [h→_t; h←_t].
+
+    Schuster and Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal
+    Processing 45(11), 1997. With `lengths` the backward cell starts at the end of each sequence.
+
+    Parameters
+    ----------
+    forward, backward : Layer
+        Two cells of the same input size; the hidden sizes may differ.
+
+    Raises
+    ------
+    ShapeError
+        If the input sizes differ.
+
+    Notes
+    -----
+    Parameters: ``{"forward": ..., "backward": ...}``; scopes of the same names. There is no single step:
+    the output at any time depends on the whole sequence. The final state holds h→_T and h←_1.
+    """
+
+    forward: Layer
+    backward: Layer
+
+    def __post_init__(self) -> None:
+        if self.forward.input_size != self.backward.input_size:
+            raise ShapeError(
+                f"both directions read the same sequence, but forward takes vectors of length "
+                f"{self.forward.input_size} and backward of length {self.backward.input_size}"
+            )
+
+    @property
+    def input_size(self) -> int:
+        """D of both cells."""
+        return self.forward.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """The hidden sizes of both cells together."""
+        return self.forward.hidden_size + self.backward.hidden_size
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
+        """Each cell's own initial parameters."""
+        return {"forward": self.forward.init(rng, dtype), "backward": self.backward.init(rng, dtype)}
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> BidirectionalState:
+        """Each cell's own initial state: forward before t = 1, backward after t = T."""
+        return BidirectionalState(
+            self.forward.initial_state(batch_shape, dtype), self.backward.initial_state(batch_shape, dtype)
+        )
+
+    def run(self, params: dict[str, Any], xs: Any, state: BidirectionalState, walk: Walk) -> Steps:
+        """Both cells over the whole sequence, and their outputs side by side."""
+        with scope("forward"):
+            ahead = run_layer(self.forward, params["forward"], xs, state.forward, walk)
+        with scope("backward"):
+            back = run_layer(self.backward, params["backward"], xs, state.backward, walk.turned())
+        outputs = []
+        for t, halves in enumerate(zip(ahead.outputs, back.outputs, strict=True), start=1):
+            with scope(f"t={t}"):
+                outputs.append(named("h", concatenate(halves, -1)))
+        states = [BidirectionalState(a, b) for a, b in zip(ahead.states, back.states, strict=True)]
+        return Steps(outputs, states, BidirectionalState(ahead.final, back.final))

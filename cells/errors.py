@@ -1,0 +1,17 @@
+"""One class per mistake with cells, each under the built-in that a caller would catch."""
+
+from minigrad.errors import MinigradError
+
+__all__ = ["AttentionMaskError", "NoStepError", "StateDictError"]
+
+
+class AttentionMaskError(MinigradError, ValueError):
+    """A mask that leaves nothing to attend to."""
+
+
+class NoStepError(MinigradError, TypeError):
+    """One step in time was asked of a net that needs the whole sequence."""
+
+
+class StateDictError(MinigradError, ValueError):
+    """Weights that are not those of a recurrent net that the cells can express."""

@@ -1,0 +1,117 @@
+"""Deep recurrent nets: each layer reads the hidden states of the layer below."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import scope
+from minigrad.errors import ShapeError
+
+from .cell import Cell, Layer
+from .errors import NoStepError
+from .walk import Steps, Walk, run_layer
+
+__all__ = ["Stacked", "StackedState"]
+
+
+class StackedState(NamedTuple):
+    """The states of all layers, the lowest first; h is that of the top layer."""
+
+    layers: tuple[Any, ...]
+
+    @property
+    def h(self) -> Any:
+        """(..., H) of the top layer."""
+        return self.layers[-1].h
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """h⁽¹⁾_t = step₁(h⁽¹⁾_{t−1}, x_t), h⁽²⁾_t = step₂(h⁽²⁾_{t−1}, h⁽¹⁾_t), …: the output is that of the top layer.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Cells and bidirectional nets, the lowest first; each must take what the one below gives.
+
+    Raises
+    ------
+    ShapeError
+        If there is no layer, or the sizes of two neighbours do not fit.
+
+    Notes
+    -----
+    Parameters: ``{"layer 1": ..., "layer 2": ...}``. Each layer stands in a scope of that name, with the
+    steps inside it.
+
+    Examples
+    --------
+    >>> from cells import LSTM, unroll
+    >>> rng = np.random.default_rng(0)
+    >>> deep = Stacked([LSTM(2, 3), LSTM(3, 4)])
+    >>> unroll(deep, deep.init(rng), rng.standard_normal((5, 2))).outputs.shape
+    (5, 4)
+    """
+
+    layers: Sequence[Layer]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ShapeError("a stacked net needs at least one layer, got none")
+        for i, (lower, upper) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
+            if upper.input_size != lower.hidden_size:
+                raise ShapeError(
+                    f"layer {i} gives vectors of length {lower.hidden_size}, but layer {i + 1} takes {upper.input_size}"
+                )
+
+    @property
+    def input_size(self) -> int:
+        """D of the lowest layer."""
+        return self.layers[0].input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """H of the top layer."""
+        return self.layers[-1].hidden_size
+
+    def _named(self) -> Iterator[tuple[str, Layer]]:
+        return ((f"layer {i}", layer) for i, layer in enumerate(self.layers, start=1))
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
+        """Each layer's own initial parameters."""
+        return {name: layer.init(rng, dtype) for name, layer in self._named()}
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> StackedState:
+        """Each layer's own initial state."""
+        return StackedState(tuple(layer.initial_state(batch_shape, dtype) for layer in self.layers))
+
+    def step(self, params: dict[str, Any], state: StackedState, x: Any) -> StackedState:
+        """One step of all layers: x (..., D) -> the states of all layers.
+
+        Raises
+        ------
+        NoStepError
+            If a layer is bidirectional.
+        """
+        states = []
+        for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
+            if not isinstance(layer, Cell):
+                raise NoStepError(f"{name} is a {type(layer).__name__}, which needs the whole sequence; use unroll")
+            with scope(name):
+                states.append(layer.step(params[name], layer_state, x))
+            x = states[-1].h
+        return StackedState(tuple(states))
+
+    def run(self, params: dict[str, Any], xs: Any, state: StackedState, walk: Walk) -> Steps:
+        """Layer after layer over the whole sequence, so that a layer's steps stand together."""
+        states, final = [], []
+        for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
+            with scope(name):
+                steps = run_layer(layer, params[name], xs, layer_state, walk)
+            states.append(steps.states)
+            final.append(steps.final)
+            xs = steps.outputs
+        return Steps(xs, [StackedState(row) for row in zip(*states, strict=True)], StackedState(tuple(final)))
