@@ -11,6 +11,7 @@ from .lstm import LSTM, LSTMGatesState, LSTMState
 from .readout import Readout
 from .rnn import RNN, RNNState
 from .stacked import Stacked, StackedState
+from .torch_exchange import from_torch, to_torch
 from .unroll import Run, unroll
 
 __all__ = [
@@ -37,5 +38,7 @@ __all__ = [
     "Run",
     "Stacked",
     "StackedState",
+    "from_torch",
+    "to_torch",
     "unroll",
 ]

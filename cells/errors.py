@@ -2,11 +2,15 @@
 
 from minigrad.errors import MinigradError
 
-__all__ = ["AttentionMaskError", "NoStepError", "StateDictError"]
+__all__ = ["AttentionMaskError", "MissingSafetensorsError", "NoStepError", "StateDictError"]
 
 
 class AttentionMaskError(MinigradError, ValueError):
     """A mask that leaves nothing to attend to."""
+
+
+class MissingSafetensorsError(MinigradError, ImportError):
+    """A .safetensors file was given, but the extra that reads it is not installed."""
 
 
 class NoStepError(MinigradError, TypeError):
