@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from .primitive import PRIMITIVES
-from .tensor import SCALARS, Tensor, bind
+from .tensor import SCALARS, Tensor, bind, describe
 
 __all__ = ["Adjoints", "Edge", "Piece", "ancestors", "forward_sweep", "reverse_sweep"]
 
@@ -155,14 +155,18 @@ def reverse_sweep(
             continue
         primitive, params = node.primitive, node.params
         y, xs = (node, args) if recorded else (node.value, node.values)
-        together = primitive.vjps[0](g, y, *xs, **params) if primitive.variadic else None  # type: ignore[misc, unused-ignore]
+        together = _all_shares(node, g, y, xs) if primitive.variadic else None
         for position, arg in enumerate(args):
             if type(arg) is not Tensor or not arg.tracked or arg.serial < oldest:
                 continue
             if together is not None:
                 share = together[position]
             elif (rule := primitive.vjps[position]) is not None:
-                share = rule(g, y, *xs, **params) if params else rule(g, y, *xs)
+                try:
+                    share = rule(g, y, *xs, **params) if params else rule(g, y, *xs)
+                except Exception as error:
+                    error.add_note(f"raised by the reverse rule of {describe(node)}, argument {position}")
+                    raise
             else:
                 continue
             if share is None:
@@ -178,6 +182,16 @@ def reverse_sweep(
             else:
                 entry[1] = _Sum(entry[1], recorded).add(share)
     return found
+
+
+def _all_shares(node: Tensor, g: Any, y: Any, xs: Any) -> Any:
+    """The shares of all arguments of a variadic primitive: one rule gives them together."""
+    rule: Any = node.primitive.vjps[0]
+    try:
+        return rule(g, y, *xs, **node.params)
+    except Exception as error:
+        error.add_note(f"raised by the reverse rule of {describe(node)}")
+        raise
 
 
 def ancestors(outputs: Iterable[Tensor], oldest: int = 0) -> list[Tensor]:

@@ -264,6 +264,20 @@ class Tensor:
             "Build a new one with np.where, np.concatenate or np.stack."
         )
 
+    # -- copies ----------------------------------------------------------------------------------
+
+    def __copy__(self) -> "Tensor":
+        """A leaf gives a leaf of its own; a computed node never changes, so it is its own copy."""
+        return leaf(self.value, self.name) if self.primitive is INPUT else self
+
+    def __deepcopy__(self, memo: Any) -> "Tensor":
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise TypeError(f"{describe(self)} cannot be pickled without its whole graph; pickle its .value")
+        return leaf, (self.value, self.name)
+
     # -- operators -------------------------------------------------------------------------------
 
     __hash__ = object.__hash__
@@ -410,7 +424,13 @@ def _misfit(primitive: Primitive, args: tuple[Any, ...], error: ValueError) -> E
     if isinstance(error, MinigradError):
         return error
     operands = " and ".join(describe(arg) for arg in args)
+    if not any(word in str(error) for word in _SHAPE_WORDS):
+        return ValueError(f"{primitive.name} cannot take {operands}: {error}")
     return ShapeError(f"{primitive.name} cannot take {operands}: {error}. Reshape or transpose one of them.")
+
+
+#: NumPy speaks of shapes in these words; other errors of value are passed on as what they are.
+_SHAPE_WORDS = ("shape", "dimension", "broadcast", "axis", "axes", "size")
 
 
 def constant(value: Any) -> Tensor:
