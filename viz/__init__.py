@@ -1,7 +1,8 @@
 """Pictures, reports and the command line."""
 
 from . import errors
-from .draw import draw
 from .drawing import Drawing
+from .graphs import draw
+from .reports import report
 
-__all__ = ["Drawing", "draw", "errors"]
+__all__ = ["Drawing", "draw", "errors", "report"]

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from minigrad.errors import MinigradError
 
-from .draw import DETAILS, draw
 from .files import require_writable
 from .findings import CELLS, Settings, findings
-from .report import report
+from .graphs import DETAILS, draw
+from .reports import report
 from .texts import read_corpus
 
 __all__ = ["main"]

@@ -10,7 +10,7 @@ from html import escape as escape_html
 from graphviz import escape, nohtml
 from graphviz.quoting import attr_list
 
-__all__ = ["cluster", "digraph", "edge", "html", "node", "printable", "text"]
+__all__ = ["cluster", "digraph", "edge", "html", "node", "printable", "text", "tooltip"]
 
 
 def printable(words: str, limit: int = 400) -> str:
@@ -40,6 +40,11 @@ def text(words: str, limit: int = 400) -> str:
     n1 [label="<b>\"\\N\" &amp; \n"]
     """
     return nohtml(escape(printable(words, limit).replace("&", "&amp;")).replace("\n", "\\n"))
+
+
+def tooltip(words: str, limit: int = 400) -> str:
+    """An attribute's value for a tooltip: Graphviz replaces escapes in it twice, so backslashes need two rounds."""
+    return text(printable(words, limit).replace("\\", "\\\\"), 2 * limit)
 
 
 def html(words: str, limit: int = 400) -> str:

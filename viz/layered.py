@@ -21,7 +21,7 @@ def layered_source(picture: Picture) -> str:
     graph = {
         **_DEFAULTS["graph"],
         "id": "g",
-        "tooltip": dot.text(picture.title),
+        "tooltip": dot.tooltip(picture.title),
         "label": legend(picture),
         "labelloc": "b",
     }
@@ -32,15 +32,15 @@ def layered_source(picture: Picture) -> str:
 
 def mark_attributes(mark: Mark) -> dict[str, str]:
     """What a mark looks like, without its place."""
-    return {"label": dot.text(mark.label, 40), "tooltip": dot.text(mark.tooltip), **style.KINDS[mark.kind]}
+    return {"label": dot.text(mark.label, 40), "tooltip": dot.tooltip(mark.tooltip), **style.KINDS[mark.kind]}
 
 
 def edge_statements(line: Line, scale: Scale) -> list[str]:
     """The forward line and, where something flows back, the gradient beside it."""
-    forward = dot.edge(line.tail, line.head, {"tooltip": dot.text(line.tooltip), **style.FORWARD})
+    forward = dot.edge(line.tail, line.head, {"tooltip": dot.tooltip(line.tooltip), **style.FORWARD})
     if line.share is None:
         return [forward]
-    look = {"tooltip": dot.text(line.note), **style.BACKWARD, **scale.line(line.share)}
+    look = {"tooltip": dot.tooltip(line.note), **style.BACKWARD, **scale.line(line.share)}
     return [forward, dot.edge(line.tail, line.head, look)]
 
 
@@ -71,5 +71,10 @@ def _frame(
         body += _frame(child, tree, children, numbers)
     if not scope:
         return body
-    name = dot.text(scope[-1], 60)
-    return dot.cluster(numbers[scope], {"label": name, "tooltip": name, **style.CLUSTER}, body)
+    look = {
+        "id": f"g_c{numbers[scope]}",
+        "label": dot.text(scope[-1], 60),
+        "tooltip": dot.tooltip(scope[-1]),
+        **style.CLUSTER,
+    }
+    return dot.cluster(numbers[scope], look, body)

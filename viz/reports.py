@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from .draw import draw
 from .files import require_writable, write_all
 from .findings import Findings, Progress, Settings, findings
+from .graphs import draw
 from .page import report_page
 from .plots import Curve, lag_plot
 from .texts import read_corpus

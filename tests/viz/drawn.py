@@ -1,0 +1,55 @@
+"""What the drawing tests share: graphs to draw, and a reader of what was drawn."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import numpy as np
+
+import minigrad as mg
+from cells import LSTM, RNN, Readout, unroll
+
+SVG = "{http://www.w3.org/2000/svg}"
+TITLE = "{http://www.w3.org/1999/xlink}title"
+
+
+@dataclass
+class Drawn:
+    """The parts of an SVG that Graphviz wrote."""
+
+    nodes: list[ET.Element]
+    edges: list[ET.Element]
+    gradients: list[ET.Element]
+    tooltips: list[str]
+    words: list[str]
+    tags: set[str]
+
+
+def read(svg: str) -> Drawn:
+    """Parse an SVG; fails if it is not well-formed."""
+    root = ET.fromstring(svg)
+    groups = [(group, (group.get("class") or "").split()) for group in root.iter(f"{SVG}g")]
+    edges = [group for group, classes in groups if "edge" in classes]
+    return Drawn(
+        nodes=[group for group, classes in groups if "node" in classes],
+        edges=[group for group in edges if "grad" not in (group.get("class") or "").split()],
+        gradients=[group for group in edges if "grad" in (group.get("class") or "").split()],
+        tooltips=[a.get(TITLE, "") for a in root.iter(f"{SVG}a")],
+        words=["".join(words.itertext()) for words in root.iter(f"{SVG}text")],
+        tags={element.tag.removeprefix(SVG) for element in root.iter()},
+    )
+
+
+def net(kind: type, steps: int, seed: int = 0) -> mg.Graph:
+    """The graph of the last loss of a small net, 2 inputs, 2 hidden units, 2 classes."""
+    rng = np.random.default_rng(seed)
+    cell, readout = kind(2, 2), Readout(2, 2)
+    params = {"cell": cell.init(rng), "readout": readout.init(rng)}
+
+    def loss(params, xs):
+        final = unroll(cell, params["cell"], xs).final
+        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], final.h), np.array(1)))
+
+    return mg.trace(loss, params, rng.normal(size=(steps, 2)))
+
+
+__all__ = ["LSTM", "RNN", "Drawn", "net", "read"]

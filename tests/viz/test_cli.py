@@ -1,0 +1,209 @@
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viz.cli import main
+from viz.errors import ReportInputError
+from viz.texts import POEM_CREDIT, read_corpus
+
+QUICK = ["--steps", "3", "--hidden", "3", "--updates", "2", "--batch", "2"]
+PARTS = ["derivation.tex", "derivation.txt", "graph.svg", "lags.svg", "report.html"]
+
+
+def minigrad(*arguments):
+    """The exit code of a command in this process."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code
+
+
+class Page(HTMLParser):
+    """What a browser would fetch or run."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.addresses, self.tags, self.ids = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        """Collect one tag; called by the parser."""
+        self.tags.append(tag)
+        self.addresses += [value for key, value in attrs if key in ("src", "href", "xlink:href") and value]
+        self.ids += [value for key, value in attrs if key == "id"]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_report_writes_everything(tmp_path, cell):
+    """The command writes the page and its parts, and exits with 0."""
+    assert minigrad("report", "--cell", cell, "--out", tmp_path / "out", *QUICK) == 0
+
+    assert sorted(os.listdir(tmp_path / "out")) == PARTS
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert cell.upper() in page
+    assert "Rossetti" in page
+    for name in ("graph.svg", "lags.svg"):
+        ET.parse(tmp_path / "out" / name)
+
+
+def test_report_is_self_contained(tmp_path):
+    """The page fetches nothing and runs nothing, and no id on it is used twice."""
+    minigrad("report", "--out", tmp_path, *QUICK)
+
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert "script" not in page.tags
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_report_is_the_same_bytes_twice(tmp_path):
+    """The same seed gives the same files, also in another process; another seed gives others."""
+    minigrad("report", "--out", tmp_path / "a", *QUICK)
+    command = [sys.executable, "-m", "viz", "report", "--out", str(tmp_path / "b"), *QUICK]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "3"})
+    minigrad("report", "--out", tmp_path / "c", "--seed", "1", *QUICK)
+
+    for name in PARTS:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert (tmp_path / "a" / "graph.svg").read_bytes() != (tmp_path / "c" / "graph.svg").read_bytes()
+
+
+def test_report_reads_a_text(tmp_path):
+    """Markup in the text and in its name stays text on the page."""
+    text = tmp_path / "<b>&amp;.txt"
+    text.write_text("\ufeff<script>alert('Ω')</script>&amp;\r\n" * 2, encoding="utf-8")
+
+    assert minigrad("report", text, "--out", tmp_path / "out", *QUICK, "--steps", "30") == 0
+
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "\ufeff" not in page
+
+
+BAD_FILES = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\t", "is empty"),
+    "binary": (b"\x7fELF\x00\x00\x01", "binary"),
+    "latin1": ("schön".encode("latin-1") * 9, "is not UTF-8: byte 0xf6 at position 3"),
+    "utf16": ("some words".encode("utf-16"), "binary"),
+    "short": (b"abc", "too few for 3 steps"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_texts(tmp_path, capsys, name):
+    """A text that cannot be used is one clear line on stderr, exit code 2, and nothing is written."""
+    content, words = BAD_FILES[name]
+    path = tmp_path / f"{name}.txt"
+    path.write_bytes(content)
+
+    assert minigrad("report", path, "--out", tmp_path / "out", *QUICK) == 2
+
+    _one_line(capsys, words)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no-such-file.txt"], "no such file: no-such-file.txt"),
+        (["."], "is a directory"),
+        (["--steps", "0"], "expected a whole number of at least 1, got '0'"),
+        (["--steps", "2.5"], "expected a whole number of at least 1, got '2.5'"),
+        (["--hidden", "-1"], "at least 1, got '-1'"),
+        (["--updates", "-1"], "at least 0, got '-1'"),
+        (["--learning-rate", "nan"], "expected a number above 0, got 'nan'"),
+        (["--learning-rate", "x"], "expected a number above 0, got 'x'"),
+        (["--cell", "cnn"], "invalid choice: 'cnn'"),
+        (["--steps", "5000"], "use at most 214 steps"),
+        (["--nonsense"], "unrecognized arguments"),
+    ],
+)
+def test_bad_options(tmp_path, monkeypatch, capsys, arguments, words):
+    """An option that cannot be used is one clear line on stderr, exit code 2, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+
+    assert minigrad("report", *arguments) == 2
+
+    _one_line(capsys, words)
+    assert os.listdir(tmp_path) == []
+
+
+def test_out_that_is_a_file(tmp_path, capsys):
+    """A directory that cannot be made is said before the training, and the file in its place is left alone."""
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+
+    assert minigrad("report", "--out", tmp_path / "out", *QUICK) == 2
+
+    _one_line(capsys, "is not a directory")
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_failing_engine_leaves_nothing(tmp_path, monkeypatch, capsys):
+    """If Graphviz is missing, the report is not begun."""
+    monkeypatch.setenv("MINIGRAD_DOT", "no-such-dot")
+
+    assert minigrad("report", "--out", tmp_path / "out", *QUICK) == 2
+
+    _one_line(capsys, "no executable 'no-such-dot'")
+    assert os.listdir(tmp_path) == []
+
+
+def _one_line(capsys, words):
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert re.match(r"minigrad( report| draw)?: error: ", said.err)
+    assert words in said.err
+
+
+def test_draw(tmp_path, capsys):
+    """The picture alone, in any of the formats."""
+    for name in ("g.svg", "g.dot", "g.png"):
+        assert minigrad("draw", "--out", tmp_path / name, *QUICK) == 0
+    assert minigrad("draw", "--out", tmp_path / "g.gif", *QUICK) == 2
+
+    assert sorted(os.listdir(tmp_path)) == ["g.dot", "g.png", "g.svg"]
+    assert "class=grad" in (tmp_path / "g.dot").read_text(encoding="utf-8")
+    assert minigrad("draw", "--no-gradients", "--out", tmp_path / "g.dot", *QUICK) == 0
+    assert "class=grad" not in (tmp_path / "g.dot").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["draw"]])
+def test_help(command, capsys):
+    """Every command explains itself."""
+    assert minigrad(*command, "--help") == 0
+    assert "usage: minigrad" in capsys.readouterr().out
+
+
+@given(st.binary(max_size=60))
+def test_any_file_is_read_or_refused(tmp_path_factory, content):
+    """Whatever a file holds, it becomes a corpus whose codes give the text back, or our error."""
+    path = tmp_path_factory.mktemp("texts") / "text"
+    path.write_bytes(content)
+    try:
+        corpus = read_corpus(path)
+    except ReportInputError:
+        return
+
+    assert "".join(corpus.alphabet[code] for code in corpus.codes) == corpus.text
+    assert (
+        corpus.text.encode().replace(b"\n", b"") in content.replace(b"\n", b"").replace(b"\r", b"")
+        or "\r" in corpus.text
+    )
+
+
+def test_the_poem():
+    """The text that is read when none is given comes with its author and year."""
+    assert read_corpus().text.startswith("Who has seen the wind?\n")
+    assert "Rossetti" in POEM_CREDIT
+    assert "1872" in POEM_CREDIT

@@ -1,0 +1,232 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import LSTM, RNN, net, read
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+import viz
+from minigrad.sweep import Piece
+from minigrad.testing import strategies
+from viz.marks import picture_of, share_norm
+from viz.words import norm
+
+GOLDEN = Path(__file__).parent / "golden"
+#: Everything that means something to DOT, to Graphviz's labels, to XML or to a browser.
+NASTY = [
+    '"',
+    "\\",
+    "<b>x</b>",
+    "<script>",
+    "a:b",
+    "&amp;",
+    "&nosuch;",
+    "\\N\\G\\",
+    "\n",
+    "\x00",
+    "\x1b",
+    "\ud800",
+    "𝄞",
+    "{|}",
+]
+nasty = st.lists(st.one_of(st.sampled_from(NASTY), st.text(max_size=5)), min_size=1, max_size=4).map("".join)
+
+
+def product():
+    """(x ⊙ x) summed: one node used twice by one operation."""
+    return mg.trace(lambda x: mg.named("y", x * x).sum(), np.array([1.0, 2.0]))
+
+
+GRAPHS = {"product": product, "rnn": lambda: net(RNN, 2), "lstm": lambda: net(LSTM, 1)}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_golden(name):
+    """The DOT text of a known graph is the one that was reviewed; run this file to write it anew."""
+    assert viz.draw(GRAPHS[name](), detail="op").dot == (GOLDEN / f"{name}.dot").read_text(encoding="utf-8")
+
+
+@given(strategies.expressions())
+def test_every_edge_is_drawn_once(case):
+    """A random graph gives well-formed SVG with one line for each edge and one gradient for each share."""
+    f, args = case
+    graph = mg.trace(lambda *xs: mg.sum(f(*xs)), *args)
+    drawing = viz.draw(graph, detail="op")
+
+    drawn = read(drawing.svg)
+
+    assert len(drawn.edges) == len(graph.edges)
+    assert len(drawn.gradients) == len(graph.adjoints().shares)
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM])
+def test_a_net_has_a_mark_for_every_node(kind):
+    """Every node is drawn; a parameter once in each step that uses it, with its share there."""
+    graph = net(kind, 3)
+
+    picture = picture_of(graph, graph.adjoints())
+    drawn = read(viz.draw(graph, detail="op").svg)
+
+    assert len(drawn.nodes) == len(picture.marks)
+    assert len({mark.key for mark in picture.marks}) == len(picture.marks)
+    assert {line.tail for line in picture.lines} | {line.head for line in picture.lines} == {
+        m.key for m in picture.marks
+    }
+    inside = [mark for mark in picture.marks if mark.kind == "parameter" and mark.scope]
+    assert len(inside) == 3 * len(kind(2, 2).init(np.random.default_rng(0)))
+
+
+def test_shares_drawn_are_the_shares_swept():
+    """The norms on the lines, squared and summed over a node's scalar uses, are those of the sweep."""
+    graph = net(RNN, 2)
+    shares = graph.adjoints().shares
+
+    drawn = [line.share for line in picture_of(graph, graph.adjoints()).lines]
+
+    expected = [np.linalg.norm(_dense(shares[edge])) if edge in shares else None for edge in graph.edges]
+    assert [x is None for x in drawn] == [x is None for x in expected]
+    np.testing.assert_allclose([x for x in drawn if x is not None], [x for x in expected if x is not None], rtol=1e-12)
+
+
+def _dense(share):
+    return share.result() if isinstance(share, Piece) else share
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=4))
+def test_piece_norm_is_that_of_the_whole(indices):
+    """A sparse share has the norm of the array it stands for, also where entries are used twice."""
+    graph = mg.trace(lambda x: x[np.array(indices)].sum(), np.ones(4))
+    (piece,) = [share for share in graph.adjoints().shares.values() if isinstance(share, Piece)]
+
+    assert share_norm(piece) == pytest.approx(np.linalg.norm(piece.result()), rel=1e-12)
+
+
+@given(st.lists(st.floats(-1e300, 1e300)).map(np.array))
+def test_norm_neither_overflows_nor_underflows(x):
+    """The norm is the largest entry times a number between 1 and the root of the size."""
+    largest = float(np.abs(x).max(initial=0.0))
+
+    assert largest <= norm(x) <= largest * np.sqrt(x.size) * (1 + 1e-12) or norm(x) == np.inf
+
+
+@given(nasty, nasty, nasty)
+def test_hostile_names_stay_text(name, place, parameter):
+    """Whatever a name or scope holds, the SVG is well-formed, has no new elements, and shows the name."""
+
+    def f(params):
+        with mg.scope(place):
+            return mg.named(name, params[parameter] * 2.0).sum()
+
+    drawing = viz.draw(mg.trace(f, {parameter: np.ones(2)}))
+    plain = viz.draw(mg.trace(lambda p: mg.named("y", p["W"] * 2.0).sum(), {"W": np.ones(2)}))
+
+    drawn = read(drawing.svg)
+
+    assert drawn.tags <= read(plain.svg).tags | {"polygon", "path", "ellipse"}
+    assert len(drawn.edges) == 2
+    for words in (name, place):
+        shown = _squeezed(viz.dot.printable(words))
+        assert any(shown in _squeezed(tooltip) for tooltip in drawn.tooltips)
+
+
+def _squeezed(words):
+    return "".join(words.split()).replace("\xa0", "")
+
+
+def test_zero_inf_and_nan_are_marked():
+    """A gradient that is exactly zero is dotted; one that is not finite is thick and orange-red, and said."""
+    zero = viz.draw(mg.trace(lambda x: (x * 0.0).sum(), np.ones(2)))
+    with np.errstate(all="ignore"):
+        overflow = viz.draw(mg.trace(lambda x: (x * 1e300 * 1e300).sum(), np.ones(2)))
+
+    assert "style=dotted" in zero.dot
+    assert "exactly zero" in zero.dot
+    assert "#D55E00" in overflow.dot
+    assert "overflowed" in overflow.dot
+
+
+def test_without_a_scalar_there_are_no_gradients_and_it_says_so():
+    """A vector output or two outputs without a seed are drawn forward only, with the reason under the drawing."""
+    vector = mg.trace(lambda x: x * 2.0, np.ones(2))
+    two = mg.trace(lambda x: (x.sum(), (2.0 * x).sum()), np.ones(2))
+
+    assert "Pass seed=" in viz.draw(vector).dot
+    assert "Pass output=" in viz.draw(two).dot
+    assert not read(viz.draw(vector).svg).gradients
+    assert len(read(viz.draw(vector, seed=np.ones(2)).svg).gradients) == 1
+    assert read(viz.draw(two, output="[0]").svg).gradients
+
+
+def test_gradients_can_be_left_out():
+    """Without gradients each edge is one line."""
+    drawn = read(viz.draw(product(), gradients=False).svg)
+
+    assert not drawn.gradients
+    assert len(drawn.edges) == len(product().edges)
+
+
+def test_same_bytes_in_another_process():
+    """DOT and SVG do not depend on addresses, hashes or what was made before."""
+    graph = net(LSTM, 2)
+    mine = viz.draw(graph)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from drawn import *; import viz;"
+        "net(RNN, 1); d = viz.draw(net(LSTM, 2)); sys.stdout.buffer.write((d.dot + d.svg).encode())"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+
+    theirs = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)], env=environment, capture_output=True, check=True
+    )
+
+    assert theirs.stdout.decode() == mine.dot + mine.svg
+    assert viz.draw(graph).dot == mine.dot
+
+
+def test_too_large_is_refused_before_the_layout(monkeypatch):
+    """A graph beyond the limit gives an error with the number of edges, not a hanging program."""
+    monkeypatch.setattr("viz.graphs.LARGEST", 2)
+
+    with pytest.raises(viz.errors.DrawingSizeError, match="3 edges"):
+        viz.draw(product(), detail="op")
+
+
+def test_unknown_detail_and_suffix(tmp_path):
+    """Words that are not known are answered with those that are."""
+    with pytest.raises(ValueError, match=r"'all' is unknown; use one of auto"):
+        viz.draw(product(), detail="all")
+    with pytest.raises(viz.errors.DrawingFormatError, match=r"\.gif; use one of \.svg"):
+        viz.draw(product(), tmp_path / "x.gif")
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_chooses_by_suffix(tmp_path):
+    """.svg, .dot and .png hold what they are called after."""
+    drawing = viz.draw(product(), tmp_path / "a.svg")
+    drawing.save(tmp_path / "a.dot")
+    drawing.save(tmp_path / "a.png")
+
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == drawing.svg == drawing._repr_svg_()
+    assert (tmp_path / "a.dot").read_text(encoding="utf-8") == drawing.dot
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nodes_without_numbers_are_drawn():
+    """Integer inputs and constants have no gradient; they are drawn all the same."""
+    graph = mg.trace(lambda x, n: (x * n).sum(), np.ones(3), np.array([0, 2, 1]))
+
+    drawn = read(viz.draw(graph).svg)
+
+    assert len(drawn.edges) == 3
+    assert len(drawn.gradients) == 2
+
+
+if __name__ == "__main__":
+    for key, make in GRAPHS.items():
+        (GOLDEN / f"{key}.dot").write_text(viz.draw(make(), detail="op").dot, encoding="utf-8")

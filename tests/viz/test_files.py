@@ -1,0 +1,92 @@
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viz.errors import OutputError
+from viz.files import require_writable, write_all, write_whole
+
+
+def broken_replace(source, target):
+    """A file system that fails at the last moment."""
+    raise OSError(28, "No space left on device")
+
+
+@given(st.binary(), st.binary())
+def test_content_is_replaced(tmp_path_factory, first, second):
+    """What is written last is what is read, and nothing else is in the directory."""
+    directory = tmp_path_factory.mktemp("files")
+    write_whole(directory / "a", first)
+
+    write_whole(directory / "a", second)
+
+    assert (directory / "a").read_bytes() == second
+    assert os.listdir(directory) == ["a"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    """If the last step fails, the old content stands, nothing is left over, and the error says why."""
+    target = tmp_path / "a.svg"
+    target.write_text("old", encoding="utf-8")
+    monkeypatch.setattr(os, "replace", broken_replace)
+
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_whole(target, b"new")
+
+    assert target.read_text(encoding="utf-8") == "old"
+    assert os.listdir(tmp_path) == ["a.svg"]
+
+
+def test_permissions_are_those_of_an_ordinary_file(tmp_path):
+    """A new file is as readable as one made by `open`, and a replaced one keeps its mode."""
+    (tmp_path / "ordinary").write_bytes(b"")
+    write_whole(tmp_path / "new", b"")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+    (tmp_path / "new").chmod(0o600)
+    write_whole(tmp_path / "new", b"x")
+
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_missing_directory_is_an_os_error(tmp_path):
+    """Callers who catch OSError catch ours."""
+    with pytest.raises(OSError, match="No such file"):
+        write_whole(tmp_path / "nowhere" / "a", b"")
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_several_files_appear_together(tmp_path, exists):
+    """All files are there afterwards, beside what was there before, and no temporary directory is left."""
+    target = tmp_path / "out"
+    if exists:
+        target.mkdir()
+        (target / "mine").write_bytes(b"kept")
+
+    write_all(target, {"a": b"1", "b": b"2"})
+
+    assert (target / "a").read_bytes() + (target / "b").read_bytes() == b"12"
+    assert sorted(os.listdir(target)) == (["a", "b", "mine"] if exists else ["a", "b"])
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_several_files_or_none(tmp_path, monkeypatch):
+    """A failure leaves no new directory and nothing temporary."""
+    monkeypatch.setattr(os, "replace", broken_replace)
+
+    with pytest.raises(OutputError, match="choose another directory"):
+        write_all(tmp_path / "out", {"a": b"1"})
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_no_directory(tmp_path):
+    """That a result cannot be written is found out before it is computed."""
+    (tmp_path / "file").write_bytes(b"")
+
+    for target in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match="is not a directory"):
+            require_writable(target)
+    require_writable(tmp_path / "new" / "deep")
+    assert os.listdir(tmp_path) == ["file"]

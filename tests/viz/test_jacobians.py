@@ -1,0 +1,92 @@
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from cells import GRU, LSTM, RNN, unroll
+from viz.diagnosis import rate_per_step, sentences
+from viz.jacobians import LagNorms, lag_norms, step_jacobians
+
+seeds = st.integers(0, 10_000)
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+@given(seed=seeds, steps=st.integers(1, 4))
+def test_products_are_the_derivative_of_the_whole_run(kind, seed, steps):
+    """J_T ⋯ J_1 is the central difference of the last state in the first."""
+    rng = np.random.default_rng(seed)
+    cell = kind(2, 3)
+    params, xs = cell.init(rng), rng.normal(size=(steps, 2))
+    parts = len(cell.initial_state())
+    start = rng.normal(size=3 * parts) / 2
+
+    def run(flat):
+        state = type(cell.initial_state())(*flat.reshape(parts, 3))
+        return np.concatenate(unroll(cell, params, xs, state).final)
+
+    state = type(cell.initial_state())(*start.reshape(parts, 3))
+    product = np.linalg.multi_dot(
+        [np.eye(3 * parts), *step_jacobians(cell, params, xs, state)[::-1], np.eye(3 * parts)]
+    )
+
+    h = 1e-5
+    central = np.stack([(run(start + h * e) - run(start - h * e)) / (2 * h) for e in np.eye(3 * parts)], 1)
+    np.testing.assert_allclose(product, central, atol=1e-8)
+
+
+@given(seeds, st.integers(1, 6))
+def test_lag_norms(seed, steps):
+    """Each lag's norm is that of its own product, and never more than the product of the steps' norms."""
+    rng = np.random.default_rng(seed)
+    jacobians = list(rng.normal(size=(steps, 3, 3)))
+
+    found = lag_norms(jacobians)
+
+    for lag in range(steps + 1):
+        product = np.eye(3)
+        for jacobian in jacobians[steps - lag :]:
+            product = jacobian @ product
+        assert found.measured[lag] == pytest.approx(np.sqrt(np.linalg.eigvalsh(product.T @ product).max()), rel=1e-9)
+    assert (found.measured <= found.stepwise * (1 + 1e-9)).all()
+
+
+def test_a_scalar_linear_net_decays_as_its_weight():
+    """x_t = 2 x_{t−1}: the sensitivity at lag k is 2^k."""
+    assert lag_norms([np.array([[2.0]])] * 3).measured.tolist() == [1, 2, 4, 8]
+
+
+@given(st.floats(0.05, 0.9), st.integers(2, 40))
+def test_half_life_is_that_of_the_decay(rate, steps):
+    """For an exact exponential the sentence gives its rate and its half-life."""
+    norms = rate ** np.arange(steps + 1.0)
+    said = " ".join(sentences(LagNorms(norms, norms), norms))
+
+    assert rate_per_step(norms) == pytest.approx(rate)
+    assert f"halves every {log(0.5) / log(rate):.3g} steps" in said
+    assert ("falls below 1e-06" in said) == (norms[-1] < 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("norms", "words"),
+    [
+        ([1, 2, 4], "doubles every 1 steps"),
+        ([1, 1, 1], "neither fades nor grows"),
+        ([1, 0, 0], "At lag 1 nothing is left"),
+        ([1, np.inf], "overflows"),
+        ([1, 3, 0.1], "largest at lag 1, with 3"),
+    ],
+)
+def test_what_is_said(norms, words):
+    """Growth, standstill, zero, overflow and a hump each have their own sentence."""
+    array = np.array(norms, float)
+
+    assert words in " ".join(sentences(LagNorms(array, array), None))
+
+
+def test_scope():
+    """The run that is measured is the one `unroll` makes, so it may have a batch-free state only."""
+    with pytest.raises(mg.errors.ShapeError):
+        step_jacobians(RNN(2, 3), RNN(2, 3).init(np.random.default_rng(0)), np.ones((3, 4)))
