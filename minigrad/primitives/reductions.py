@@ -93,6 +93,8 @@ def _softmax_value(x: Any, *, axis: int) -> Any:
 
 
 def _log_softmax_value(x: Any, *, axis: int) -> Any:
+    if x.shape[axis] == 0:
+        return np.array(x)
     shifted = _shifted(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
