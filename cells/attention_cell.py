@@ -22,8 +22,9 @@ class AttentionState(NamedTuple):
 
     h : (..., H), the output; the next step does not read it
     inner : the inner cell's state
-    memory : tuple of (..., H), the inner cell's hidden states so far, from h_0 on
-    present : tuple of None or (...) booleans, which sequences of the batch each of them belongs to
+    memory : tuple of (..., H), the inner cell's earlier hidden states from h_0 on, without the current one
+    present : tuple of None or (...) booleans, which sequences of the batch each of them, and the current
+        one, belongs to; None stands for all
     """
 
     h: Any
@@ -32,7 +33,7 @@ class AttentionState(NamedTuple):
     present: tuple[Any, ...]
 
     def hold(self, alive: Any, old: "AttentionState") -> "AttentionState":
-        """Past the end of a sequence the memory grows by an entry that this sequence never sees."""
+        """Past the end of a sequence the held state does not enter its memory once more."""
         return AttentionState(
             hold(alive, self.h, old.h), hold(alive, self.inner, old.inner), self.memory, (*old.present, alive)
         )
@@ -114,13 +115,14 @@ class AttentionCell:
         return params | {"C": glorot(rng, (H, H), dtype), "W": glorot(rng, (H, H), dtype)}
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> AttentionState:
-        """The inner cell's initial state, which is also the first entry of the memory."""
+        """The inner cell's initial state, and nothing before it."""
         inner = self.inner.initial_state(batch_shape, dtype)
-        return AttentionState(inner.h, inner, (inner.h,), (None,))
+        return AttentionState(inner.h, inner, (), (None,))
 
     def step(self, params: dict[str, Any], state: AttentionState, x: Any) -> AttentionState:
         """One step: x (..., D) and all earlier states -> h (..., H)."""
-        m = stack(state.memory)
+        memory = (*state.memory, state.inner.h)
+        m = stack(memory)
         mask = _mask(state.present, m.shape[1:-1])
         if self.when == "before":
             context = self.attention.attend(params["attention"], state.inner.h, m, mask).context
@@ -131,7 +133,7 @@ class AttentionCell:
             inner = self.inner.step(params["inner"], state.inner, x)
             context = self.attention.attend(params["attention"], inner.h, m, mask).context
             output = named("h_tilde", tanh(linear(params["C"], context) + linear(params["W"], inner.h)))
-        return AttentionState(output, inner, (*state.memory, inner.h), (*state.present, None))
+        return AttentionState(output, inner, memory, (*state.present, None))
 
 
 def _mask(present: tuple[Any, ...], batch_shape: tuple[int, ...]) -> Any:

@@ -111,15 +111,12 @@ def _column(alive: Any) -> Any:
     return reshape(alive, (*alive.shape, 1))
 
 
-def _as_nodes(state: Any, name: str | None = None, seen: dict[int, Tensor] | None = None) -> Any:
+def _as_nodes(state: Any, name: str | None = None) -> Any:
     """One node for each part of the initial state, however often the first step uses it."""
-    seen = {} if seen is None else seen
     if state is None or isinstance(state, Tensor):
         return state
     if isinstance(state, tuple):
         names = getattr(state, "_fields", [name] * len(state))
-        parts = [_as_nodes(part, part_name, seen) for part_name, part in zip(names, state, strict=True)]
+        parts = [_as_nodes(part, part_name) for part_name, part in zip(names, state, strict=True)]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    if id(state) not in seen:
-        seen[id(state)] = tensor(state, name=name)
-    return seen[id(state)]
+    return tensor(state, name=name)
