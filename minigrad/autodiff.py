@@ -140,10 +140,15 @@ def _finish(value: Any, node: Tensor, recorded: bool) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A Tensor's value; a 0-d one as a NumPy scalar, which prints and formats as a number."""
+    """A Tensor's value as the caller gets it: 0-d as a NumPy scalar, which prints as a number, else its own memory.
+
+    The rules still need the node's own array, so writing into the result must not reach it.
+    """
     if not isinstance(value, Tensor):
         return value
-    return value.value[()] if isinstance(value.value, np.ndarray) and value.ndim == 0 else value.value
+    if not isinstance(value.value, np.ndarray):
+        return value.value
+    return value.value[()] if value.ndim == 0 else np.array(value.value)
 
 
 def _group(results: list[Any], structures: Sequence[Structure]) -> list[Any]:
