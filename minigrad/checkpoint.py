@@ -25,7 +25,7 @@ class _Segment:
 
     def __init__(self, f: Callable[..., Any], leaves: list[Any], structure: Structure) -> None:
         self.f = f
-        self.leaves = [None if isinstance(value, Tensor) else value for value in leaves]
+        self.leaves = [_fixed(value) for value in leaves]
         self.moving = [i for i, value in enumerate(leaves) if isinstance(value, Tensor)]
         self.structure = structure
         self.free: tuple[Tensor, ...] = ()
@@ -116,6 +116,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         segment.free = _closed_over(outputs, start)
         segment.shapes = [node.shape for node in outputs]
         parts = (*inputs, *segment.free)
+        if not parts:
+            return out_structure.unflatten([node.value for node in outputs])
         joined = _join([node.value for node in outputs])
         values = [part.value for part in parts]
         tracked = any(part.tracked for part in parts)
@@ -123,6 +125,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return out_structure.unflatten(segment.split(node))
 
     return checkpointed
+
+
+def _fixed(value: Any) -> Any:
+    """What an argument that is no Tensor will be in the second run, whatever the caller writes into it."""
+    return None if isinstance(value, Tensor) else np.array(value) if isinstance(value, np.ndarray) else value
 
 
 def _fresh(value: np.ndarray) -> Tensor:
