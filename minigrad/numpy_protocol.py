@@ -100,21 +100,31 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _refuse(name: str) -> UnsupportedNumPyError:
-    names = [f.__name__ for f in (*UFUNCS, *FUNCTIONS)]
-    near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
+#: Functions that say something about a Tensor without computing with it: no help where a gradient is wanted.
+_QUERIES = (np.shape, np.ndim, np.size)
+
+
+def _full_name(f: Any) -> str:
+    """``np.sum``, ``np.linalg.norm``."""
+    module = (getattr(f, "__module__", None) or "numpy").removeprefix("numpy").strip(".")
+    return ".".join(["np", *([module] if module in ("linalg", "fft") else []), f.__name__])
+
+
+def _refuse(f: Any, method: str = "") -> UnsupportedNumPyError:
+    candidates = [g.__name__ for g in (*UFUNCS, *FUNCTIONS) if g not in _QUERIES]
+    near = get_close_matches(f.__name__, candidates, n=1, cutoff=0.0)[0]
     return UnsupportedNumPyError(
-        f"np.{name} has no primitive, so its gradient is not known. The nearest that has one is np.{near}; "
-        "if no gradient is wanted, call it on the plain array, `.value`."
+        f"{_full_name(f)}{method} has no primitive, so its gradient is not known. The nearest that has one is "
+        f"np.{near}; if no gradient is wanted, call it on the plain array, `.value`."
     )
 
 
 def array_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply the entry of `UFUNCS` for a ufunc that met a Tensor."""
     if method != "__call__":
-        raise _refuse(f"{ufunc.__name__}.{method}")
+        raise _refuse(ufunc, f".{method}")
     if ufunc not in UFUNCS:
-        raise _refuse(ufunc.__name__)
+        raise _refuse(ufunc)
     if kwargs:
         raise UnsupportedNumPyError(
             f"np.{ufunc.__name__} of a Tensor takes no {', '.join(sorted(kwargs))}; a Tensor is never written into, "
@@ -126,14 +136,13 @@ def array_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str
 def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply the entry of `FUNCTIONS` for a NumPy function that met a Tensor."""
     if func not in FUNCTIONS:
-        raise _refuse(func.__name__)
+        raise _refuse(func)
     implementation = FUNCTIONS[func]
     try:
         signature(implementation).bind(*args, **kwargs)
     except TypeError as error:
-        raise UnsupportedNumPyError(
-            f"np.{func.__name__} of a Tensor takes {signature(implementation)}: {error}"
-        ) from None
+        names = ", ".join(signature(implementation).parameters)
+        raise UnsupportedNumPyError(f"{_full_name(func)} of a Tensor takes ({names}): {error}") from None
     return implementation(*args, **kwargs)
 
 
