@@ -14,7 +14,8 @@ __all__ = ["cross_entropy"]
 def cross_entropy(logits: Any, targets: Any) -> Any:
     """``−y · log softmax(logits)`` at every position; its gradient in the logits is ŷ − y.
 
-    Computed through `log_softmax`, so that logits of ±1e4 lose nothing.
+    Computed through `log_softmax`, so that logits of ±1e4 lose nothing. A logit of −inf rules a class out;
+    with distributions as targets that gives NaN (0 · inf), with class indices it does not.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ _log_softmax = register("log_softmax", _log_softmax_value, vjps=(_log_softmax_vj
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe for |x| up to the largest float.
+    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe for |x| up to half the largest float.
 
     Raises
     ------
