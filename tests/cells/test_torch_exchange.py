@@ -1,0 +1,198 @@
+"""Weights in PyTorch's format, without PyTorch: round trips, files, and what is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cell_cases import filled, seeds, sizes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cells import GRU, LSTM, RNN, Bidirectional, Stacked, from_torch, to_torch
+from minigrad.tree import flatten
+
+MAKERS = {
+    "RNN": RNN,
+    "relu": lambda D, H: RNN(D, H, activation="relu"),
+    "LSTM": LSTM,
+    "GRU": lambda D, H: GRU(D, H, reset="after"),
+}
+
+
+def build(kind: str, D: int, H: int, depth: int, two_way: bool) -> Any:
+    """A net such as PyTorch has."""
+    make = MAKERS[kind]
+    sizes_in = [D, *[2 * H if two_way else H] * (depth - 1)]
+    layers = [Bidirectional(make(n, H), make(n, H)) if two_way else make(n, H) for n in sizes_in]
+    return Stacked(layers) if depth > 1 else layers[0]
+
+
+def weights(**changes: Any) -> dict[str, Any]:
+    """A small LSTM's state dict, with some entries changed or (None) left out."""
+    whole = to_torch(LSTM(2, 3), LSTM(2, 3).init(np.random.default_rng(0))) | changes
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+@given(seeds, st.sampled_from(sorted(MAKERS)), sizes, sizes, sizes, st.booleans(), st.sampled_from(["", "net", "a.b."]))
+def test_round_trip(seed: int, kind: str, D: int, H: int, depth: int, two_way: bool, prefix: str) -> None:
+    """Kind, sizes, depth and directions come back from the keys, and every parameter unchanged."""
+    cell = build(kind, D, H, depth, two_way)
+    params = filled(cell, np.random.default_rng(seed))
+    state_dict = to_torch(cell, params, prefix)
+    assert all(key.startswith(prefix) for key in state_dict)
+    again, params_again = from_torch(state_dict, prefix, nonlinearity="relu" if kind == "relu" else "tanh")
+    assert again == cell
+    ours, structure = flatten(params)
+    for mine, other in zip(ours, flatten(params_again)[0], strict=True):
+        assert np.array_equal(mine, other)
+    assert structure == flatten(params_again)[1]
+
+
+def test_two_biases_become_their_sum() -> None:
+    """PyTorch's b_ih + b_hh is our b, so a forget bias of 1 may stand in either."""
+    rng = np.random.default_rng(0)
+    b_ih, b_hh = rng.standard_normal(12), rng.standard_normal(12)
+    _, params = from_torch(weights(bias_ih_l0=b_ih, bias_hh_l0=b_hh))
+    assert np.array_equal(params["b_f"], (b_ih + b_hh)[3:6])
+
+
+def test_the_grus_n_keeps_two_biases() -> None:
+    """b_n stands outside the reset gate's product and c_n inside, so they cannot be added."""
+    rng = np.random.default_rng(0)
+    source = to_torch(GRU(2, 3, reset="after"), filled(GRU(2, 3, reset="after"), rng))
+    source["bias_hh_l0"] = rng.standard_normal(9)
+    _, params = from_torch(source)
+    assert np.array_equal(params["b_n"], source["bias_ih_l0"][6:])
+    assert np.array_equal(params["c_n"], source["bias_hh_l0"][6:])
+
+
+def test_arrays_are_copied() -> None:
+    """Later changes to the source do not reach the parameters."""
+    source = weights()
+    _, params = from_torch(source)
+    before = params["U_i"].copy()
+    source["weight_ih_l0"][:] = 0
+    assert np.array_equal(params["U_i"], before)
+
+
+def test_safetensors_file(tmp_path: Path) -> None:
+    """A .safetensors file is read by its path, as text or as a Path, with its dtype."""
+    numpy_format = pytest.importorskip("safetensors.numpy")
+    source = {f"rnn.{key}": value.astype(np.float32) for key, value in weights().items()}
+    numpy_format.save_file(source, tmp_path / "net.safetensors")
+    for path in (tmp_path / "net.safetensors", str(tmp_path / "net.safetensors")):
+        cell, params = from_torch(path, prefix="rnn")
+        assert cell == LSTM(2, 3)
+        assert params["U_i"].dtype == np.float32
+        assert np.array_equal(params["U_i"], source["rnn.weight_ih_l0"][:3])
+
+
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the safetensors library the error says which extra to install."""
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    with pytest.raises(ImportError, match=r"minigrad\[safetensors\]"):
+        from_torch("net.safetensors")
+
+
+class Module:
+    """What is read of a module: its state dict and its nonlinearity."""
+
+    nonlinearity = "relu"
+
+    def state_dict(self) -> dict[str, Any]:
+        """A plain RNN's weights."""
+        return to_torch(RNN(2, 3), RNN(2, 3).init(np.random.default_rng(0)))
+
+
+def test_a_module_is_read_through_its_state_dict() -> None:
+    """Anything with state_dict() is a module, and its own nonlinearity counts."""
+    cell, _ = from_torch(Module())
+    assert cell == RNN(2, 3, activation="relu")
+
+
+def test_pytorch_is_never_imported() -> None:
+    """Reading and writing weights works where importing torch is an error."""
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import numpy as np; from cells import LSTM, from_torch, to_torch\n"
+        "print(from_torch(to_torch(LSTM(2, 3), LSTM(2, 3).init(np.random.default_rng(0))))[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("LSTM(input_size=2, hidden_size=3")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (weights(weight_hr_l0=np.ones((2, 3))), "projection"),
+        (weights(gamma=np.ones(3)), "unknown key gamma"),
+        ({f"encoder.{k}": v for k, v in weights().items()}, "prefix='encoder.'"),
+        (weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
+        (weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
+        (weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
+        (weights(weight_hh_l0=np.ones((6, 3))), "G = 1, 3 or 4"),
+        (weights(weight_hh_l0=np.ones(12)), "G = 1, 3 or 4"),
+        (weights(weight_ih_l0=np.ones((9, 2))), "must have 12 rows"),
+        (weights(bias_ih_l0=np.ones(9)), r"bias_ih_l0 must be \(12,\)"),
+        (weights(weight_ih_l0=np.ones((12, 2), int)), "floating point"),
+        ({k.replace("l0", "l1"): v for k, v in weights().items()}, "no weight_ih_l0"),
+        (weights(**{k.replace("l0", "l2"): v for k, v in weights().items()}), "same directions"),
+        (
+            weights(**{k.replace("l0", "l1"): v for k, v in weights().items()})
+            | {f"{k}_reverse": v for k, v in weights().items()},
+            "l1_reverse",
+        ),
+        ({}, "no key starts with"),
+        (42, "got int"),
+        ("weights.pt", "only .safetensors"),
+    ],
+)
+def test_what_cannot_be_read(source: Any, text: str) -> None:
+    """Unknown keys, projections, missing weights and misfits raise an error that says which."""
+    with pytest.raises(ValueError, match=text):
+        from_torch(source)
+
+
+def test_layers_that_do_not_fit_each_other() -> None:
+    """A second layer of another kind than the first one's size is refused."""
+    second = {k.replace("l0", "l1"): v for k, v in weights().items()}
+    with pytest.raises(ValueError, match="layer 1 gives vectors of length 3, but layer 2 takes 2"):
+        from_torch(weights() | second)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        RNN(2, 3, activation="sigmoid"),
+        GRU(2, 3),
+        GRU(2, 3, reset="after", update="write"),
+        LSTM(2, 3, peephole=True),
+        LSTM.variant("CIFG", 2, 3),
+        Stacked([RNN(2, 3), LSTM(3, 3)]),
+        Stacked([LSTM(2, 3), LSTM(3, 4)]),
+        Stacked([LSTM(2, 2), Bidirectional(LSTM(2, 2), LSTM(2, 2))]),
+        Bidirectional(LSTM(2, 2), LSTM(2, 3)),
+        Stacked([RNN(2, 3), RNN(3, 3, activation="relu")]),
+    ],
+)
+def test_what_pytorch_does_not_have(cell: Any) -> None:
+    """Cells and nets without a counterpart in PyTorch are refused."""
+    with pytest.raises(ValueError, match="PyTorch"):
+        to_torch(cell, cell.init(np.random.default_rng(0)))
+
+
+def test_biases_that_would_be_lost() -> None:
+    """bias=False leaves zero biases out and refuses others."""
+    cell, rng = RNN(2, 3), np.random.default_rng(0)
+    assert sorted(to_torch(cell, cell.init(rng), bias=False)) == ["weight_hh_l0", "weight_ih_l0"]
+    with pytest.raises(ValueError, match="bias_ih_l0 is not zero"):
+        to_torch(cell, filled(cell, rng), bias=False)
+
+
+def test_a_drawn_bias_does_not_make_a_variant() -> None:
+    """How biases are drawn is no part of the cell's formula."""
+    for cell in (LSTM(2, 3, forget_bias=0.0), LSTM(2, 3, chrono=9.0)):
+        assert from_torch(to_torch(cell, cell.init(np.random.default_rng(0))))[0] == LSTM(2, 3)
