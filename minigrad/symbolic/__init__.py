@@ -1,0 +1,30 @@
+"""Formulas: matrix terms, what follows from a cell's step, and proofs.
+
+From easy to hard: `terms` (what a formula is), `monomials`, `sums`, `products`, `pieces`, `blocks` (how it is
+built, in normal order), `algebra` (what the engine's primitives mean), `writing` with `text` and `latex`,
+`normal` (the canonical form), `evaluate`; then `onestep`, `chain`, `derivation` (closed forms of a cell),
+`induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs).
+"""
+
+from .derivation import Derivation, derive
+from .errors import FormulaError, ProofError
+from .evaluate import evaluate
+from .latex import latex
+from .normal import equal, normal_form
+from .symbols import symbol
+from .terms import Term
+from .text import text
+
+__all__ = [
+    "Derivation",
+    "FormulaError",
+    "ProofError",
+    "Term",
+    "derive",
+    "equal",
+    "evaluate",
+    "latex",
+    "normal_form",
+    "symbol",
+    "text",
+]

@@ -1,0 +1,282 @@
+"""Everything that follows from one step of a cell: Jacobians, adjoints, gradients, the product over time."""
+
+from functools import cached_property
+from typing import Any
+
+from .blocks import block
+from .bounds import Bound, bound_of_step
+from .chain import ChainRule
+from .errors import FormulaError
+from .induction import Transition, transition
+from .labels import NEXT, NOW, Index, Label
+from .monomials import zero
+from .onestep import TracedStep, trace_step
+from .products import product, transpose
+from .proof import Statement, aligned
+from .ranges import sum_over
+from .readings import TracedReadout, trace_readout
+from .rebuild import at_time
+from .sums import add
+from .symbols import symbol_term
+from .terms import PRINTERS, Term
+
+__all__ = ["Derivation", "derive"]
+
+
+def derive(cell: Any, readout: Any = None) -> "Derivation":
+    """Derive a cell's closed forms from its own step function.
+
+    Parameters
+    ----------
+    cell
+        Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`.
+    readout
+        Anything with `init`, `logits`, `hidden_size` and `classes`; its loss is the cross-entropy.
+
+    Raises
+    ------
+    FormulaError
+        If the step does something that has no formula.
+
+    Examples
+    --------
+    >>> from cells import RNN
+    >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
+    diag(1 − h_t²) W
+    """
+    step = trace_step(cell)
+    heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
+    return Derivation(step, heard)
+
+
+class Derivation:
+    """Closed forms of one cell.
+
+    Attributes
+    ----------
+    step : TracedStep
+        The step on symbols, with its local derivatives.
+    readout : TracedReadout or None
+    """
+
+    def __init__(self, step: TracedStep, readout: TracedReadout | None = None) -> None:
+        self.step = step
+        self.readout = readout
+        self._chain = ChainRule(step)
+
+    # -- names -------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> dict[str, Term]:
+        """Every named value by its key: parameters, ``h_prev``, ``x``, gates, ``h``, and those of the readout."""
+        own = {key: node.value for key, node in self.step.values.items()}
+        return own if self.readout is None else self.readout.values | own
+
+    @property
+    def definitions(self) -> dict[str, Term]:
+        """What each computed value stands for, in the order of computation."""
+        return {key: term.args[0] for key, term in self.values.items() if term.kind == "named"}
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The parts of the state that the next step reads."""
+        return tuple(self.step.carried())
+
+    def resolve(self, name: str) -> str:
+        """The full key of a value: "h" is the output of a deep net; a gate may go without its layer.
+
+        Raises
+        ------
+        FormulaError
+            If there is none, or more than one.
+        """
+        if name in self.values:
+            return name
+        if name in ("h", "h_prev"):
+            output = self.step.output
+            return output if name == "h" else self.step.carried().get(output, output)
+        found = [key for key in self.values if key.endswith(f".{name}")]
+        if len(found) != 1:
+            several = f"{name!r} could be {', '.join(found)}" if found else f"there is no value named {name!r}"
+            raise FormulaError(f"{several}; the names are {', '.join(self.values)}")
+        return found[0]
+
+    # -- derivatives -------------------------------------------------------------------------------
+
+    def jacobian(self, out: str, wrt: str) -> Term:
+        """∂out/∂wrt of one step in numerator layout, J[i, j] = ∂out_i/∂wrt_j.
+
+        The parts of the state before, h_prev and c_prev, are independent of each other. For `wrt` a matrix
+        of parameters the result is the change of `out` when that matrix W changes by ΔW.
+
+        Raises
+        ------
+        FormulaError
+            If the step has no such value.
+        """
+        out, wrt = self.resolve(out), self.resolve(wrt)
+        if self.readout is not None and out == "logits":
+            inner = self._chain.jacobian(self.step.output, wrt)
+            return self.readout.jacobian if wrt == self.step.output else product(self.readout.jacobian, inner)  # type: ignore[arg-type]
+        found = self._chain.jacobian(self._own(out), self._own(wrt))
+        if found is not None:
+            return found
+        rows, columns = self.step.term(out).shape, self.step.term(wrt).shape
+        return zero(rows if len(columns) == 2 else (*rows, *columns))
+
+    def _own(self, key: str) -> str:
+        self.step.term(key)
+        return key
+
+    @property
+    def joint(self) -> Term:
+        """∂(state)/∂(state before): for an LSTM the block matrix of h and c."""
+        carried = self.step.carried()
+        return block([[self.jacobian(now, before) for before in carried.values()] for now in carried])
+
+    @cached_property
+    def adjoints(self) -> dict[str, Term]:
+        """δq_t = ∂E/∂q_t of every computed value q, from those computed after it: the recurrences of BPTT.
+
+        δ at t+1 comes from the next step. Without a readout, ε_t is what the loss sends into the output.
+
+        Raises
+        ------
+        FormulaError
+            For a cell that attends over all its earlier states: the number of terms grows with time.
+        """
+        self._refuse_memory("adjoint recurrences")
+        carried = self.step.carried()
+        found = {}
+        for key in reversed(list(self.definitions)):
+            if key not in self.step.values:
+                continue
+            shares = [self._share(u, key) for u, pulls in self.step.pulls.items() if key in pulls]
+            if key in carried:
+                before = carried[key]
+                later = [self._share(u, before) for u, pulls in self.step.pulls.items() if before in pulls]
+                shares += [at_time(share, "t", NEXT) for share in later]
+            if key == self.step.output:
+                shares.append(self._from_loss())
+            found[key] = add(shares) if shares else zero(self.step.term(key).shape)
+        return found
+
+    def _share(self, u: str, v: str) -> Term:
+        """What δu sends into v: (∂u/∂v)ᵀ δu."""
+        local = self.step.local(u, v)
+        assert local is not None
+        return product(transpose(local), self.step.seed(u))
+
+    def _from_loss(self) -> Term:
+        if self.readout is not None:
+            return self.readout.into_state
+        return symbol_term(Label("epsilon", NOW), self.step.term(self.step.output).shape)
+
+    @cached_property
+    def gradients(self) -> dict[str, Term]:
+        """∂E/∂parameter = Σ_t …, in terms of the adjoints δ.
+
+        Raises
+        ------
+        FormulaError
+            As `adjoints`.
+        """
+        self._refuse_memory("gradients as a sum over steps")
+        first, last = Index("", 1), Index("T")
+        terms = {key: add(self._parameter_shares(key)) for key in self.step.parameters}
+        if self.readout is not None:
+            terms |= self.readout.gradients
+        return {key: sum_over(term, "t", first, last) for key, term in terms.items()}
+
+    def _parameter_shares(self, key: str) -> list[Term]:
+        pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]
+        return pulled or [zero(self.step.term(key).shape)]
+
+    def _refuse_memory(self, what: str) -> None:
+        if self.step.remembers():
+            raise FormulaError(
+                f"there are no {what} with a fixed number of terms: this cell reads all its earlier states; "
+                "take jacobian(...) with respect to each of them"
+            )
+
+    # -- over time ---------------------------------------------------------------------------------
+
+    def product(self) -> Transition:
+        """∂s_T/∂s_k = ∏ J_t for symbolic T and k, with its proof by induction.
+
+        Raises
+        ------
+        FormulaError
+            As `adjoints`.
+        """
+        self._refuse_memory("Jacobians of a state of fixed size")
+        return transition(self.step, self.state, self.joint)
+
+    def bound(self) -> Bound:
+        """A proved bound of ‖∂s_t/∂s_{t−1}‖, and of the product over time.
+
+        Raises
+        ------
+        FormulaError
+            As `adjoints`, or if no rule bounds a part of the Jacobian.
+        """
+        self._refuse_memory("bounds over time")
+        return bound_of_step(self.step, self.joint)
+
+    # -- as text -----------------------------------------------------------------------------------
+
+    def equations(self) -> dict[str, list[Statement]]:
+        """All of it as equations under headings."""
+        sections = {"The step": [_equation(self.values[key], "=", term) for key, term in self.definitions.items()]}
+        carried = self.step.carried()
+        befores = [key for key in self.step.before if key in carried.values() or self.step.remembers()]
+        sections["Jacobians of one step"] = [
+            _derivative(self.step.term(out), self.step.term(wrt), self.jacobian(out, wrt))
+            for out in dict.fromkeys((self.step.output, *carried))
+            for wrt in befores
+        ]
+        if self.step.remembers():
+            return sections
+        sections["Adjoints, δq = ∂E/∂q"] = [
+            _equation(self.step.seed(key), "=", term) for key, term in self.adjoints.items()
+        ]
+        sections["Gradients"] = [
+            _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
+        ]
+        sections["Over time"] = [self.product().equation()]
+        return sections
+
+    def text(self) -> str:
+        """The derivation as text."""
+        parts = []
+        for heading, lines in self.equations().items():
+            parts.append("\n".join([heading, *(f"  {line.text}" for line in lines)]))
+        return "\n\n".join(parts)
+
+    def latex(self) -> str:
+        """The derivation as LaTeX: a paragraph and an `align*` for each part. Needs amsmath."""
+        parts = []
+        for heading, lines in self.equations().items():
+            title = heading.replace("δq = ∂E/∂q", r"$\delta q = \partial E/\partial q$")
+            parts.append(f"\\paragraph{{{title}}}\n" + aligned([f"& {line.latex}" for line in lines]))
+        return "\n\n".join(parts)
+
+    def _repr_latex_(self) -> str:
+        lines = [line.latex for rows in self.equations().values() for line in rows]
+        return aligned([f"& {line}" for line in lines])
+
+    def __repr__(self) -> str:
+        return f"<Derivation of a step from ({', '.join(self.step.before)}) to ({', '.join(self.step.after)})>"
+
+
+def _equation(left: Term, sign: str, right: Term) -> Statement:
+    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    return Statement(f"{write(left)} {sign} {write(right)}", f"{tex(left)} {sign} {tex(right)}")
+
+
+def _derivative(out: Term, wrt: Term, value: Term) -> Statement:
+    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    return Statement(
+        f"∂{write(out)}/∂{write(wrt)} = {write(value)}",
+        rf"\frac{{\partial {tex(out)}}}{{\partial {tex(wrt)}}} = {tex(value)}",
+    )

@@ -1,0 +1,149 @@
+"""Numbers, scalar multiples and entrywise products: what every other constructor normalises with.
+
+A monomial is ``fraction · scalar · body``. Fractions and scalars are always pulled to the front, so that
+like terms can be collected.
+"""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from .errors import FormulaError
+from .terms import Term, make
+
+__all__ = ["ONE", "fraction", "number", "ones", "power", "scale", "split", "times", "zero"]
+
+
+def ones(shape: tuple[Any, ...] = ()) -> Term:
+    """All entries 1."""
+    return make("ones", shape=tuple(shape))
+
+
+def zero(shape: tuple[Any, ...] = ()) -> Term:
+    """All entries 0."""
+    return make("zero", shape=tuple(shape))
+
+
+ONE = ones()
+
+
+def fraction(value: Any) -> Fraction:
+    """A number as an exact fraction; a float becomes the simplest fraction that rounds to it.
+
+    Raises
+    ------
+    FormulaError
+        If it is not a finite real number.
+    """
+    try:
+        exact = Fraction(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FormulaError(f"a number in a formula must be real and finite, got {value!r}") from error
+    if isinstance(value, float):
+        simple = exact.limit_denominator(10**6)
+        return simple if float(simple) == value else exact
+    return exact
+
+
+def number(value: Any) -> Term:
+    """A scalar constant."""
+    return scale(fraction(value), ONE, ONE)
+
+
+def split(term: Term) -> tuple[Fraction, Term, Term]:
+    """``fraction, scalar, body`` of a monomial; a scalar is all body."""
+    if term.kind == "scale":
+        scalar = term.args[0] if len(term.args) == 2 else ONE
+        return term.data, scalar, term.args[-1]
+    return Fraction(1), ONE, term
+
+
+def scale(coefficient: Fraction | int, scalar: Term, body: Term) -> Term:
+    """``fraction · scalar · body``; a plain number is multiplied into a sum."""
+    own, own_scalar, inner = split(body)
+    coefficient = coefficient * own
+    if not body.shape:
+        scalar, inner = ONE, times([scalar, inner])
+    else:
+        scalar = times([scalar, own_scalar])
+    factor, _, scalar = split(scalar)
+    extra, _, _ = split(inner)
+    if not body.shape and inner.kind == "scale":
+        coefficient, inner = coefficient * extra, inner.args[-1]
+    coefficient = Fraction(coefficient) * factor
+    if coefficient == 0 or scalar.kind == "zero" or inner.kind == "zero":
+        return zero(body.shape)
+    if scalar is not ONE:
+        return make("scale", (scalar, inner), coefficient, body.shape)
+    if coefficient == 1:
+        return inner
+    if inner.kind == "add":
+        return _rescale_sum(coefficient, inner)
+    return make("scale", (inner,), coefficient, body.shape)
+
+
+def _rescale_sum(coefficient: Fraction, total: Term) -> Term:
+    parts = [scale(coefficient, ONE, part) for part in total.args]
+    return make("add", tuple(sorted(parts, key=summand_order)), None, total.shape)
+
+
+def summand_order(term: Term) -> tuple[Any, ...]:
+    """Positive terms first: 1 − h², ŷ − y."""
+    coefficient, scalar, body = split(term)
+    return (coefficient < 0, body.order, scalar.order, coefficient)
+
+
+def times(factors: Iterable[Term], exponents: Iterable[Fraction | int] | None = None) -> Term:
+    """∏ factorᵉ entry by entry, for factors of one shape; on scalars, their product."""
+    factors = list(factors)
+    shape = factors[0].shape
+    coefficient = Fraction(1)
+    scalars: list[Term] = []
+    powers: dict[Term, Fraction] = {}
+    queue = list(zip(factors, exponents or [Fraction(1)] * len(factors), strict=True))
+    for factor, exponent in queue:
+        own, scalar, body = split(factor)
+        whole = Fraction(exponent).denominator == 1
+        if not whole and (own != 1 or scalar is not ONE):
+            own, scalar, body = Fraction(1), ONE, factor
+        if own != 1:
+            coefficient *= own ** int(exponent)
+        if scalar is not ONE:
+            scalars.append(power(scalar, exponent))
+        if body.kind == "zero":
+            if exponent <= 0:
+                raise FormulaError(f"a formula divides by zero: 0 to the power {exponent}")
+            return zero(shape)
+        inner = zip(body.args, body.data, strict=True) if body.kind == "hadamard" and whole else [(body, Fraction(1))]
+        for base, own_exponent in inner:
+            if base.kind != "ones":
+                powers[base] = powers.get(base, Fraction(0)) + own_exponent * exponent
+    body = _entrywise(powers, shape)
+    if scalars:
+        return scale(coefficient, times(scalars), body)
+    return body if coefficient == 1 else scale(coefficient, ONE, body)
+
+
+def _entrywise(powers: dict[Term, Fraction], shape: tuple[Any, ...]) -> Term:
+    """The normal entrywise product: sorted, without exponents 0. An indicator is its own square."""
+    kept = []
+    for base, exponent in powers.items():
+        indicator = base.kind == "function" and base.data == "positive"
+        if exponent:
+            kept.append((base, Fraction(1) if indicator and exponent > 0 else exponent))
+    if not kept:
+        return ones(shape)
+    if len(kept) == 1 and kept[0][1] == 1:
+        return kept[0][0]
+    kept.sort(key=lambda pair: pair[0].order)
+    return make("hadamard", tuple(base for base, _ in kept), tuple(exponent for _, exponent in kept), shape)
+
+
+def power(base: Term, exponent: Any) -> Term:
+    """``baseᵉ`` entry by entry; 1/x is x⁻¹ and √x is x^(1/2)."""
+    exponent = fraction(exponent)
+    if exponent == 1:
+        return base
+    if exponent == 0:
+        return ones(base.shape)
+    return times([base], [exponent])

@@ -1,0 +1,152 @@
+"""A small calculus of norms: an upper bound for every matrix of a Jacobian, with the rule that gave it.
+
+Its axioms are: ‖A + B‖ ≤ ‖A‖ + ‖B‖, ‖A B‖ ≤ ‖A‖ ‖B‖, ‖diag(v)‖ = max|v|, ‖u vᵀ‖ = ‖u‖ ‖v‖,
+‖I‖ = 1, and max|A v| ≤ ‖A‖_∞ max|v| with ‖A‖_∞ the largest row sum of |A|. ‖·‖ is the spectral norm.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .intervals import Interval, Ranges
+from .monomials import ONE, number, power, scale, split, times, zero
+from .products import outer
+from .sums import add, diag, minus
+from .terms import Term, make
+
+__all__ = ["AXIOMS", "Inequality", "Norms"]
+
+AXIOMS = {
+    "triangle": "‖A + B‖ ≤ ‖A‖ + ‖B‖",
+    "product": "‖A B‖ ≤ ‖A‖ ‖B‖",
+    "diagonal": "‖diag(v)‖ = max|v|",
+    "outer": "‖u vᵀ‖ = ‖u‖ ‖v‖",
+    "blocks": "a matrix of blocks has at most the norm of the matrix of their norms",
+    "rows": "max|A v| ≤ ‖A‖_∞ max|v|, ‖A‖_∞ the largest row sum of |A|",
+    "softmax": "‖diag(α) − α αᵀ‖ ≤ 1/2 for a softmax α (proved in softmax_proof)",
+}
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """``left ≤ right``, by a rule: a key of `AXIOMS`, or words."""
+
+    left: Term
+    right: Term
+    rule: str
+
+
+class Norms:
+    """Bounds of norms, from intervals of some symbols.
+
+    Attributes
+    ----------
+    found : list of Inequality
+        Every inequality used, in the order in which they are needed.
+    """
+
+    def __init__(self, given: Mapping[Term, Interval]) -> None:
+        self.ranges = Ranges(given)
+        self.found: list[Inequality] = []
+        self._known: dict[Term, Term] = {}
+
+    def norm(self, matrix: Term) -> Term:
+        """An upper bound of ‖matrix‖, in norms of its symbols; of a vector, its length."""
+        left = make("norm", (matrix,))
+        if left not in self._known:
+            bound, rule = self._norm(matrix) if matrix.ndim == 2 else self._length(matrix)
+            self._note(left, bound, rule)
+        return self._known[left]
+
+    def largest(self, vector: Term) -> Term:
+        """An upper bound of max|v_i|."""
+        left = make("largest", (vector,))
+        if left not in self._known:
+            bound, rule = self._largest(vector)
+            self._note(left, bound, rule)
+        return self._known[left]
+
+    def _note(self, left: Term, bound: Term, rule: str) -> None:
+        self._known[left] = bound
+        if left is not bound and rule:
+            self.found.append(Inequality(left, bound, rule))
+
+    def _norm(self, matrix: Term) -> tuple[Term, str]:
+        kind = matrix.kind
+        if kind == "identity":
+            return ONE, ""
+        if kind == "zero":
+            return zero(), ""
+        if kind == "diag":
+            return self.largest(matrix.args[0]), "diagonal"
+        if kind == "scale":
+            coefficient, scalar, body = split(matrix)
+            return scale(abs(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+        if kind == "product":
+            return times([self.norm(factor) for factor in matrix.args]), "product"
+        if kind == "outer":
+            return times([self.norm(side) for side in matrix.args]), "outer"
+        if kind == "transpose":
+            return self.norm(matrix.args[0]), "the norm of a transpose"
+        if kind == "add":
+            return self._norm_of_sum(matrix)
+        if kind == "block":
+            rows, columns = matrix.data
+            norms = [self.norm(cell) for cell in matrix.args]
+            grid = [
+                make("entries", tuple(norms[i * columns : (i + 1) * columns]), None, (columns,)) for i in range(rows)
+            ]
+            return make("norm", (make("stack", tuple(grid), None, (rows, columns)),)), "blocks"
+        return make("norm", (matrix,)), ""
+
+    def _norm_of_sum(self, matrix: Term) -> tuple[Term, str]:
+        for part in matrix.args:
+            inner = part.args[0] if part.kind == "diag" else None
+            if inner is not None and _is_softmax(inner) and matrix is add([diag(inner), minus(outer(inner, inner))]):
+                return number(Fraction(1, 2)), "softmax"
+        return add([self.norm(part) for part in matrix.args]), "triangle"
+
+    def _length(self, vector: Term) -> tuple[Term, str]:
+        """‖v‖₂ of a vector."""
+        if _is_softmax(vector) or vector.kind == "basis":
+            return ONE, "entries that are not negative and sum to 1"
+        if vector.kind == "product":
+            return times([self.norm(factor) for factor in vector.args]), "product"
+        if vector.kind == "scale":
+            coefficient, scalar, body = split(vector)
+            return scale(abs(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+        if vector.kind == "add":
+            return add([self.norm(part) for part in vector.args]), "triangle"
+        return make("norm", (vector,)), ""
+
+    def _largest(self, vector: Term) -> tuple[Term, str]:
+        interval = self.ranges.interval(vector)
+        if interval is not None:
+            low, high = interval
+            return number(max(abs(low), abs(high))), f"all entries are in [{low}, {high}]"
+        kind = vector.kind
+        if kind == "add":
+            return add([self.largest(part) for part in vector.args]), "triangle"
+        if kind == "scale":
+            coefficient, scalar, body = split(vector)
+            return scale(abs(coefficient), self.largest(scalar), self.largest(body)), "triangle"
+        if kind == "hadamard":
+            return self._largest_of_product(vector)
+        if kind == "product" and len(vector.args) == 2:
+            return times([make("row_sums", (vector.args[0],)), self.largest(vector.args[1])]), "rows"
+        if kind == "named" and vector.args[0].kind in ("named", "add", "hadamard", "scale"):
+            return self.largest(vector.args[0]), "its definition"
+        return make("largest", (vector,)), ""
+
+    def _largest_of_product(self, vector: Term) -> tuple[Term, str]:
+        """Factors of known range together, so that y (1 − y) ≤ 1/4 is seen; the others one by one."""
+        pairs = list(zip(vector.args, vector.data, strict=True))
+        known = [(base, e) for base, e in pairs if self.ranges.interval(base) is not None]
+        bounds = [power(self.largest(base), e) for base, e in pairs if (base, e) not in known]
+        if known:
+            bounds.append(self.largest(times([base for base, _ in known], [e for _, e in known])))
+        return times(bounds), "factor by factor"
+
+
+def _is_softmax(term: Term) -> bool:
+    return term.kind == "softmax" or (term.kind == "named" and term.args[0].kind == "softmax")

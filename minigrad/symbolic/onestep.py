@@ -1,0 +1,165 @@
+"""One step of a cell, traced on symbols, and the local derivatives between its named values.
+
+The engine's own reverse sweep runs from each named value down to the named values that it was computed
+from, with a generic seed. What is between two names is worked out; names stay names.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..scopes import scope
+from ..sweep import ancestors, reverse_sweep
+from ..tensor import Tensor, leaf, named
+from .errors import FormulaError
+from .labels import NOW, PREVIOUS, Index, Label
+from .linear import differential, read_linear
+from .plan import StepPlan, plan_step
+from .products import transpose
+from .symbols import symbol_term
+from .terms import Term
+
+__all__ = ["TracedStep", "change_of", "seed_of", "trace_step"]
+
+
+def seed_of(label: Label, shape: tuple[Any, ...]) -> Term:
+    """∂E/∂(named value), the generic seed of a reverse sweep: δh_t for h_t."""
+    return symbol_term(label._replace(name=f"d_{label.name}"), shape)
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """A step on symbols.
+
+    Attributes
+    ----------
+    plan : StepPlan
+        How the step was run.
+    values : dict
+        Every named value by its key, in the order of computation: parameters, the state before
+        (``h_prev``), ``x``, gates, and the state after (``h``).
+    parameters, before, after : tuple of str
+        Keys of the parameters, of the state before the step, and of the state after it.
+    output : str
+        Key of the part of the state that is the cell's output.
+    pulls : dict
+        ``pulls[u][v]``: ∂E/∂v as far as it comes from u directly, as a formula linear in u's seed.
+    """
+
+    plan: StepPlan
+    values: dict[str, Tensor]
+    parameters: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    output: str
+    pulls: dict[str, dict[str, Term]]
+
+    def term(self, key: str) -> Term:
+        """The named value as a term.
+
+        Raises
+        ------
+        FormulaError
+            If the step has no value of that name.
+        """
+        if key not in self.values:
+            raise FormulaError(f"the step has no value named {key!r}; there are {', '.join(self.values)}")
+        return self.values[key].value
+
+    def seed(self, key: str) -> Term:
+        """The cotangent of a value."""
+        term = self.term(key)
+        return seed_of(term.label, term.shape)
+
+    def carried(self) -> dict[str, str]:
+        """Parts of the state after the step, with their keys before it, that the next step reads."""
+        read = {v for pulls in self.pulls.values() for v in pulls}
+        earlier = {key: self.term(key).label.at(NOW).key for key in self.before if key in read}
+        return {now: key for key, now in earlier.items() if now in self.after and self.term(key).label.time == PREVIOUS}
+
+    def remembers(self) -> bool:
+        """Whether the step reads states from before the previous one, as attention over its own past does."""
+        return any(self.term(key).label.time != PREVIOUS for key in self.before)
+
+    def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:
+        """Run the step after `time` on given nodes for the carried parts; the parts of the new state by key."""
+        params, _ = self.plan.parameters()
+        state = self.plan.state()[1] | {key: parts[now] for now, key in self.carried().items()}
+        x = _node(Label("x", time.shifted(1)), self.term("x").shape)
+        with scope(f"t={time.shifted(1)}"):
+            reached = self.plan.cell.step(params, self.plan.state_of(state), x)
+            return {label.key: _under(label, node) for label, node in self.plan.outputs(reached)}
+
+    def local(self, u: str, v: str) -> Term | None:
+        """∂u/∂v with all other names held fixed; for a matrix v the change of u for a change dv."""
+        pulled = self.pulls.get(u, {}).get(v)
+        if pulled is None:
+            return None
+        if pulled.ndim == 2:
+            return differential(pulled, self.seed(u), change_of(self.term(v)))
+        return transpose(read_linear(pulled, self.seed(u)))
+
+
+def change_of(parameter: Term) -> Term:
+    """dW, a small change of W."""
+    label = parameter.label
+    return symbol_term(label._replace(name=f"Δ{label.name}"), parameter.shape)
+
+
+def trace_step(cell: Any) -> TracedStep:
+    """Run ``cell.step`` once on symbols.
+
+    Parameters
+    ----------
+    cell
+        Anything with `init`, `initial_state`, `step` and `input_size`, as in `cells`.
+    """
+    plan = plan_step(cell)
+    params, parameters = plan.parameters()
+    state, before = plan.state()
+    x = _node(Label("x", NOW), (plan.size(plan.cell.input_size),))
+    with scope("t=t"):
+        reached = plan.cell.step(params, state, x)
+        after = {label.key: _under(label, node) for label, node in plan.outputs(reached)}
+    leaves = {**parameters, **before, "x": x}
+    inner = _named_values(after.values(), set(leaves.values()))
+    values = leaves | {key: node for key, node in inner.items() if key not in after} | after
+    ordered = dict(sorted(values.items(), key=lambda pair: pair[1].serial))
+    output = next(key for key, node in after.items() if node.value == reached.h.value or node is reached.h)
+    return TracedStep(plan, ordered, tuple(parameters), tuple(before), tuple(after), output, _pulls(ordered))
+
+
+def _node(label: Label, shape: tuple[Any, ...]) -> Tensor:
+    return leaf(symbol_term(label, shape), label.key)
+
+
+def _under(label: Label, node: Tensor) -> Tensor:
+    """A part of the new state under its own name; the cell may have named it otherwise, or not at all."""
+    term = node.value
+    if term.kind == "named" and term.label.at(NOW) == label:
+        return node
+    return named(label.name, node)
+
+
+def _named_values(outputs: Iterable[Tensor], leaves: set[Tensor]) -> dict[str, Tensor]:
+    """Named vectors and scalars on the way to the outputs; matrices are worked out, not stopped at."""
+    found = {}
+    for node in ancestors(outputs):
+        term = node.value
+        if node not in leaves and term.kind == "named" and term.ndim < 2:
+            found[term.label.key] = node
+    return found
+
+
+def _pulls(values: dict[str, Tensor]) -> dict[str, dict[str, Term]]:
+    """One reverse sweep from every computed value down to the values that it was computed from."""
+    keys = {node: key for key, node in values.items()}
+    pulls = {}
+    for key, node in values.items():
+        if node.is_leaf:
+            continue
+        earlier = [other for other in values.values() if other.serial < node.serial]
+        seed = seed_of(node.value.label, node.shape)
+        found = reverse_sweep([(node, seed)], targets=earlier).nodes
+        pulls[key] = {keys[other]: found[other] for other in sorted(found, key=lambda one: one.serial)}
+    return pulls

@@ -1,0 +1,93 @@
+"""What a readout and its loss send into the hidden state: ∂E_t/∂logits = ŷ_t − y_t, by the engine's sweep."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..functions import cross_entropy
+from ..scopes import scope
+from ..sweep import reverse_sweep
+from ..tensor import Tensor, leaf
+from ..tree import flatten
+from .dims import Dim
+from .labels import NOW, Label
+from .linear import read_linear
+from .monomials import ONE
+from .pieces import softmax
+from .products import product, total, transpose
+from .rebuild import substitute
+from .symbols import symbol_term
+from .terms import Term
+
+__all__ = ["TracedReadout", "trace_readout"]
+
+
+@dataclass(frozen=True)
+class TracedReadout:
+    """A readout with cross-entropy, on symbols.
+
+    Attributes
+    ----------
+    loss : Term
+        E_t.
+    error : Term
+        ∂E_t/∂logits_t.
+    into_state : Term
+        ∂E_t/∂h_t, as far as it comes through the readout.
+    gradients : dict
+        ∂E_t/∂parameter.
+    jacobian : Term
+        ∂logits_t/∂h_t.
+    values : dict
+        Parameters, ``logits``, ``yhat`` and ``y`` by key.
+    """
+
+    loss: Term
+    error: Term
+    into_state: Term
+    gradients: dict[str, Term]
+    jacobian: Term
+    values: dict[str, Term]
+
+
+def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
+    """Run a readout and its loss on a hidden state.
+
+    Parameters
+    ----------
+    readout
+        Anything with ``init(rng)`` and ``logits(params, h)``.
+    h : Term
+        The hidden state, a vector.
+    taken : set of str
+        Keys that the cell uses; a parameter of the same name is told apart by its place.
+    """
+    numbers, structure = flatten(readout.init(np.random.default_rng(0)))
+    hidden, classes = readout.hidden_size, readout.classes
+    sizes = {hidden: h.shape[0], classes: Dim("K") if classes != hidden and isinstance(h.shape[0], str) else classes}
+    leaves: dict[str, Tensor] = {}
+    for path, value in zip(structure.paths(), numbers, strict=True):
+        name = path.strip('[]"')
+        label = Label(name, None, ("readout",) if name in taken else ())
+        leaves[name] = leaf(symbol_term(label, tuple(sizes.get(n, n) for n in value.shape)), name)
+    state = leaf(h)
+    with scope("t=t"):
+        logits = readout.logits(structure.unflatten(list(leaves.values())), state)
+        y = leaf(symbol_term(Label("y", NOW), logits.shape))
+        yhat = softmax(logits.value).named("yhat")
+        loss = cross_entropy(logits, y)
+    known = {softmax(logits.value): yhat, total(y.value): ONE}
+    error = substitute(reverse_sweep([(loss, ONE)], targets=[logits]).nodes[logits], known)
+    found = reverse_sweep([(logits, error)], targets=[state, *leaves.values()]).nodes
+    seed = symbol_term(Label("d_logits", NOW), logits.shape)
+    pulled = reverse_sweep([(logits, seed)], targets=[state]).nodes[state]
+    jacobian = transpose(read_linear(pulled, seed))
+    return TracedReadout(
+        substitute(loss.value, known),
+        error,
+        product(transpose(jacobian), error),
+        {node.value.label.key: found[node] for node in leaves.values()},
+        jacobian,
+        {one.label.key: one for one in [*(n.value for n in leaves.values()), logits.value, yhat, y.value]},
+    )
