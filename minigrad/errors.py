@@ -15,6 +15,7 @@ __all__ = [
     "TreeError",
     "UnknownNodeError",
     "UnsupportedNumPyError",
+    "ValueDependentError",
 ]
 
 
@@ -44,6 +45,10 @@ class TreeError(MinigradError, ValueError):
 
 class UnsupportedNumPyError(MinigradError, TypeError):
     """A NumPy function or option that has no primitive, so no gradient."""
+
+
+class ValueDependentError(MinigradError, TypeError):
+    """A compiled function whose course depends on the values of its arguments, not on their shapes alone."""
 
 
 class DroppedGradientError(MinigradError, TypeError):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .course import check_course
 from .errors import (
     DroppedGradientError,
     DtypeError,
@@ -161,6 +162,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The value of a Tensor with one entry as a Python number, for printing and logging."""
+        check_course(".item()", self)
         return self.value.item()
 
     def __repr__(self) -> str:
@@ -182,6 +184,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        check_course("a branch (if, while, and, or, not, in)", self)
         return bool(self.value)
 
     # -- names and gradients ---------------------------------------------------------------------
