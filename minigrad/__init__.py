@@ -48,6 +48,7 @@ __all__ = [
     "add",
     "broadcast_to",
     "checkpoint",
+    "compile",
     "concatenate",
     "cross_entropy",
     "divide",
@@ -93,11 +94,19 @@ __all__ = [
 ]
 
 #: Loaded when first used, so that importing the engine costs little more than importing NumPy.
-_LAZY = {"symbol": ".symbolic.symbols", "symbolic": ".symbolic", "testing": ".testing", "optim": ".optim"}
+_LAZY = {
+    "compile": ".plan",
+    "optim": ".optim",
+    "symbol": ".symbolic.symbols",
+    "symbolic": ".symbolic",
+    "testing": ".testing",
+}
+#: Those of them that are functions of their module, not the module itself.
+_LAZY_FUNCTIONS = ("compile", "symbol")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
     module = import_module(_LAZY[name], __name__)
-    return getattr(module, name) if name == "symbol" else module
+    return getattr(module, name) if name in _LAZY_FUNCTIONS else module

@@ -1,0 +1,132 @@
+"""From a function and its arguments to a program: trace it, and make sure that the trace can be replayed.
+
+A trace holds what the function did *this* time. If Python code looked at a value on the way (an ``if``
+on a Tensor, ``.item()``, a loop whose length depends on data) the trace is wrong for other values.
+Branching is seen when it happens; numbers that leak into the graph are seen by tracing a second time
+with other values and comparing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import argument_names, recording
+from ..course import fixed_course
+from ..errors import TreeError, ValueDependentError
+from ..sweep import ancestors
+from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
+from ..tree import Structure, flatten
+from .ir import Builder, Node, Program, freeze
+
+__all__ = ["Captured", "capture"]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A program, the paths of its inputs, and the structure of what the function returned."""
+
+    program: Program
+    paths: tuple[str, ...]
+    structure: Structure
+
+
+def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
+    """Trace ``f(*args)``, where `leaves` and `structure` are the flattened arguments.
+
+    Parameters
+    ----------
+    f : callable
+    structure : Structure
+        Of the tuple of arguments.
+    leaves : sequence
+        Arrays become inputs; everything else is passed as it is.
+
+    Raises
+    ------
+    ValueDependentError
+        If the course of `f` depends on the values of the arrays.
+    """
+    first = _trace(f, structure, leaves)
+    try:
+        with np.errstate(all="ignore"):
+            second = _trace(f, structure, [_moved(leaf) for leaf in leaves])
+    except Exception as error:
+        raise ValueDependentError(
+            f"traced again with slightly different numbers, the function raised {type(error).__name__}: {error}. "
+            "A compiled function is replayed for any values, so it must not check or branch on them."
+        ) from error
+    difference = _difference(first.program, second.program)
+    if difference is not None:
+        raise ValueDependentError(
+            f"{difference} changed when the arguments' values changed: a number left the graph on the way, through "
+            ".value or a random generator. Keep it a Tensor, pass it as an argument, or do not compile the function."
+        )
+    return first
+
+
+def _moved(value: Any) -> Any:
+    """Other values of the same sign near the given ones; integers and booleans stay, they may be indices."""
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind != "f":
+        return value
+    numbers: Any = value
+    return (numbers * (1 + 2.0**-9) + 2.0**-20).astype(numbers.dtype)
+
+
+def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
+    names = argument_names(f, len(structure.children))
+    paths = [path for name, child in zip(names, structure.children, strict=True) for path in child.paths(name)]
+    lifted = list(leaves)
+    inputs: list[Tensor] = []
+    for i, value in enumerate(leaves):
+        if isinstance(value, np.ndarray | np.generic):
+            lifted[i] = leaf(value, paths[i])
+            inputs.append(lifted[i])
+    with recording(), fixed_course():
+        result = f(*structure.unflatten(lifted))
+    returned, out_structure = flatten(result)
+    if not returned:
+        raise TreeError("the compiled function returned nothing; return a Tensor or a tree of Tensors")
+    outputs = [value if isinstance(value, Tensor) else constant(value) for value in returned]
+    names_of_inputs = tuple(path for path, value in zip(paths, lifted, strict=True) if isinstance(value, Tensor))
+    return Captured(_program(inputs, outputs), names_of_inputs, out_structure)
+
+
+def _program(inputs: list[Tensor], outputs: list[Tensor]) -> Program:
+    """Nodes for Tensors, one for one."""
+    builder = Builder(share=False)
+    new: dict[int, Node] = {}
+    for i, tensor in enumerate(inputs):
+        new[tensor.serial] = builder.make("input", (), {"index": i}, shape=tensor.shape, dtype=tensor.dtype)
+    for order, tensor in enumerate(ancestors([*inputs, *outputs])):
+        builder.order = order
+        if tensor.serial in new:
+            continue
+        if tensor.primitive is INPUT or tensor.primitive is CONSTANT:
+            new[tensor.serial] = builder.constant(tensor.value)
+            continue
+        args = tuple(new[arg.serial] if type(arg) is Tensor else arg for arg in tensor.args)
+        params = dict(tensor.params)
+        new[tensor.serial] = builder.make(tensor.primitive.name, args, params, shape=tensor.shape, dtype=tensor.dtype)
+    return Program(tuple(new[x.serial] for x in inputs), tuple(new[y.serial] for y in outputs))
+
+
+def _difference(first: Program, second: Program) -> str | None:
+    """What is not the same in two traces of one function; None if nothing differs."""
+    ours, theirs = first.nodes(), second.nodes()
+    if len(ours) != len(theirs):
+        return "the number of operations"
+    place = {node: i for i, node in enumerate(theirs)}
+    twin = dict(zip(ours, theirs, strict=True))
+    for a, b in twin.items():
+        same = a.op == b.op and a.shape == b.shape and a.dtype == b.dtype and len(a.args) == len(b.args)
+        if not same or ((a.params or b.params) and freeze(a.params) != freeze(b.params)):
+            return f"a {a.op} of shape {a.shape}"
+        for x, y in zip(a.args, b.args, strict=True):
+            if type(x) is Node:
+                if type(y) is not Node or place[twin[x]] != place[y]:
+                    return f"an operand of a {a.op} of shape {a.shape}"
+            elif freeze(x) != freeze(y):
+                return f"the number {x!r} in a {a.op} of shape {a.shape}"
+    return None

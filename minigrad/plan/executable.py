@@ -1,0 +1,79 @@
+"""A plan: memory allocated once and a flat list of calls, replayed for new inputs."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from .capture import Captured
+from .ir import Node, Program
+from .kernels import Call, calls_for
+from .storage import JOINS, Storage, is_view, slots
+
+__all__ = ["Plan"]
+
+
+class Plan:
+    """What `compile` makes of a function for one set of shapes and dtypes.
+
+    Attributes
+    ----------
+    program : Program
+        What is computed, after all passes.
+    captured : Captured
+        What was traced, before any.
+    calls : list of (function, arguments)
+    """
+
+    def __init__(self, captured: Captured, program: Program, storage: Storage, notes: Sequence[str]) -> None:
+        self.captured = captured
+        self.program = program
+        self.storage = storage
+        self.notes = tuple(notes)
+        self.calls = _calls(storage)
+        self._inputs = [storage.arrays[node] if node in storage.place else None for node in program.inputs]
+        self._outputs = [storage.arrays[node] for node in program.outputs]
+        self._lock = Lock()
+        # 1 / (1 + e⁻ˣ) may overflow on its way to the right answer 0.
+        self._overflow: Any = "ignore" if any(node.op == "sigmoid" for node in storage.order) else None
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """The outputs for new inputs, as arrays of their own; one call at a time, others wait."""
+        with self._lock, np.errstate(over=self._overflow):
+            for slot, value in zip(self._inputs, values, strict=True):
+                if slot is not None:
+                    slot[...] = value
+            for f, args in self.calls:
+                f(*args)
+            return [array[()] if array.ndim == 0 else array.copy() for array in self._outputs]
+
+
+def _calls(storage: Storage) -> list[Call]:
+    """The calls of all nodes, in order."""
+    calls: list[Call] = []
+    arrays = storage.arrays
+    for node in storage.order:
+        if node.op in ("input", "constant"):
+            continue
+        out = arrays[node]
+        if is_view(node):
+            source = arrays[node.args[0]]
+            if node.op == "reshape" and out.size and not np.may_share_memory(out, source):
+                calls.append((np.copyto, (out.reshape(source.shape), source)))
+        elif node.op in JOINS:
+            calls += _copies(node, storage)
+        else:
+            args = [arrays[arg] if type(arg) is Node else arg for arg in node.args]
+            calls += calls_for(node.op, out, args, node.params)
+    return calls
+
+
+def _copies(node: Node, storage: Storage) -> list[Call]:
+    """Copies of the parts that are not at home in this stack or concatenation."""
+    out = storage.arrays[node]
+    return [
+        (np.copyto, (out[index], storage.arrays[part]))
+        for part, index in zip(node.args, slots(node), strict=True)
+        if storage.homes.get(part) != (node, index)
+    ]

@@ -1,0 +1,235 @@
+"""The program that passes rewrite: nodes with an operation, arguments, settings, a shape and a dtype.
+
+Lighter than the graph of Tensors behind it: no values, no names, no rules. A node never changes; a pass
+makes a new program. Nodes are made by a `Builder`, which gives back the same node for the same operation
+on the same arguments: common subexpressions are shared by construction.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..primitive import PRIMITIVES
+
+__all__ = ["Builder", "Node", "Program", "freeze", "rewrite"]
+
+
+class Node:
+    """One operation.
+
+    Attributes
+    ----------
+    op : str
+        A primitive's name, ``"input"``, ``"constant"``, or an operation that only plans have.
+    args : tuple
+        Nodes, Python numbers, and None for an absent operand.
+    params : dict
+        Settings.
+    shape, dtype
+        Of the result.
+    order : int
+        Where the operation stood in the traced function; ties of the schedule are broken by it.
+    """
+
+    __slots__ = ("args", "dtype", "op", "order", "params", "serial", "shape")
+    _count = count()
+
+    def __init__(
+        self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tuple[int, ...], dtype: Any, order: int
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.order = order
+        self.serial = next(Node._count)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def sources(self) -> list["Node"]:
+        """The arguments that are nodes."""
+        return [arg for arg in self.args if type(arg) is Node]
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.shape} {self.dtype}>"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Inputs in the caller's order, outputs in the order returned."""
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+    def nodes(self) -> list[Node]:
+        """Every node behind an output, arguments first, otherwise in the order of the traced function.
+
+        What no output needs is not in the list: dead code is dropped by not being reached.
+        """
+        return schedule(self.outputs)
+
+    def uses(self) -> dict[Node, list[Node]]:
+        """For every node the nodes that take it, once for each time."""
+        found: dict[Node, list[Node]] = {}
+        for node in self.nodes():
+            found.setdefault(node, [])
+            for arg in node.sources:
+                found[arg].append(node)
+        return found
+
+
+def schedule(outputs: Iterable[Node]) -> list[Node]:
+    """Topological order; of those that are ready, the one that came first in the traced function."""
+    reached: dict[Node, list[Node]] = {}
+    waiting: dict[Node, int] = {}
+    stack = list(dict.fromkeys(outputs))
+    for node in stack:
+        reached[node] = []
+    while stack:
+        node = stack.pop()
+        sources = dict.fromkeys(node.sources)
+        waiting[node] = len(sources)
+        for arg in sources:
+            if arg not in reached:
+                reached[arg] = []
+                stack.append(arg)
+            reached[arg].append(node)
+    ready = [(node.order, node.serial, node) for node, missing in waiting.items() if not missing]
+    heapify(ready)
+    result = []
+    while ready:
+        node = heappop(ready)[2]
+        result.append(node)
+        for user in reached[node]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heappush(ready, (user.order, user.serial, user))
+    return result
+
+
+def freeze(value: Any) -> Any:
+    """A hashable stand-in for a setting, equal for equal settings."""
+    if isinstance(value, np.ndarray):
+        return ("array", value.shape, value.dtype.str, value.tobytes())
+    if isinstance(value, slice):
+        return ("slice", freeze(value.start), freeze(value.stop), freeze(value.step))
+    if isinstance(value, tuple | list):
+        return (type(value).__name__, *map(freeze, value))
+    if isinstance(value, dict):
+        return tuple((key, freeze(entry)) for key, entry in value.items())
+    if isinstance(value, float | np.floating) and (value == 0 or value != value):
+        return (type(value), str(value))
+    return (type(value), value)
+
+
+class Builder:
+    """Makes nodes.
+
+    Parameters
+    ----------
+    share : bool
+        Give back the same node for the same operation on the same arguments.
+    """
+
+    def __init__(self, share: bool = True) -> None:
+        self.share = share
+        self.known: dict[Any, Node] = {}
+        self.order = 0
+
+    def make(
+        self,
+        op: str,
+        args: Sequence[Any],
+        params: dict[str, Any] | None = None,
+        *,
+        shape: Any = None,
+        dtype: Any = None,
+    ) -> Node:
+        """A node; shape and dtype are worked out unless they are given."""
+        params = {} if params is None else params
+        args = tuple(args)
+        if not self.share or op == "input":
+            return self._fresh(op, args, params, shape, dtype)
+        key = (op, tuple(arg if type(arg) is Node else freeze(arg) for arg in args), freeze(params) if params else ())
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._fresh(op, args, params, shape, dtype)
+        elif self.order < found.order:
+            found.order = self.order
+        return found
+
+    def _fresh(self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: Any, dtype: Any) -> Node:
+        if shape is None:
+            shape, dtype = result_type(op, args, params)
+        return Node(op, args, params, tuple(shape), np.dtype(dtype), self.order)
+
+    def constant(self, value: np.ndarray) -> Node:
+        """A node for a known array."""
+        return self.make("constant", (), {"value": value}, shape=value.shape, dtype=value.dtype)
+
+    def copy(self, node: Node, args: tuple[Any, ...]) -> Node:
+        """The same operation on other arguments of the same shapes."""
+        if args == node.args and not self.share:
+            return node
+        return self.make(node.op, args, node.params, shape=node.shape, dtype=node.dtype)
+
+
+def result_type(op: str, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype of an operation's result; elementwise and product operations by rule, others by trying."""
+    if op in _SHAPES:
+        nodes = [arg for arg in args if type(arg) is Node]
+        dtype = np.result_type(*(arg if type(arg) in (int, float) else arg.dtype for arg in args))
+        return _SHAPES[op](nodes, params), dtype
+    stand_ins = [np.broadcast_to(np.ones((), arg.dtype), arg.shape) if type(arg) is Node else arg for arg in args]
+    value = np.asarray(PRIMITIVES[op].value(*stand_ins, **params))
+    return value.shape, value.dtype
+
+
+def _broadcast(nodes: list[Node], params: dict[str, Any]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(node.shape for node in nodes))
+
+
+def _stacked(nodes: list[Node], params: dict[str, Any]) -> tuple[int, ...]:
+    axis = params["axis"]
+    return (*nodes[0].shape[:axis], len(nodes), *nodes[0].shape[axis:])
+
+
+def _joined(nodes: list[Node], params: dict[str, Any]) -> tuple[int, ...]:
+    axis = params["axis"]
+    return (*nodes[0].shape[:axis], sum(node.shape[axis] for node in nodes), *nodes[0].shape[axis + 1 :])
+
+
+_SHAPES: dict[str, Callable[[list[Node], dict[str, Any]], tuple[int, ...]]] = {
+    **dict.fromkeys(("add", "subtract", "multiply", "divide", "tanh", "negative"), _broadcast),
+    "linear": lambda nodes, params: (*nodes[1].shape[:-1], nodes[0].shape[0]),
+    "linear_t": lambda nodes, params: (*nodes[1].shape[:-1], nodes[0].shape[1]),
+    "outer": lambda nodes, params: (nodes[0].shape[-1], nodes[1].shape[-1]),
+    "stack": _stacked,
+    "concatenate": _joined,
+}
+
+Rule = Callable[[Builder, Node, tuple[Any, ...]], Node | None]
+
+
+def rewrite(program: Program, rule: Rule, builder: Builder) -> Program:
+    """A program in which each node is what `rule` makes of it; None keeps the operation as it is."""
+    new: dict[Node, Node] = {}
+    for node in program.inputs:
+        new[node] = node
+    for node in program.nodes():
+        if node in new:
+            continue
+        builder.order = node.order
+        args = tuple(new[arg] if type(arg) is Node else arg for arg in node.args)
+        made = rule(builder, node, args)
+        new[node] = builder.copy(node, args) if made is None else made
+    return Program(program.inputs, tuple(new[node] for node in program.outputs))

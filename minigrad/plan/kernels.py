@@ -1,0 +1,254 @@
+"""What each operation does in a plan: a list of calls that write into arrays allocated beforehand.
+
+A kernel takes the array to write, the operands' arrays and the settings, and gives calls, each a function
+and its arguments. An operation without a kernel runs its primitive and copies the result.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..primitive import PRIMITIVES
+
+__all__ = ["ELEMENTWISE", "Call", "calls_for", "is_basic"]
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def _maximum(a: Any, b: Any, out: ndarray) -> None:
+    """np.maximum wants its third argument by name."""
+    np.maximum(a, b, out=out)
+
+
+#: Operations that are one NumPy ufunc; they may write over an operand that nothing else needs.
+UFUNCS: dict[str, Any] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "negative": np.negative,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+    "maximum": _maximum,
+    "power": np.power,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+}
+#: Operations that may write over an operand of the same shape.
+ELEMENTWISE = frozenset({*UFUNCS, "sigmoid", "relu"})
+
+
+def calls_for(op: str, out: ndarray, args: Sequence[Any], params: dict[str, Any]) -> list[Call]:
+    """The calls that compute an operation into `out`."""
+    if out.size == 0:
+        return []
+    if op in UFUNCS:
+        return [(UFUNCS[op], (*_as_arrays(args, out), out))]
+    kernel = KERNELS.get(op)
+    found = None if kernel is None else kernel(out, *args, **params)
+    return [_by_primitive(op, out, args, params)] if found is None else found
+
+
+def _as_arrays(args: Sequence[Any], out: ndarray) -> list[Any]:
+    """Python numbers as arrays of the dtype beside them, where that changes nothing: NumPy takes them faster."""
+    arrays = [arg for arg in args if isinstance(arg, ndarray)]
+    if out.dtype.kind != "f" or any(array.dtype != out.dtype for array in arrays):
+        return list(args)
+    return [arg if isinstance(arg, ndarray) else np.array(arg, out.dtype) for arg in args]
+
+
+def _store(out: ndarray, f: Callable[..., Any], args: Sequence[Any]) -> None:
+    out[...] = f(*args)
+
+
+def _by_primitive(op: str, out: ndarray, args: Sequence[Any], params: dict[str, Any]) -> Call:
+    return _store, (out, partial(PRIMITIVES[op].value, **params), tuple(args))
+
+
+def _rows(x: ndarray) -> ndarray | None:
+    """All leading axes as one, without a copy; None where that cannot be."""
+    if x.ndim == 2:
+        return x
+    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    return rows if np.may_share_memory(rows, x) else None
+
+
+def product(A: ndarray, B: ndarray, out: ndarray) -> list[Call]:
+    """``out = A B``. np.dot has the lower overhead, but wants a contiguous result."""
+    same = A.dtype == B.dtype == out.dtype
+    if same and out.flags.c_contiguous and out.dtype.kind == "f":
+        return [(np.dot, (A, B, out))]
+    return [(np.matmul, (A, B, out))] if same else [(_store, (out, np.matmul, (A, B)))]
+
+
+def _linear(out: ndarray, W: ndarray, x: ndarray) -> list[Call] | None:
+    """W x for every vector: rows of x times Wᵀ."""
+    return _apply(out, W.T, x)
+
+
+def _linear_t(out: ndarray, W: ndarray, x: ndarray) -> list[Call] | None:
+    """Wᵀ x for every vector: rows of x times W."""
+    return _apply(out, W, x)
+
+
+def _apply(out: ndarray, M: ndarray, x: ndarray) -> list[Call] | None:
+    if x.ndim == 1:
+        return product(x, M, out)
+    rows, result = _rows(x), _rows(out)
+    return [(_store_rows, (out, M, x))] if rows is None or result is None else product(rows, M, result)
+
+
+def _store_rows(out: ndarray, M: ndarray, x: ndarray) -> None:
+    out[...] = (x.reshape(-1, x.shape[-1]) @ M).reshape(out.shape)
+
+
+def _outer(out: ndarray, g: ndarray, x: ndarray) -> list[Call] | None:
+    """Σ g xᵀ: one product over all leading axes."""
+    if g.ndim == 1:
+        return [(np.multiply, (g[:, None], x, out))]
+    G, X = _rows(g), _rows(x)
+    return None if G is None or X is None else product(G.T, X, out)
+
+
+def _sum(out: ndarray, x: ndarray, *, axis: tuple[int, ...], keepdims: bool) -> list[Call]:
+    """Over all leading axes a sum is 1ᵀ X, which BLAS does faster than a reduction."""
+    leading = x.ndim > 1 and axis == tuple(range(x.ndim - 1)) and out.flags.c_contiguous
+    rows = _rows(x) if leading and x.dtype == out.dtype and x.dtype.kind == "f" else None
+    if rows is not None:
+        return [(np.dot, (np.ones(len(rows), x.dtype), rows, out.reshape(-1)))]
+    return [(np.add.reduce, (x, axis, None, out, keepdims))]
+
+
+def _where(out: ndarray, mask: Any, a: Any, b: Any) -> list[Call] | None:
+    if not isinstance(mask, ndarray) or mask.dtype != bool or np.broadcast_shapes(mask.shape, out.shape) != out.shape:
+        return None
+    if any(isinstance(part, ndarray) and np.may_share_memory(part, out) for part in (a, b, mask)):
+        return None
+    return [(np.copyto, (out, b)), (np.copyto, (out, a, "same_kind", mask))]
+
+
+def _sigmoid(out: ndarray, x: ndarray) -> list[Call]:
+    """1 / (1 + e⁻ˣ), in place; where e⁻ˣ overflows, 1/inf = 0 is right, and the plan silences the warning."""
+    one = np.ones((), out.dtype)
+    return [(np.negative, (x, out)), (np.exp, (out, out)), (np.add, (out, one, out)), (np.divide, (one, out, out))]
+
+
+def _relu(out: ndarray, x: ndarray) -> list[Call]:
+    return [(_maximum, (x, np.zeros((), out.dtype), out))]
+
+
+def _shifted(out: ndarray, x: ndarray, axis: int) -> tuple[list[Call], ndarray]:
+    """``out = x − max x``, and scratch space of the shape of the maximum; −inf everywhere is left as it is."""
+    top = np.empty((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
+    calls: list[Call] = [
+        (np.maximum.reduce, (x, axis, None, top, True)),
+        (_finite_or_zero, (top, np.empty(top.shape, bool))),
+        (np.subtract, (x, top, out)),
+    ]
+    return calls, top
+
+
+def _finite_or_zero(top: ndarray, finite: ndarray) -> None:
+    np.isfinite(top, finite)
+    if not finite.all():
+        top[~finite] = 0
+
+
+def _softmax(out: ndarray, x: ndarray, *, axis: int) -> list[Call] | None:
+    if x.dtype != out.dtype:
+        return None
+    calls, scratch = _shifted(out, x, axis)
+    total = (np.add.reduce, (out, axis, None, scratch, True))
+    return [*calls, (np.exp, (out, out)), total, (np.divide, (out, scratch, out))]
+
+
+def _log_softmax(out: ndarray, x: ndarray, *, axis: int) -> list[Call] | None:
+    if x.dtype != out.dtype:
+        return None
+    calls, scratch = _shifted(out, x, axis)
+    powers = np.empty(x.shape, x.dtype)
+    return [
+        *calls,
+        (np.exp, (out, powers)),
+        (np.add.reduce, (powers, axis, None, scratch, True)),
+        (np.log, (scratch, scratch)),
+        (np.subtract, (out, scratch, out)),
+    ]
+
+
+def _scatter(out: ndarray, *gs: ndarray, indices: tuple[Any, ...], shape: tuple[int, ...]) -> list[Call]:
+    """Zeros with every part added at its index."""
+    calls: list[Call] = [(out.fill, (0,))]
+    for g, index in zip(gs, indices, strict=True):
+        slot = out[index] if is_basic(index) else None
+        if isinstance(slot, ndarray):
+            calls.append((np.add, (slot, g, slot)))
+        else:
+            calls.append((np.add.at, (out, index, g)))
+    return calls
+
+
+def is_basic(index: Any) -> bool:
+    """Whether indexing gives a view."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) for part in parts) and (
+        not any(isinstance(part, bool | np.bool_) for part in parts)
+    )
+
+
+def _pick(out: ndarray, x: ndarray, indices: ndarray) -> list[Call]:
+    """One entry of each row, by its place in the flattened array."""
+    return [(_pick_into, (out, x, indices, _row_starts(x)))]
+
+
+def _row_starts(x: ndarray) -> ndarray:
+    return (np.arange(prod(x.shape[:-1])) * x.shape[-1]).reshape(x.shape[:-1])
+
+
+def _pick_into(out: ndarray, x: ndarray, indices: ndarray, starts: ndarray) -> None:
+    _check_classes(indices, x.shape[-1])
+    np.take(x.reshape(-1), starts + indices, None, out, "clip")
+
+
+def _check_classes(indices: ndarray, count: int) -> None:
+    """What the eager cross-entropy checks when it is called."""
+    if indices.min() < 0 or indices.max() >= count:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise IndexError(f"class index {wrong} is out of range; with {count} logits use 0 to {count - 1}")
+
+
+def _spread(out: ndarray, g: ndarray, indices: ndarray, *, size: int) -> list[Call] | None:
+    if not out.flags.c_contiguous:
+        return None
+    return [(out.fill, (0,)), (_spread_into, (out.reshape(-1), g, indices, _row_starts(out)))]
+
+
+def _spread_into(flat: ndarray, g: ndarray, indices: ndarray, starts: ndarray) -> None:
+    flat[starts + indices] = g
+
+
+KERNELS: dict[str, Callable[..., list[Call] | None]] = {
+    "linear": _linear,
+    "linear_t": _linear_t,
+    "outer": _outer,
+    "matmul": lambda out, a, b: product(a, b, out) if a.ndim == b.ndim == 2 else None,
+    "sum": _sum,
+    "where": _where,
+    "sigmoid": _sigmoid,
+    "relu": _relu,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "scatter": _scatter,
+    "pick": _pick,
+    "spread": _spread,
+}
