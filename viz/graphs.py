@@ -6,17 +6,25 @@ from typing import Any
 from minigrad import Graph, Tensor
 from minigrad.sweep import Adjoints
 
+from . import grouping
 from .drawing import Drawing
 from .engine import TIME_LIMIT
 from .errors import DrawingFormatError, DrawingSizeError
+from .folding import fold_of
 from .layered import layered_source
 from .marks import picture_of
+from .picture import Picture
+from .placed import LAYOUT as PLACED
+from .placed import placed_source
+from .words import step_of
 
 __all__ = ["draw"]
 
-DETAILS = ("auto", "op")
-#: More edges than `dot` lays out within a minute or so.
-LARGEST = 8_000
+DETAILS = ("auto", *grouping.DETAILS)
+#: The most steps that are drawn one by one if folding is allowed.
+LONGEST = {"op": 8, "gate": 10, "cell": 30}
+#: The most lines for `dot`, whose time grows faster than their number, and for drawing what is placed already.
+MOST_LAID_OUT, MOST_PLACED = 4_000, 60_000
 
 
 def draw(
@@ -27,6 +35,7 @@ def draw(
     detail: str = "auto",
     seed: Any = None,
     output: Tensor | str | None = None,
+    fold: bool = True,
     engine: str | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Drawing:
@@ -45,11 +54,15 @@ def draw(
     gradients : bool
         False: draw the forward edges only.
     detail : str
-        "op": a node for each operation. "auto" chooses.
+        "op": a mark for each operation; "gate": one for each U x + W h + b, weights left out; "cell": one
+        for each step of each layer. "auto" is "gate" for a graph with time steps, "op" for others.
     seed : array_like, optional
         What flows into the output, of its shape; 1 for a scalar.
     output : Tensor or str, optional
         Where the gradient starts; the only output if there is one.
+    fold : bool
+        Draw the middle of a long run as one mark, which carries the largest singular value of the
+        Jacobian of the states that leave it with respect to those that enter it.
     engine : str, optional
         A Graphviz executable to use instead of the one that comes with minigrad.
     time_limit : float
@@ -82,18 +95,38 @@ def draw(
     """
     if detail not in DETAILS:
         raise DrawingFormatError(f"detail={detail!r} is unknown; use one of {', '.join(DETAILS)}")
-    edges = len(graph.edges)
-    if edges > LARGEST:
-        raise DrawingSizeError(
-            f"this graph has {edges} edges and more than {LARGEST} cannot be laid out in reasonable time; "
-            "draw fewer steps"
-        )
     adjoints, remark = _swept(graph, seed, output) if gradients else (None, "")
-    picture = picture_of(graph, adjoints, remark)
-    drawing = Drawing(layered_source(picture), engine=engine, time_limit=time_limit)
+    picture = picture_for(graph, adjoints, detail, fold, remark)
+    if any(mark.step is not None for mark in picture.marks):
+        drawing = Drawing(placed_source(picture), PLACED, engine, time_limit)
+    else:
+        drawing = Drawing(layered_source(picture), engine=engine, time_limit=time_limit)
     if path is not None:
         drawing.save(path)
     return drawing
+
+
+def picture_for(
+    graph: Graph, adjoints: Adjoints | None, detail: str = "auto", fold: bool = True, remark: str = ""
+) -> Picture:
+    """The picture of a graph, as detailed and folded as it is to be drawn.
+
+    Raises
+    ------
+    DrawingSizeError
+        If it would have more lines than Graphviz can lay out.
+    """
+    in_time = any(step_of(node.scope) is not None for node in graph.nodes)
+    level = detail if detail != "auto" else "gate" if in_time else "op"
+    folded = fold_of(graph, LONGEST[level]) if fold and in_time else None
+    picture = picture_of(graph, adjoints, detail=level, in_time=in_time, fold=folded, remark=remark)
+    most = MOST_PLACED if in_time else MOST_LAID_OUT
+    if len(picture.lines) > most:
+        advice = 'draw fewer steps, fold them, or use detail="cell"' if in_time else "draw a part of it"
+        raise DrawingSizeError(
+            f"this drawing would have {len(picture.lines)} lines; more than {most} take too long to lay out: {advice}"
+        )
+    return picture
 
 
 def _swept(graph: Graph, seed: Any, output: Tensor | str | None) -> tuple[Adjoints | None, str]:

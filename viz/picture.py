@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .scale import Scale
+from .words import is_time
 
 __all__ = ["Line", "Mark", "Picture"]
 
@@ -21,6 +22,15 @@ class Mark:
         A key of `style.KINDS`.
     scope : tuple of str
         The frames it stands in, outermost first.
+    step : int or None
+        The column it stands in, or beside if it is carried: the time step, counted as if a fold were one;
+        None outside of time.
+    carried : bool
+        It stands for a state on its way from one time step to the next, between their frames.
+    family : str
+        What a carried state is called at every step.
+    entrywise : bool
+        It acts entry by entry, so that a state can pass straight through it.
     """
 
     key: str
@@ -28,6 +38,15 @@ class Mark:
     kind: str
     tooltip: str
     scope: tuple[str, ...] = ()
+    step: int | None = None
+    carried: bool = False
+    family: str = ""
+    entrywise: bool = False
+
+    @property
+    def lane(self) -> tuple[str, ...]:
+        """The scopes other than the time step: a layer, a direction."""
+        return tuple(part for part in self.scope if not is_time(part))
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,8 @@ class Line:
         Of the forward line.
     note : str
         The tooltip of the gradient.
+    delivers : bool
+        It is no use by an operation: it leads from where a state is made to the state's own mark.
     """
 
     tail: str
@@ -51,6 +72,7 @@ class Line:
     share: float | None
     tooltip: str
     note: str = ""
+    delivers: bool = False
 
 
 @dataclass(frozen=True)

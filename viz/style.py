@@ -10,6 +10,7 @@ __all__ = [
     "FACTORS",
     "FONT",
     "FORWARD",
+    "HIGHWAY",
     "KINDS",
     "LEGEND",
     "NON_FINITE",
@@ -30,6 +31,15 @@ KINDS: dict[str, dict[str, str]] = {
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FFFFFF", "color": "#777777"},
     "constant": {"shape": "box", "style": "dashed", "color": "#999999", "fontcolor": "#555555"},
     "elementwise": {"shape": "circle", "style": "filled", "fillcolor": "#FFFFFF", "color": "#444444"},
+    "affine": {
+        "shape": "box",
+        "style": "rounded,filled",
+        "fillcolor": "#EEEEEE",
+        "color": "#777777",
+        "fontsize": "8",
+    },
+    "step": {"shape": "box", "style": "rounded,filled", "fillcolor": "#EEEEEE", "color": "#777777"},
+    "fold": {"shape": "box", "style": "rounded,filled,dashed", "fillcolor": "#F2F2F2", "color": "#444444"},
     "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "#EEEEEE", "color": "#777777"},
 }
 
@@ -51,6 +61,7 @@ CLUSTER = {
     "labeljust": "l",
     "fontsize": "12",
 }
+HIGHWAY = {"color": "#009E73", "penwidth": "2.6", "arrowsize": "0.6"}
 FORWARD = {"color": "#999999", "penwidth": "1", "arrowsize": "0.6"}
 BACKWARD = {"class": "grad", "dir": "back"}
 ZERO = {"color": "#AAAAAA", "penwidth": "1", "style": "dotted", "arrowsize": "0.6"}

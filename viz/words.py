@@ -9,9 +9,22 @@ from minigrad import Tensor
 
 from .style import FACTORS, SYMBOLS
 
-__all__ = ["describe_factor", "formula", "norm", "number", "short_name", "step_of", "symbol", "title"]
+__all__ = [
+    "describe_factor",
+    "formula",
+    "is_parameter",
+    "is_time",
+    "norm",
+    "number",
+    "short_name",
+    "step_of",
+    "symbol",
+    "title",
+    "wrapped_formula",
+]
 
 _STEP = re.compile(r"t=(\d+)")
+_SPAN = re.compile(r"t=\d+( … t=\d+)?")
 _LAST_KEY = re.compile(r'\["([^"\[\]]+)"\]$')
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 #: How deep a formula may look behind unnamed nodes.
@@ -27,6 +40,11 @@ def step_of(scope: tuple[str, ...]) -> int | None:
     return None
 
 
+def is_time(part: str) -> bool:
+    """Whether a scope stands for a time step, or for several that are drawn as one."""
+    return _SPAN.fullmatch(part) is not None
+
+
 def short_name(node: Tensor) -> str | None:
     """The name as a formula would have it: ``W`` for ``params["W"]``, ``h₃`` for h at t=3; None if it has none."""
     if node.name is None:
@@ -36,6 +54,11 @@ def short_name(node: Tensor) -> str | None:
         return key[1]
     step = step_of(node.scope)
     return node.name if step is None else node.name + str(step).translate(_SUBSCRIPTS)
+
+
+def is_parameter(node: Tensor) -> bool:
+    """Whether a leaf is an entry of a dict that was passed in: parameters are kept in dicts."""
+    return node.is_leaf and node.name is not None and _LAST_KEY.search(node.name) is not None
 
 
 def symbol(node: Tensor) -> str:
@@ -55,6 +78,8 @@ def title(node: Tensor, otherwise: str | None = None) -> str:
     name = short_name(node) or otherwise
     if node.is_leaf:
         return name or _constant(node.value)
+    if name is not None and node.primitive.name in ("getitem", "alias"):
+        return name
     return symbol(node) if name is None else f"{name}\n{symbol(node)}"
 
 
@@ -82,6 +107,18 @@ def formula(node: Tensor, depth: int = _DEPTH) -> str:
         return f"−{parts[0]}"
     shown = parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]]
     return f"{SYMBOLS.get(name, name)}({', '.join(shown)})"
+
+
+def wrapped_formula(node: Tensor, width: int = 13) -> str:
+    """The formula of a sum over several lines, broken at its plus signs."""
+    lines = [""]
+    for i, term in enumerate(formula(node).split(" + ")):
+        piece = term if i == 0 else f"+ {term}"
+        if lines[-1] and len(lines[-1]) + len(piece) >= width:
+            lines.append(piece)
+        else:
+            lines[-1] = f"{lines[-1]} {piece}".strip()
+    return "\n".join(lines)
 
 
 def _part(arg: Any, depth: int, inside: str) -> str:

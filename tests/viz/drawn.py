@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,15 +42,21 @@ def read(svg: str) -> Drawn:
 
 def net(kind: type, steps: int, seed: int = 0) -> mg.Graph:
     """The graph of the last loss of a small net, 2 inputs, 2 hidden units, 2 classes."""
+    return net_of(kind(2, 2), steps, seed)
+
+
+def net_of(cell: Any, steps: int, seed: int = 0) -> mg.Graph:
+    """The graph of the last loss of a cell or net of cells with 2 inputs."""
     rng = np.random.default_rng(seed)
-    cell, readout = kind(2, 2), Readout(2, 2)
+    width = cell.output_size if hasattr(cell, "output_size") else cell.hidden_size
+    readout = Readout(width, 2)
     params = {"cell": cell.init(rng), "readout": readout.init(rng)}
 
     def loss(params, xs):
-        final = unroll(cell, params["cell"], xs).final
-        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], final.h), np.array(1)))
+        last = unroll(cell, params["cell"], xs).outputs[-1]
+        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], last), np.array(1)))
 
     return mg.trace(loss, params, rng.normal(size=(steps, 2)))
 
 
-__all__ = ["LSTM", "RNN", "Drawn", "net", "read"]
+__all__ = ["LSTM", "RNN", "Drawn", "net", "net_of", "read"]

@@ -1,0 +1,118 @@
+"""Which way a line takes through the strip: straight, along a rail, through a gutter, or by the bus."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from math import dist
+
+from .picture import Line, Mark
+from .strip import SIDE, Lane, Spot, Strip
+from .wires import Point, clip
+
+__all__ = ["course"]
+
+#: How far lines keep from the marks they pass, and from each other at the foot of a mark.
+CLEAR, FOOT = 7.0, 5.0
+
+
+def course(line: Line, marks: dict[str, Mark], strip: Strip, around: Iterable[Spot] = ()) -> list[Point]:
+    """The points of the forward line, from border to border.
+
+    Parameters
+    ----------
+    line : Line
+    marks : dict
+        All marks by key.
+    strip : Strip
+    around : iterable of Spot
+        What a straight line must not cross.
+    """
+    tail, head = marks[line.tail], marks[line.head]
+    a, b = strip.spots[line.tail], strip.spots[line.head]
+    points = _between(tail, head, a, b, strip, list(around))
+    return clip(points, (a.width, a.height), (b.width, b.height))
+
+
+def _between(tail: Mark, head: Mark, a: Spot, b: Spot, strip: Strip, around: list[Spot]) -> list[Point]:
+    start, end = (a.x, a.y), (b.x, b.y)
+    through_fold = (tail.carried and head.kind == "fold") or (head.carried and tail.kind == "fold")
+    if (tail.key, head.key) in strip.highways or through_fold:
+        y = a.y if tail.carried else b.y
+        return [(a.x, y), (b.x, y)]
+    if tail.step is None or head.step is None:
+        return _outside(tail, a, b, strip)
+    lane = strip.lanes[head.lane]
+    if head.carried:
+        margin = _margin(strip, tail, lane)
+        return [start, (margin, a.y), (margin, b.y), end]
+    if tail.carried:
+        near = tail.lane == head.lane and abs(tail.step - head.step) == 1
+        level = lane.rails[tail.family] if near else strip.lanes[tail.lane].bus
+        return _from_below(a, b, level, -1 if lane.forward else 1, around)
+    if tail.lane != head.lane:
+        margin = _margin(strip, tail, strip.lanes[tail.lane]) + (CLEAR if lane.forward else -CLEAR)
+        return [start, (margin, a.y), (margin, b.y), end]
+    if tail.kind == "input" and head.kind != "input":
+        return _from_below(a, b, a.y + a.height / 2 + 2 * CLEAR, 1, around)
+    return _straight(a, b, around)
+
+
+def _margin(strip: Strip, mark: Mark, lane: Lane) -> float:
+    """The x at which lines leave a frame, just inside of it."""
+    left, right = strip.columns[mark.step or 0]
+    return right - SIDE / 2 if lane.forward else left + SIDE / 2
+
+
+def _from_below(a: Spot, b: Spot, level: float, side: int, around: list[Spot]) -> list[Point]:
+    """Along a level under the marks, then up: into the foot of a low mark, or through a free gutter beside it."""
+    start = [(a.x, a.y)] if abs(a.y - level) < 1 else [(a.x, a.y), (a.x, level)]
+    if b.low:
+        foot = b.x + side * FOOT
+        return [*start, (foot, level), (foot, b.y)]
+    gutters = [b.x + way * (b.width / 2 + reach * CLEAR) for reach in (1, 4) for way in (side, -side)]
+    free = [x for x in gutters if _is_free([(x, level), (x, b.y), (b.x, b.y)], around, (a, b))]
+    gutter = free[0] if free else gutters[0]
+    return [*start, (gutter, level), (gutter, b.y), (b.x, b.y)]
+
+
+def _outside(tail: Mark, a: Spot, b: Spot, strip: Strip) -> list[Point]:
+    """To or from what is outside of time: straight if it is next to it, else by the bus."""
+    last = max((right for _, right in strip.columns.values()), default=0.0)
+    if tail.step is None or (tail.carried and a.x > last):
+        return [(a.x, a.y), (b.x, b.y)]
+    bus = strip.lanes[tail.lane].bus
+    end = [(b.x, b.y)] if abs(b.y - bus) < 1 else [(b.x, bus), (b.x, b.y)]
+    return [(a.x, a.y), (a.x, bus), *end]
+
+
+def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
+    """Straight, or by the shortest way round the first thing that would be crossed."""
+    start, end = (a.x, a.y), (b.x, b.y)
+    hit = next((spot for spot in around if spot not in (a, b) and _crosses(start, end, spot)), None)
+    if hit is None:
+        return [start, end]
+    across, up = hit.width / 2 + CLEAR, hit.height / 2 + CLEAR
+    corners = [(hit.x + across, hit.y), (hit.x - across, hit.y), (hit.x, hit.y + up), (hit.x, hit.y - up)]
+    corners.sort(key=lambda c: dist(start, c) + dist(c, end))
+    free = [corner for corner in corners if _is_free([start, corner, end], around, (a, b))]
+    return [start, (free or corners)[0], end]
+
+
+def _is_free(points: list[Point], around: list[Spot], ends: tuple[Spot, Spot]) -> bool:
+    """Whether a course meets nothing but its ends."""
+    return not any(_crosses(p, q, spot) for p, q in pairwise(points) for spot in around if spot not in ends)
+
+
+def _crosses(p: Point, q: Point, spot: Spot) -> bool:
+    """Whether the piece from p to q comes within the box of a mark (slab by slab)."""
+    low, high = 0.0, 1.0
+    for start, delta, centre, extent in (
+        (p[0], q[0] - p[0], spot.x, spot.width / 2 + 2),
+        (p[1], q[1] - p[1], spot.y, spot.height / 2 + 2),
+    ):
+        if abs(delta) < 1e-9:
+            if abs(start - centre) > extent:
+                return False
+            continue
+        first, last = sorted(((centre - extent - start) / delta, (centre + extent - start) / delta))
+        low, high = max(low, first), min(high, last)
+    return low < high

@@ -1,0 +1,116 @@
+"""How much of a graph one mark stands for: an operation, a gate with its weights, or a whole step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from minigrad import Graph, Tensor
+from minigrad.tensor import CONSTANT
+
+from .words import is_parameter, step_of
+
+__all__ = ["DETAILS", "Group", "Grouping", "grouping"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that are drawn as one.
+
+    Attributes
+    ----------
+    face : Tensor
+        The last of them, whose name and value the mark shows.
+    members : tuple of Tensor
+        All of them, in order.
+    kind : str
+        "operation", "affine" or "step".
+    """
+
+    face: Tensor
+    members: tuple[Tensor, ...]
+    kind: str = "operation"
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The groups in the order of their faces; a node in none of them is not drawn."""
+
+    groups: tuple[Group, ...]
+
+    def owners(self) -> dict[int, int]:
+        """The position of the group that each node is in, by serial number."""
+        return {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
+
+
+def grouping(graph: Graph, detail: str) -> Grouping:
+    """Sort a graph's nodes into groups, see `DETAILS`."""
+    return DETAILS[detail](graph)
+
+
+def _operations(graph: Graph) -> Grouping:
+    """Every node by itself."""
+    return Grouping(tuple(Group(node, (node,)) for node in graph.nodes))
+
+
+def _gates(graph: Graph) -> Grouping:
+    """Each U x + W h + b as one; weights, constants and whole sequences are left out."""
+    users: dict[int, list[Tensor]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.source.serial, []).append(edge.target)
+    hidden = {node.serial for node in graph.nodes if _is_background(node, users.get(node.serial, []))}
+    regions: dict[int, tuple[Tensor, ...]] = {}
+    for node in graph.nodes:
+        region = _affine_region(node, regions, users)
+        if region is not None:
+            regions[node.serial] = region
+    inner = {part.serial for region in regions.values() for part in region[:-1]}
+    groups = [
+        Group(node, regions.get(node.serial, (node,)), "affine" if node.serial in regions else "operation")
+        for node in graph.nodes
+        if node.serial not in inner and node.serial not in hidden
+    ]
+    return Grouping(tuple(groups))
+
+
+def _is_background(node: Tensor, users: list[Tensor]) -> bool:
+    if not node.is_leaf or node.scope or not users:
+        return False
+    whole_sequence = all(user.primitive.name == "getitem" for user in users)
+    return node.primitive is CONSTANT or is_parameter(node) or whole_sequence
+
+
+def _affine_region(
+    node: Tensor, regions: dict[int, tuple[Tensor, ...]], users: dict[int, list[Tensor]]
+) -> tuple[Tensor, ...] | None:
+    """The nodes of the affine map that ends here; None if this is not one."""
+    args = [arg for arg in node.args if isinstance(arg, Tensor)]
+    name = node.primitive.name
+    if name in ("linear", "matmul") or (name == "multiply" and len(args) == 2):
+        return (node,) if sum(map(is_parameter, args)) == 1 else None
+    if name != "add" or len(args) != 2:
+        return None
+    region: tuple[Tensor, ...] = ()
+    for arg in args:
+        if is_parameter(arg):
+            continue
+        if arg.serial not in regions or arg.name is not None or len(users[arg.serial]) > 1 or arg.scope != node.scope:
+            return None
+        region += regions[arg.serial]
+    return (*region, node)
+
+
+def _steps(graph: Graph) -> Grouping:
+    """Every time step of a layer as one; its input and what is outside of time as at the level of gates."""
+    gathered: dict[tuple[str, ...], list[Tensor]] = {}
+    kept = []
+    for group in _gates(graph).groups:
+        node = group.face
+        if step_of(node.scope) is None or node.is_leaf or node.primitive.name in ("getitem", "alias"):
+            kept.append(group)
+        else:
+            gathered.setdefault(node.scope, []).extend(group.members)
+    steps = [Group(members[-1], tuple(members), "step") for members in gathered.values()]
+    return Grouping(tuple(sorted((*kept, *steps), key=lambda group: group.face.serial)))
+
+
+#: The levels of detail.
+DETAILS: dict[str, Callable[[Graph], Grouping]] = {"op": _operations, "gate": _gates, "cell": _steps}

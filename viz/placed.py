@@ -1,0 +1,156 @@
+"""A picture in the strip layout as DOT text for ``neato -n2``, which draws what has been placed already."""
+
+from collections.abc import Iterable
+
+from . import dot, style
+from .courses import course
+from .legend import legend
+from .picture import Line, Mark, Picture
+from .sizes import FONT_SIZE, LABEL_LIMIT, font_size
+from .strip import Spot, Strip, lay_out
+from .wires import Point, beside, spline
+
+__all__ = ["LAYOUT", "placed_source"]
+
+#: Options with which Graphviz only draws.
+LAYOUT = ("-Kneato", "-n2")
+#: Points between a line and its gradient.
+APART = 5.0
+_PAD = 9.0
+
+_DEFAULTS = {
+    "graph": {"bgcolor": "white", "fontname": style.FONT, "outputorder": "edgesfirst", "pad": "0.1", "id": "g"},
+    "node": {"fontname": style.FONT, "fontsize": f"{FONT_SIZE:g}", "fixedsize": "true", "margin": "0"},
+    "edge": {"fontname": style.FONT, "fontsize": "8"},
+}
+
+
+def placed_source(picture: Picture) -> str:
+    """DOT text in which every mark, line and frame has its place."""
+    strip = lay_out(picture)
+    marks = {mark.key: mark for mark in picture.marks}
+    neighbours = _neighbours(picture.marks, strip)
+    body = _frames(picture.marks, strip)
+    body += [_mark(mark, strip.spots[mark.key]) for mark in picture.marks if mark.scope == () or mark.carried]
+    for line in picture.lines:
+        around = neighbours.get(marks[line.tail].scope, ())
+        body += _edges(line, course(line, marks, strip, around), picture, strip)
+    graph = {**_DEFAULTS["graph"], "tooltip": dot.tooltip(picture.title)}
+    return dot.digraph({**_DEFAULTS, "graph": graph}, [*body, *_legend(picture, strip)])
+
+
+def _neighbours(marks: Iterable[Mark], strip: Strip) -> dict[tuple[str, ...], list[Spot]]:
+    """What stands in the same frame."""
+    found: dict[tuple[str, ...], list[Spot]] = {}
+    for mark in marks:
+        if not mark.carried:
+            found.setdefault(mark.scope, []).append(strip.spots[mark.key])
+    return found
+
+
+def _mark(mark: Mark, spot: Spot) -> str:
+    place = {
+        "pos": f"{spot.x:.1f},{spot.y:.1f}",
+        "width": f"{spot.width / 72:.3f}",
+        "height": f"{spot.height / 72:.3f}",
+    }
+    look = {**style.KINDS[mark.kind], "fontsize": f"{font_size(mark):g}"}
+    words = {"label": dot.text(mark.label, LABEL_LIMIT), "tooltip": dot.tooltip(mark.tooltip)}
+    return dot.node(mark.key, {**words, **look, **place})
+
+
+def _edges(line: Line, points: list[Point], picture: Picture, strip: Strip) -> list[str]:
+    """The forward line, and the gradient beside it in the other direction."""
+    look = style.HIGHWAY if (line.tail, line.head) in strip.highways else style.FORWARD
+    forward = {
+        "tooltip": dot.tooltip(line.tooltip),
+        **look,
+        **({"class": "state"} if line.delivers else {}),
+        "pos": spline(points, float(look["arrowsize"])),
+    }
+    drawn = [dot.edge(line.tail, line.head, forward)]
+    if line.share is not None:
+        colours = picture.scale.line(line.share)
+        back = beside(points, APART)[::-1]
+        gradient = {
+            "tooltip": dot.tooltip(line.note),
+            "class": "grad state" if line.delivers else "grad",
+            **colours,
+            "pos": spline(back, float(colours["arrowsize"])),
+        }
+        drawn.append(dot.edge(line.head, line.tail, gradient))
+    return drawn
+
+
+Box = tuple[float, float, float, float]
+
+
+def _frames(marks: tuple[Mark, ...], strip: Strip) -> list[str]:
+    """Nested frames round the marks of each scope."""
+    inside: dict[tuple[str, ...], list[Mark]] = {}
+    children: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
+    for mark in marks:
+        if mark.carried or not mark.scope:
+            continue
+        inside.setdefault(mark.scope, []).append(mark)
+        for depth in range(len(mark.scope)):
+            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
+    numbers = {scope: i for i, scope in enumerate(child for found in children.values() for child in found)}
+    statements: list[str] = []
+    for scope in children.get((), {}):
+        statements += _frame(scope, inside, children, numbers, strip)[0]
+    return statements
+
+
+def _frame(
+    scope: tuple[str, ...],
+    inside: dict[tuple[str, ...], list[Mark]],
+    children: dict[tuple[str, ...], dict[tuple[str, ...], None]],
+    numbers: dict[tuple[str, ...], int],
+    strip: Strip,
+) -> tuple[list[str], Box]:
+    """The statements of a frame, and its box: round its marks, or round the frames in it."""
+    own = inside.get(scope, [])
+    body = [_mark(mark, strip.spots[mark.key]) for mark in own]
+    boxes = [_box(own, strip)] if own else []
+    for child in children.get(scope, {}):
+        statements, box = _frame(child, inside, children, numbers, strip)
+        body += statements
+        boxes.append((box[0] - _PAD, box[1] - _PAD, box[2] + _PAD, box[3] + 2 * _PAD))
+    box = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+    name = dot.printable(scope[-1], LABEL_LIMIT)
+    look = {
+        "id": f"g_c{numbers[scope]}",
+        "label": dot.text(name),
+        "tooltip": dot.tooltip(scope[-1]),
+        **style.CLUSTER,
+        "bb": ",".join(f"{edge:.1f}" for edge in box),
+        "lp": f"{box[0] + 10 + 3.2 * len(name):.1f},{box[3] - 11:.1f}",
+    }
+    return dot.cluster(f"{numbers[scope]}", look, body), box
+
+
+def _box(marks: list[Mark], strip: Strip) -> Box:
+    step, lane = marks[0].step, strip.lanes.get(marks[0].lane)
+    if step is not None and lane is not None:
+        left, right = strip.columns[step]
+        return left, lane.bottom, right, lane.top
+    spots = [strip.spots[mark.key] for mark in marks]
+    return (
+        min(s.x - s.width / 2 for s in spots) - _PAD,
+        min(s.y - s.height / 2 for s in spots) - _PAD,
+        max(s.x + s.width / 2 for s in spots) + _PAD,
+        max(s.y + s.height / 2 for s in spots) + 2 * _PAD,
+    )
+
+
+def _legend(picture: Picture, strip: Strip) -> list[str]:
+    """One node with the legend under the left end of the strip."""
+    label = legend(picture)
+    if not label:
+        return []
+    floor = min(spot.y - spot.height / 2 for spot in strip.spots.values())
+    floor = min([floor, *(lane.bottom for lane in strip.lanes.values())])
+    left = min(spot.x for spot in strip.spots.values())
+    place = {"pos": f"{left + 330:.1f},{floor - 34:.1f}", "shape": "plain", "fixedsize": "false"}
+    return [dot.node("legend", {"label": label, **place})]

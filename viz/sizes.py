@@ -1,0 +1,33 @@
+"""How large a mark has to be for its label; estimated, so that it is the same on every platform."""
+
+from .dot import printable
+from .picture import Mark
+from .style import KINDS
+
+__all__ = ["FONT_SIZE", "LABEL_LIMIT", "font_size", "size"]
+
+FONT_SIZE = 10.0
+LABEL_LIMIT = 40
+#: The width of a character and the height of a line, in units of the font's size.
+_WIDE, _HIGH = 0.56, 1.2
+
+
+def font_size(mark: Mark) -> float:
+    """In points."""
+    return float(KINDS[mark.kind].get("fontsize", FONT_SIZE))
+
+
+def size(mark: Mark) -> tuple[float, float]:
+    """Width and height in points."""
+    lines = printable(mark.label, LABEL_LIMIT).split("\n")
+    points = font_size(mark)
+    width = max(map(len, lines)) * _WIDE * points + 10
+    height = len(lines) * _HIGH * points + 9
+    if mark.kind == "step":
+        return max(width, 44.0), 26.0 * len(lines) + 6
+    shape = KINDS[mark.kind]["shape"]
+    if shape == "circle":
+        return (max(width, height, 21.0),) * 2
+    if shape == "ellipse":
+        return max(width * 1.25, 30.0), max(height * 1.15, 22.0)
+    return max(width, 30.0), max(height, 21.0)
