@@ -59,6 +59,11 @@ POLYNOMIAL = frozenset({*UNARY, *BINARY}) - {
 }
 
 
+def _written(value: Any) -> str:
+    """A setting as one would type it, on one line."""
+    return f"np.array({value.tolist()})" if isinstance(value, np.ndarray) else repr(value)
+
+
 @dataclass(frozen=True)
 class Line:
     """``v[n] = name(*operands, **params)``; operands are positions among the values so far."""
@@ -69,7 +74,8 @@ class Line:
 
     def __str__(self) -> str:
         operands = [f"v[{i}]" for i in self.operands]
-        return f"{self.name}({', '.join([*operands, *(f'{key}={value!r}' for key, value in self.params.items())])})"
+        settings = [f"{key}={_written(value)}" for key, value in self.params.items()]
+        return f"{self.name}({', '.join(operands + settings)})"
 
     def run(self, values: list[Any]) -> Any:
         """The line's value."""

@@ -150,7 +150,9 @@ def expressions(
     """
     kind = draw(dtype) if isinstance(dtype, st.SearchStrategy) else dtype
     count = draw(st.integers(1, 3))
-    args = tuple(draw(arrays(shapes(max_dims=2), kind)) for _ in range(count))
+    common, other = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    sizes = st.lists(st.sampled_from([common, common, other]), max_size=2).map(tuple)
+    args = tuple(draw(arrays(draw(sizes), kind)) for _ in range(count))
     values = [np.asarray(arg, np.float64) for arg in args]
     lines: list[Line] = []
     for _ in range(draw(st.integers(min(3, max_lines), max_lines))):
