@@ -15,7 +15,7 @@ from .errors import UnsupportedNumPyError
 from .primitive import PRIMITIVES
 from .tensor import METHODS, bind
 
-__all__ = ["FUNCTIONS", "UFUNCS"]
+__all__ = ["FUNCTIONS", "UFUNCS", "array_function", "array_ufunc"]
 
 
 def _primitive(name: str) -> Callable[..., Any]:
