@@ -47,7 +47,7 @@ class Settings:
     """
 
     cell: str = "lstm"
-    steps: int = 8
+    steps: int = 20
     hidden: int = 16
     updates: int = 150
     batch: int = 8
@@ -117,7 +117,7 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
         model = trained
         losses.append(loss)
     lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))
-    explained = explain(model.cell, model.params["cell"], settings.steps)
+    explained = explain(model.cell, model.readout, model.params["cell"], settings.steps)
     return Findings(corpus, settings, model, np.array(losses), sample, last_loss_graph(model, sample), lags, explained)
 
 

@@ -46,7 +46,14 @@ def fold_ends(graph: Graph, groups: Sequence[Group], states: Container[int], fol
 def fold_label(fold: Fold, ends: FoldEnds) -> str:
     """How many steps, and what they do to a gradient."""
     count = f"… {fold.last - fold.first + 1} steps …"
-    return count if ends.norm is None else f"{count}\n‖∂s/∂s‖ = {number(ends.norm)}"
+    if ends.norm is None:
+        return count
+    return f"{count}\n‖∂{_joined(ends.exits)}/∂{_joined(ends.entries)}‖\n= {number(ends.norm)}"
+
+
+def _joined(nodes: Sequence[Tensor]) -> str:
+    """h₂ for one state, (h₂, c₂) for several."""
+    return _listed(nodes) if len(nodes) == 1 else f"({_listed(nodes)})"
 
 
 def fold_tooltip(fold: Fold, ends: FoldEnds) -> str:

@@ -70,5 +70,5 @@ def _curves(found: Findings) -> list[Curve]:
         Curve("product of the steps' norms", found.lags.stepwise, "#999999", ":"),
     ]
     if found.explained.bound is not None:
-        drawn.append(Curve("proved bound " + found.explained.bound_words, found.explained.bound, "#D55E00", "--"))
+        drawn.append(Curve("proved bound", found.explained.bound, "#D55E00", "--"))
     return drawn

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cells import GRU, LSTM, RNN, Readout, unroll
+from viz.derivations import explain
+from viz.findings import CELLS, Settings, findings
+from viz.jacobians import lag_norms, step_jacobians
+from viz.texts import read_corpus
+
+QUICK = {"steps": 5, "hidden": 4, "updates": 12, "batch": 4}
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 5))
+def test_the_proved_bound_is_never_exceeded(kind, seed, scale):
+    """At every lag the measured norm is at most the bound, whatever the weights and inputs are."""
+    rng = np.random.default_rng(seed)
+    cell = kind(2, 3)
+    params = {name: value * scale for name, value in cell.init(rng).items()}
+    xs = rng.normal(size=(5, 2)) * scale
+
+    explained = explain(cell, Readout(3, 2), params, 5)
+
+    measured = lag_norms(step_jacobians(cell, params, xs)).measured
+    assert explained.bound.shape == measured.shape
+    assert (measured <= explained.bound * (1 + 1e-9)).all()
+
+
+def test_the_bound_is_tight_for_an_orthogonal_linear_net():
+    """With an orthogonal W and the identity, nothing is lost, and the bound says 1 as well."""
+    rng = np.random.default_rng(0)
+    cell = RNN(2, 3, activation="identity")
+    params = cell.init(rng)
+
+    explained = explain(cell, Readout(3, 2), params, 4)
+
+    np.testing.assert_allclose(explained.bound, 1.0)
+    np.testing.assert_allclose(lag_norms(step_jacobians(cell, params, rng.normal(size=(4, 2)))).measured, 1.0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_training_lowers_the_loss(cell):
+    """After some updates the text is less surprising than before."""
+    found = findings(read_corpus(), Settings(cell=cell, steps=6, hidden=8, updates=60))
+
+    assert found.losses[-10:].mean() < 0.8 * found.losses[0]
+    assert np.log(len(found.corpus.alphabet)) == pytest.approx(found.losses[0], rel=0.2)
+
+
+def test_the_graph_is_that_of_the_last_loss():
+    """What is drawn computes −log ŷ of the last character, and its last state is the run's."""
+    found = findings(read_corpus(), Settings(**QUICK))
+    final = unroll(found.model.cell, found.model.params["cell"], found.sample.xs).final
+    logits = found.model.readout.logits(found.model.params["readout"], final.h)
+
+    expected = np.log(np.exp(logits).sum()) - logits[found.sample.targets[-1]]
+
+    assert found.graph.outputs["out"].value == pytest.approx(expected)
+
+
+def test_the_derivation_names_the_cell():
+    """The text shows the textbook's Jacobian, and the proof ends in the bound."""
+    explained = explain(RNN(2, 3), Readout(3, 2), RNN(2, 3).init(np.random.default_rng(0)), 3)
+
+    assert "∂h_t/∂h_{t-1} = diag(1 − h_t²) W" in explained.text
+    assert "‖∂h_T/∂h_k‖ ≤ ‖W‖^(T-k)" in explained.text
+    assert r"\operatorname{diag}" in explained.latex
