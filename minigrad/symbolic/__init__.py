@@ -3,7 +3,8 @@
 From easy to hard: `terms` (what a formula is), `monomials`, `sums`, `products`, `pieces`, `blocks` (how it is
 built, in normal order), `algebra` (what the engine's primitives mean), `writing` with `text` and `latex`,
 `normal` (the canonical form), `evaluate`; then `onestep`, `chain`, `derivation` (closed forms of a cell),
-`induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs).
+`induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs); and, for derivations that others wrote, `parser`,
+`interpret`, `vocabulary`, `reachable`, `judge`, `slips`, `verdicts`.
 """
 
 from .derivation import Derivation, derive
@@ -14,12 +15,16 @@ from .normal import equal, normal_form
 from .symbols import symbol
 from .terms import Term
 from .text import text
+from .verdicts import Counterexample, Verdict, check_derivation
 
 __all__ = [
+    "Counterexample",
     "Derivation",
     "FormulaError",
     "ProofError",
     "Term",
+    "Verdict",
+    "check_derivation",
     "derive",
     "equal",
     "evaluate",

@@ -14,7 +14,11 @@ import numpy as np
 from .errors import FormulaError
 from .parser import Binary, Call, Expression, Name, Negative, Number, Power
 
-__all__ = ["ARRAYS", "Algebra", "evaluate"]
+__all__ = ["ARRAYS", "Algebra", "MisfitError", "evaluate"]
+
+
+class MisfitError(FormulaError):
+    """A formula whose shapes do not fit together: it has no value."""
 
 
 class Algebra(Protocol):
@@ -96,19 +100,19 @@ def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
         return f(argument)
     except FormulaError as error:
         text = str(error)
-        raise error if "at column" in text else FormulaError(f"{text} at column {column}") from None
+        raise error if "at column" in text else type(error)(f"{text} at column {column}") from None
 
 
 def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
     """Refuse operands that NumPy would broadcast or that do not multiply."""
     if operator == "@":
         if not a.shape or not b.shape or a.shape[-1] != b.shape[0] or len(a.shape) == 1 < len(b.shape):
-            raise FormulaError(
+            raise MisfitError(
                 f"@ at column {column} cannot multiply shapes {_shape(a)} and {_shape(b)}; "
                 "vectors are columns, so write matrix @ vector, or outer(u, v) for u vᵀ"
             )
     elif a.shape and b.shape and a.shape != b.shape:
-        raise FormulaError(
+        raise MisfitError(
             f"{operator} at column {column} needs equal shapes or a number, got {_shape(a)} and {_shape(b)}; "
             "use diag(v) @ A to scale rows, or @ for a matrix product"
         )
@@ -127,7 +131,7 @@ def _check_ranks(function: str, values: list[Any], column: int) -> None:
     for value in values:
         if allowed and len(value.shape) not in allowed:
             kind = "a matrix" if allowed == (2,) else "a vector"
-            raise FormulaError(f"{function} takes {kind}, got shape {_shape(value)} at column {column}")
+            raise MisfitError(f"{function} takes {kind}, got shape {_shape(value)} at column {column}")
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

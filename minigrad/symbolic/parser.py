@@ -8,12 +8,27 @@ its position. Lengths, depths and numbers are limited before and after, so that 
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import FormulaError
 
-__all__ = ["FUNCTIONS", "Binary", "Call", "Expression", "Line", "Name", "Negative", "Number", "Power", "parse_line"]
+__all__ = [
+    "FUNCTIONS",
+    "Binary",
+    "Call",
+    "Expression",
+    "Line",
+    "Name",
+    "Negative",
+    "Number",
+    "Power",
+    "parse_line",
+    "parts",
+    "subexpressions",
+    "with_parts",
+]
 
 #: The functions that a formula may call, and how many arguments each takes.
 FUNCTIONS: dict[str, int] = {
@@ -114,6 +129,41 @@ class Line:
     of: str | None
     by: str
     formula: Expression
+
+
+def subexpressions(formula: Expression) -> Iterator[Expression]:
+    """A formula and all of its parts, from left to right."""
+    yield formula
+    for part in parts(formula):
+        yield from subexpressions(part)
+
+
+def parts(formula: Expression) -> tuple[Expression, ...]:
+    """What a formula is directly made of."""
+    match formula:
+        case Negative(x) | Power(x, _):
+            return (x,)
+        case Binary(_, left, right):
+            return left, right
+        case Call(_, args):
+            return args
+        case _:
+            return ()
+
+
+def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
+    """The same kind of formula made of other parts."""
+    match formula:
+        case Negative():
+            return Negative(new[0])
+        case Power(_, exponent):
+            return Power(new[0], exponent)
+        case Binary(operator, _, _, column):
+            return Binary(operator, new[0], new[1], column)
+        case Call(function, _, column):
+            return Call(function, new, column)
+        case _:
+            return formula
 
 
 _OPERATORS: dict[type[ast.operator], str] = {

@@ -38,7 +38,7 @@ class Run:
     ----------
     cell, readout : Cell, Readout or None
         With a readout, E is the cross-entropy of random classes, summed over the steps; without, it is
-        ``Σ_t e_tᵀ h_t`` with random vectors ``e``.
+        ``Σ_t ε_tᵀ h_t`` with random vectors ε, letter ``epsilon``.
     sizes : mapping
         T, D, H and K.
     seed : int
@@ -58,10 +58,16 @@ class Run:
         self.states: list[dict[str, Tensor]] = []
         loss = self._unroll(rng)
         self.adjoints = Graph({}, {"E": loss}).adjoints().nodes
+        self.readout_letters = self._readout_letters()
 
     def _parameters(self, part: Any, rng: np.random.Generator) -> dict[str, Tensor]:
         shapes = {name: np.shape(value) for name, value in part.init(rng).items()}
         return {name: tensor(rng.choice(NUMBERS, shape), name=name) for name, shape in shapes.items()}
+
+    def _readout_letters(self) -> dict[str, Tensor]:
+        """The readout's parameters; ``c`` is called ``c_readout`` where the cell has a ``c`` of its own."""
+        taken = {name for _, name in self.nodes} | set(self.params)
+        return {f"{name}_readout" if name in taken else name: node for name, node in self.readout_params.items()}
 
     def _unroll(self, rng: np.random.Generator) -> Tensor:
         """Run the steps, note every named node, and return E."""
@@ -100,8 +106,8 @@ class Run:
 
     def _loss(self, t: int, h: Tensor, rng: np.random.Generator) -> Tensor:
         if self.readout is None:
-            self.constants[t, "e"] = rng.choice(NUMBERS, h.shape)
-            return sum(h * self.constants[t, "e"])
+            self.constants[t, "epsilon"] = rng.choice(NUMBERS, h.shape)
+            return sum(h * self.constants[t, "epsilon"])
         logits = named("logits", self.readout.logits(self.readout_params, h))
         y = np.zeros(logits.shape)
         y[rng.integers(logits.shape[0])] = 1.0
@@ -134,7 +140,7 @@ class Run:
         base, when = self._when(name, t)
         found = self.nodes.get((when, base))
         if found is None and base == name:
-            found = self.params.get(name, self.readout_params.get(name))
+            found = self.params.get(name, self.readout_letters.get(name))
         return found
 
     def _when(self, name: str, t: int) -> tuple[str, int]:
@@ -147,7 +153,7 @@ class Run:
         """What a formula at one step may speak of."""
         now = [name for t, name in (*self.nodes, *self.constants) if t == 1]
         before = [f"{name}_prev" for name in self.states[0]]
-        return list(dict.fromkeys((*self.params, *self.readout_params, *before, *now)))
+        return list(dict.fromkeys((*self.params, *self.readout_letters, *before, *now)))
 
     def adjoint(self, name: str, t: int) -> np.ndarray:
         """∂E/∂(a letter) at step t; for a parameter, over all steps.

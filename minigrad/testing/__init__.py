@@ -1,6 +1,7 @@
 """For users' own tests: gradient checks and Hypothesis strategies.
 
-`strategies` and `check_backward` need Hypothesis (extra ``test``) and are loaded when first used.
+`strategies` and `check_backward` need Hypothesis (extra ``test``), `assert_derivation` needs SymPy; they are
+loaded when first used.
 """
 
 from importlib import import_module
@@ -8,10 +9,14 @@ from typing import Any
 
 from .gradients import check_grads, check_primitive
 
-__all__ = ["check_backward", "check_grads", "check_primitive", "strategies"]
+__all__ = ["assert_derivation", "check_backward", "check_grads", "check_primitive", "strategies"]
 
 #: Loaded when first used, so that a gradient check needs NumPy alone.
-_LAZY = {"strategies": ".strategies", "check_backward": ".backward"}
+_LAZY = {
+    "assert_derivation": ".derivations",
+    "check_backward": ".backward",
+    "strategies": ".strategies",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,152 @@
+"""Trying a line on real nets, small ones first: the search for a counterexample."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .errors import FormulaError
+from .interpret import ARRAYS, evaluate
+from .parser import Call, Expression, Line, Name, subexpressions
+from .reachable import Run
+
+__all__ = ["Counterexample", "Judge"]
+
+#: Sizes (T, H, D, K) from small to large, so that the first failure is a small one. From the fifth on all
+#: sizes differ, so that no transposition can hide behind equal lengths.
+LADDER = ((1, 1, 1, 2), (2, 1, 1, 2), (1, 2, 1, 2), (2, 2, 1, 2), (2, 2, 3, 4), (3, 3, 2, 4), (4, 2, 3, 5))
+SEEDS = (0, 1)
+
+#: Both sides come from a few dozen operations in float64; what differs by more than this is different.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A state that a real net reaches, in which the two sides of a line differ.
+
+    Attributes
+    ----------
+    sizes : dict
+        T, H, D and K of the net.
+    step : int
+        The time step t.
+    letters : dict
+        The values of the letters that the line uses.
+    formula, truth : numpy.ndarray
+        What the line's formula gives, and what the derivative really is.
+    """
+
+    sizes: dict[str, int]
+    step: int
+    letters: dict[str, np.ndarray] = field(repr=False)
+    formula: np.ndarray
+    truth: np.ndarray
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
+        letters = "".join(f", {name} = {_short(value)}" for name, value in self.letters.items())
+        sides = f"the formula gives {_short(self.formula)}, true is {_short(self.truth)}"
+        return f"at {sizes}, t={self.step}{letters}: {sides}"
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")
+
+
+class Judge:
+    """Evaluates lines in reachable states of one cell.
+
+    Attributes
+    ----------
+    definitions : dict of str to Expression
+        Names that earlier lines gave to formulas.
+    """
+
+    def __init__(self, cell: Any, readout: Any, definitions: dict[str, Expression]) -> None:
+        self.cell = cell
+        self.readout = readout
+        self.definitions = definitions
+        self._runs: dict[tuple[Any, int], Run] = {}
+
+    def counterexample(self, line: Line) -> Counterexample | None:
+        """The first state on the ladder in which the line fails, or None."""
+        for sizes in LADDER:
+            for seed in SEEDS:
+                run = self._run(sizes, seed)
+                for t, formula, truth in self._sides(line, run):
+                    if _differ(formula, truth):
+                        letters = {name: self._letter(name, run, t) for name in self._names(line)}
+                        return Counterexample(dict(run.sizes), t, letters, formula, truth)
+        return None
+
+    def holds(self, line: Line) -> bool:
+        """Whether a line holds where sizes are all different; quick, for trying repairs."""
+        try:
+            pairs = list(self.pairs(line))
+        except FormulaError:
+            return False
+        return bool(pairs) and not any(_differ(formula, truth) for formula, truth in pairs)
+
+    def pairs(self, line: Line) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Both sides of a line in a few states of nets whose sizes are all different."""
+        for seed in SEEDS:
+            for _, formula, truth in self._sides(line, self._run(LADDER[4], seed)):
+                yield formula, truth
+
+    def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
+        if (sizes, seed) not in self._runs:
+            named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
+            self._runs[sizes, seed] = Run(self.cell, self.readout, named, seed)
+        return self._runs[sizes, seed]
+
+    def _sides(self, line: Line, run: Run) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """``(t, formula, truth)`` at every step; a parameter's gradient has one truth for all steps."""
+        whole = line.of == "E" and line.by in {*run.params, *run.readout_letters}
+        for t in (1,) if whole else range(1, run.steps + 1):
+            formula = np.asarray(self._evaluate(line.formula, run, t))
+            if np.isfinite(formula).all():
+                yield t, formula, self._truth(line, run, t)
+
+    def _truth(self, line: Line, run: Run, t: int) -> np.ndarray:
+        if line.of is None:
+            return run.value(line.by, t)
+        return run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
+
+    def _evaluate(self, formula: Expression, run: Run, t: int) -> Any:
+        def over_time(inner: Expression) -> Any:
+            return np.asarray(sum(self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
+
+        return evaluate(
+            formula, ARRAYS, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
+        )
+
+    def _letter(self, name: str, run: Run, t: int) -> np.ndarray:
+        for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
+            stem = name.removesuffix(suffix)
+            if stem in self.definitions and (name.endswith(suffix) or not suffix):
+                return np.asarray(self._evaluate(self.definitions[stem], run, t + shift))
+        return run.value(name, t)
+
+    def _size(self, name: str, run: Run) -> int:
+        return run.sizes[name] if name in run.sizes else len(run.value(name, 1))
+
+    def _names(self, line: Line) -> list[str]:
+        """The letters of a line that have one value at a step; what stands under sum_t has many."""
+        inside = {
+            name.name
+            for part in subexpressions(line.formula)
+            if isinstance(part, Call) and part.function == "sum_t"
+            for name in subexpressions(part)
+            if isinstance(name, Name)
+        }
+        names = [part.name for part in subexpressions(line.formula) if isinstance(part, Name)]
+        return [name for name in dict.fromkeys(names) if name not in inside and name not in ("H", "D", "K")]
+
+
+def _differ(formula: np.ndarray, truth: np.ndarray) -> bool:
+    if formula.shape != truth.shape:
+        return True
+    scale = 1.0 + float(np.max(np.abs(truth), initial=0.0))
+    return bool(np.max(np.abs(formula - truth), initial=0.0) > TOLERANCE * scale)

@@ -1,0 +1,245 @@
+"""check_derivation: is each line of a derivation true of this cell?
+
+A line is *refuted* by a reachable state of a real net in which its two sides differ. It is *proved* if both
+sides multiply out to the same, for all sizes and all values. If neither happens it is *undecided*: the line
+held wherever it was tried, but no proof was found.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..primitives import linear
+from ..tensor import named
+from .derivation import Derivation, derive
+from .errors import FormulaError
+from .interpret import MisfitError
+from .judge import Counterexample, Judge
+from .monomials import ONE, scale
+from .parser import Line, Name, parse_line, subexpressions
+from .products import product
+from .slips import name_the_slip
+from .sums import add
+from .terms import PRINTERS, Term
+from .vocabulary import TooLargeError, Vocabulary
+
+__all__ = ["Verdict", "check_derivation"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one line.
+
+    Attributes
+    ----------
+    line : str
+        As it was written.
+    status : {"proved", "refuted", "undecided"}
+    expected : str
+        The engine's own formula for the line's target.
+    counterexample : Counterexample or None
+        Of a refuted line.
+    hint : str or None
+        The slip, where it is a known one.
+    reason : str
+        One sentence.
+    follows_from : int or None
+        The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
+    """
+
+    line: str
+    status: str
+    expected: str
+    counterexample: Counterexample | None
+    hint: str | None
+    reason: str
+    follows_from: int | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
+        if self.hint:
+            parts.append(f"  hint: {self.hint}")
+        if self.status != "proved":
+            parts.append(f"  the engine's own form: {self.expected}")
+        if self.counterexample is not None:
+            parts.append(f"  {self.counterexample}")
+        return "\n".join(parts)
+
+
+@dataclass(frozen=True)
+class _Softmax:
+    """The readout of the notes, for derivations that are checked without one: logits = V h + c."""
+
+    hidden_size: int
+    classes: int
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"V": rng.standard_normal((self.classes, self.hidden_size)), "c": np.zeros(self.classes)}
+
+    def logits(self, params: dict[str, Any], h: Any) -> Any:
+        return named("logits", linear(params["V"], h) + params["c"])
+
+
+def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
+    """Judge a derivation line by line.
+
+    Parameters
+    ----------
+    cell_or_derivation : Cell or Derivation
+    lines : str or iterable of str
+        One statement a line, in the cell's own letters; empty lines and comments after ``#`` are left out:
+
+        - ``dh/dh_prev = diag(1 - h**2) @ W``: a Jacobian of one step, in numerator layout, with the parts
+          of the state before independent of each other;
+        - ``d_a = (V.T @ (yhat - y) + W.T @ d_a_next) * (1 - h**2)``: an adjoint, ∂E/∂a at step t;
+        - ``d_W = sum_t(outer(d_a, h_prev))``: a parameter's gradient;
+        - ``delta = …``: a name for use in later lines; a letter of the cell on the left is a claim.
+
+        Letters: parameters, gates, ``x``, ``h_prev``, ``yhat``, ``y``, ``d_`` for adjoints, ``_next`` for
+        step t+1. ``*`` is entry by entry, ``@`` the matrix product.
+    readout : Readout, optional
+        E is its cross-entropy summed over time; by default logits = V h + c. If a line uses ``epsilon``,
+        or a derivation without readout is given, E is any loss, with ε = ∂E_t/∂h_t. With a derivation
+        that has another readout than V h + c, pass it here as well.
+
+    Returns
+    -------
+    list of Verdict
+
+    Raises
+    ------
+    FormulaError
+        With line and position, if a line cannot be read or speaks of what the cell does not have.
+
+    Examples
+    --------
+    >>> from cells import RNN
+    >>> for verdict in check_derivation(RNN(2, 3), "dh/dh_prev = diag((1 - h)**2) @ W"):
+    ...     print(verdict.status, "-", verdict.hint)
+    refuted - (1 − h)² stands where 1 − h² is meant
+    """
+    texts = lines.splitlines() if isinstance(lines, str) else list(lines)
+    parsed = [(i, _parse(i, text)) for i, text in enumerate(texts, 1) if str(text).split("#", 1)[0].strip()]
+    return _Checker(*_subjects(cell_or_derivation, readout, [line for _, line in parsed])).check(parsed)
+
+
+def _parse(number: int, text: str) -> Line:
+    try:
+        return parse_line(text)
+    except FormulaError as error:
+        raise FormulaError(f"line {number}: {error}") from None
+
+
+def _subjects(subject: Any, readout: Any, lines: list[Line]) -> tuple[Derivation, Any, Any]:
+    """The derivation to compare with, and the cell and readout to run."""
+    if isinstance(subject, Derivation):
+        if subject.step.plan is None:
+            raise FormulaError("a derivation of attention alone has no steps to run; pass a cell that attends")
+        cell = subject.step.plan.cell
+        if subject.readout is None:
+            return subject, cell, None
+        return subject, cell, _plain_readout(cell) if readout is None else readout
+    names = {part.name for line in lines for part in subexpressions(line.formula) if isinstance(part, Name)}
+    if readout is None and "epsilon" not in names:
+        readout = _plain_readout(subject)
+    return derive(subject, readout), subject, readout
+
+
+def _plain_readout(cell: Any) -> _Softmax:
+    return _Softmax(cell.hidden_size, cell.hidden_size + 1)
+
+
+class _Checker:
+    """The state of one check: definitions made so far, and wrong lines found."""
+
+    def __init__(self, derivation: Derivation, cell: Any, readout: Any) -> None:
+        self.vocabulary = Vocabulary(derivation)
+        self.judge = Judge(cell, readout, self.vocabulary.definitions)
+        self.wrong: dict[int, tuple[Line, Term]] = {}
+
+    def check(self, lines: list[tuple[int, Line]]) -> list[Verdict]:
+        """One verdict for each line."""
+        found = []
+        for number, line in lines:
+            try:
+                found.append(self._line(number, line))
+            except FormulaError as error:
+                raise FormulaError(f"line {number}: {error}") from None
+        return found
+
+    def _line(self, number: int, line: Line) -> Verdict:
+        expected = self.vocabulary.expected(line.of, line.by)
+        if expected is None:
+            return self._definition(line)
+        own = f"{line.text.partition('=')[0].strip()} = {PRINTERS['text'](expected)}"
+        try:
+            written = self.vocabulary.read(line.formula)
+        except MisfitError as error:
+            return Verdict(line.text, "refuted", own, None, None, f"The formula has no value: {error}.")
+        if written.shape != expected.shape:
+            hint = "this is transposed" if written.shape == expected.shape[::-1] else None
+            reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
+            return Verdict(line.text, "refuted", own, self.judge.counterexample(line), hint, reason)
+        counterexample = self.judge.counterexample(line)
+        if counterexample is not None:
+            return self._refuted(number, line, written, own, counterexample)
+        return self._held(line, written, expected, own)
+
+    def _definition(self, line: Line) -> Verdict:
+        self.vocabulary.read(line.formula)
+        self.vocabulary.definitions[line.by] = line.formula
+        return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.")
+
+    def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
+        """A line that held in every state tried."""
+        try:
+            if self.vocabulary.same(written, expected):
+                reason = "Both sides multiply out to the same, for all sizes and all values."
+                return Verdict(line.text, "proved", own, None, None, reason)
+            why = "no proof was found: it may rest on a relation between functions"
+        except TooLargeError as error:
+            why = str(error)
+        return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
+
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample) -> Verdict:
+        source = self._source(line, written)
+        self.wrong[number] = line, written
+        if source is not None:
+            reason = f"The line is wrong, but it follows from line {source}, which is wrong."
+            return Verdict(line.text, "refuted", own, example, None, reason, source)
+        hint = name_the_slip(line, self.judge, self.vocabulary)
+        return Verdict(line.text, "refuted", own, example, hint, "A real net reaches a state in which the line fails.")
+
+    def _source(self, line: Line, written: Term) -> int | None:
+        """The earlier wrong line from which this one follows, if there is one."""
+        for number, (earlier, term) in self.wrong.items():
+            consequence = self._consequence(line, earlier, term)
+            overrides = {earlier.by: term} if earlier.of == "E" and earlier.by in self.vocabulary.adjoints else {}
+            try:
+                if consequence is not None and self.vocabulary.same(written, consequence, overrides):
+                    return number
+            except FormulaError:
+                continue
+        return None
+
+    def _consequence(self, line: Line, earlier: Line, term: Term) -> Term | None:
+        """What a line's target would be if an earlier wrong line were true."""
+        if (line.of, line.by) == (earlier.of, earlier.by):
+            return term
+        expected = self.vocabulary.expected(line.of, line.by)
+        if line.of in (None, "E") or earlier.of in (None, "E") or expected is None:
+            return expected if (line.of, earlier.of) == ("E", "E") else None
+        derivation = self.vocabulary.derivation
+        truth = derivation.jacobian(str(earlier.of), earlier.by)
+        change = add([term, scale(-1, ONE, truth)])
+        if earlier.of == line.of:
+            return add([expected, product(change, derivation.jacobian(earlier.by, line.by))])
+        if earlier.by == line.by:
+            return add([expected, product(derivation.jacobian(str(line.of), str(earlier.of)), change)])
+        return None
+
+
+def _shape(term: Term) -> str:
+    return f"({', '.join(map(str, term.shape))})"

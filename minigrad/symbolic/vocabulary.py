@@ -1,0 +1,265 @@
+"""What the letters of a derivation mean as terms, and the normal form in which two formulas are compared."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from .derivation import Derivation
+from .errors import FormulaError
+from .interpret import Algebra, evaluate
+from .labels import NEXT, NOW, PREVIOUS, Index, Label
+from .monomials import ONE, number, ones, power, scale
+from .normal import normal_form
+from .parser import Expression
+from .pieces import function, softmax
+from .products import identity, inner, outer, product, total, transpose
+from .ranges import sum_over
+from .rebuild import at_time, rebuild
+from .sums import add, diag
+from .symbols import symbol_term
+from .terms import Term
+from .walk import fold, subterms
+
+__all__ = ["TooLargeError", "Vocabulary"]
+
+#: A formula that a person writes has some tens of monomials; past this many, deciding is given up.
+MAX_MONOMIALS = 5000
+
+
+class TooLargeError(FormulaError):
+    """A formula with too many monomials to be multiplied out."""
+
+
+class _Terms:
+    """Formulas as terms."""
+
+    def number(self, value: Fraction) -> Term:
+        return number(value)
+
+    def power(self, x: Term, n: int) -> Term:
+        return power(x, n)
+
+    def binary(self, operator: str, a: Term, b: Term) -> Term:
+        match operator:
+            case "+":
+                return a + b
+            case "-":
+                return a - b
+            case "*":
+                return a * b
+            case "/":
+                return a / b
+            case _:
+                return product(a, b) if a.ndim == 2 else inner(a, b)
+
+    def call(self, function_name: str, *args: Term) -> Term:
+        match function_name:
+            case "diag":
+                return diag(args[0])
+            case "outer":
+                return outer(*args)
+            case "transpose":
+                return transpose(args[0])
+            case "sum":
+                return total(args[0])
+            case "softmax":
+                return softmax(args[0])
+            case "sqrt":
+                return power(args[0], Fraction(1, 2))
+            case _:
+                return function(function_name, args[0])
+
+    def filled(self, function_name: str, size: Any) -> Term:
+        return ones((size,)) if function_name == "ones" else identity(size)
+
+
+TERMS: Algebra = _Terms()
+
+
+class Vocabulary:
+    """The letters of one derivation, and the names that its lines define.
+
+    Attributes
+    ----------
+    derivation : Derivation
+    definitions : dict of str to Expression
+        Names that earlier lines gave to formulas.
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self.definitions: dict[str, Expression] = {}
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(self, formula: Expression) -> Term:
+        """A parsed formula as a term.
+
+        Raises
+        ------
+        FormulaError
+            If a name is not known or shapes do not fit.
+        """
+        return evaluate(formula, TERMS, self.letter, self.size, self._sum_over_time)
+
+    def _sum_over_time(self, formula: Expression) -> Term:
+        return sum_over(self.read(formula), "t", Index("", 1), Index("T"))
+
+    def letter(self, name: str) -> Term:
+        """A name as a term: ``h``, ``h_prev``, ``f_next``, ``W``, ``d_a``, ``d_a_next``, or one defined before."""
+        found = self._now(name)
+        if found is not None:
+            return found
+        for suffix, time in (("_next", NEXT), ("_prev", PREVIOUS)):
+            stem = self._now(name.removesuffix(suffix)) if name.endswith(suffix) else None
+            if stem is not None:
+                return at_time(stem, "t", time)
+        raise FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
+
+    def _now(self, name: str) -> Term | None:
+        derivation = self.derivation
+        if name in self.definitions:
+            return self.read(self.definitions[name])
+        key = {"c_readout": "readout.c"}.get(name, name)
+        if key in derivation.values:
+            return derivation.values[key]
+        if name == "epsilon" and derivation.readout is None:
+            return symbol_term(Label("epsilon", NOW), derivation.values[derivation.step.output].shape)
+        if name == "d_logits" and derivation.readout is not None:
+            return derivation.readout.error
+        if name.startswith("d_") and name[2:] in self.adjoints:
+            return derivation.step.seed(name[2:])
+        return None
+
+    def letters(self) -> list[str]:
+        """The names that formulas may use."""
+        own = [key.replace("readout.c", "c_readout") for key in self.derivation.values]
+        return [*own, *(f"d_{key}" for key in self.adjoints), *self.definitions]
+
+    @property
+    def adjoints(self) -> dict[str, Term]:
+        """The recurrences of the adjoints; none for a cell that reads all of its earlier states."""
+        return {} if self.derivation.step.remembers() else self.derivation.adjoints
+
+    def size(self, name: str) -> Any:
+        """The length that a name stands for: ``H``, ``D``, ``K``, or that of a letter."""
+        sizes = {str(size): size for value in self.derivation.values.values() for size in value.shape}
+        if name in sizes:
+            return sizes[name]
+        shape = self.letter(name).shape
+        if len(shape) != 1:
+            raise FormulaError(f"{name!r} is no length; write H, or a vector of that length")
+        return shape[0]
+
+    # -- what is true ----------------------------------------------------------------------------
+
+    def expected(self, of: str | None, by: str) -> Term | None:
+        """The engine's own formula for a target; None for a name that the cell does not have.
+
+        Raises
+        ------
+        FormulaError
+            If a Jacobian or an adjoint of something unknown is asked for.
+        """
+        derivation = self.derivation
+        if of is None:
+            found = derivation.values.get(by)
+            return None if found is None else (found.args[0] if found.kind == "named" else found)
+        if of != "E":
+            return derivation.jacobian(of, by)
+        key = {"c_readout": "readout.c"}.get(by, by)
+        if key in self.adjoints:
+            return derivation.adjoints[key]
+        if key in derivation.gradients:
+            return derivation.gradients[key]
+        if key == "logits" and derivation.readout is not None:
+            return derivation.readout.error
+        if key in derivation.step.values:
+            shares = [
+                product(transpose(local), derivation.step.seed(u))
+                for u in derivation.step.pulls
+                if (local := derivation.step.local(u, key)) is not None
+            ]
+            return add(shares)
+        raise FormulaError(f"there is no {by!r} to differentiate by; there are: {', '.join(self.letters())}")
+
+    # -- comparing -------------------------------------------------------------------------------
+
+    def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
+        """Whether two formulas multiply out to the same: a proof of equality for all sizes and values.
+
+        Names are replaced by their definitions, and adjoints by their recurrences, until only parameters,
+        inputs, the state before and the adjoints of the next step's state are left. False proves
+        nothing: a relation between functions, such as σ(2x) = (1 + tanh x)/2, is not seen.
+
+        Parameters
+        ----------
+        a, b : Term
+        overrides : mapping, optional
+            Formulas to take for some adjoints in the place of the true ones.
+
+        Raises
+        ------
+        TooLargeError
+            If there are too many monomials to multiply out.
+        """
+        if a.shape != b.shape:
+            return False
+        if normal_form(add([a, scale(-1, ONE, b)])).kind == "zero":
+            return True
+        opened = self.open(add([a, scale(-1, ONE, b)]), self._adjoints(overrides or {}))
+        _check_size(opened)
+        return normal_form(opened).kind == "zero"
+
+    def open(self, term: Term, known: Mapping[Term, Term]) -> Term:
+        """A formula with names replaced by their definitions and adjoints by what is known of them."""
+
+        def rule(part: Term, *args: Term) -> Term:
+            return args[0] if part.kind == "named" else rebuild(part, args)
+
+        return fold(term, rule, inside=lambda part: part.args, known=known)
+
+    def _adjoints(self, overrides: Mapping[str, Term]) -> dict[Term, Term]:
+        """What to put for the adjoint of every value, at this step and at the next."""
+        derivation = self.derivation
+        if derivation.step.remembers():
+            return {}
+        recurrences = self.adjoints | dict(overrides)
+        carried = derivation.step.carried()
+        within = self._assumptions()
+        for key, formula in recurrences.items():
+            if key not in carried:
+                within[derivation.step.seed(key)] = self.open(formula, within)
+        found = self._assumptions()
+        for key in recurrences:
+            seed = derivation.step.seed(key)
+            if key not in carried:
+                found[at_time(seed, "t", NEXT)] = at_time(within[seed], "t", NEXT)
+        for key, formula in recurrences.items():
+            found[derivation.step.seed(key)] = self.open(formula, found)
+        return found
+
+    def _assumptions(self) -> dict[Term, Term]:
+        """Targets sum to 1: the one thing that is assumed of them."""
+        readout = self.derivation.readout
+        return {} if readout is None else {total(readout.values["y"]): ONE}
+
+
+def _check_size(term: Term) -> None:
+    """Refuse to multiply out what would not end."""
+    for part in subterms([term]):
+        if part is term or part.kind in ("function", "softmax"):
+            monomials = fold(part if part is term else part.args[0], _count)
+            if monomials > MAX_MONOMIALS:
+                raise TooLargeError(f"multiplied out, this has more than {MAX_MONOMIALS} terms; check smaller parts")
+
+
+def _count(part: Term, *counts: int) -> int:
+    """At most how many monomials a part has when it is multiplied out."""
+    if part.kind == "add":
+        return sum(counts)
+    if part.kind in ("function", "softmax"):
+        return 1
+    exponents = part.data if part.kind == "hadamard" else (Fraction(1),) * len(counts)
+    return prod(n ** int(e) if e > 0 and e.denominator == 1 else 1 for n, e in zip(counts, exponents, strict=True))

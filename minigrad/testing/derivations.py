@@ -1,0 +1,45 @@
+"""assert_derivation: a derivation as a pytest assertion."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import MinigradError
+from ..symbolic.verdicts import check_derivation
+
+__all__ = ["DerivationError", "assert_derivation"]
+
+
+class DerivationError(MinigradError, AssertionError):
+    """A derivation with a line that is not proved."""
+
+
+def assert_derivation(
+    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, *, allow_undecided: bool = False
+) -> None:
+    """Fail unless every line of a derivation is proved; see `minigrad.symbolic.check_derivation`.
+
+    Parameters
+    ----------
+    cell_or_derivation, lines, readout
+        As `check_derivation` takes them.
+    allow_undecided : bool
+        Let lines pass that held wherever they were tried, but for which no proof was found.
+
+    Raises
+    ------
+    DerivationError
+        With the first wrong line first: what is wrong, the engine's own form, and a counterexample.
+    FormulaError
+        If a line cannot be read.
+
+    Examples
+    --------
+    >>> from cells import LSTM
+    >>> assert_derivation(LSTM(2, 3), "dc/dc_prev = diag(f)")
+    """
+    verdicts = check_derivation(cell_or_derivation, lines, readout)
+    accepted = {"proved", "undecided"} if allow_undecided else {"proved"}
+    failed = [verdict for verdict in verdicts if verdict.status not in accepted]
+    if failed:
+        count = f"{len(failed)} of {len(verdicts)} lines"
+        raise DerivationError(f"{count} of the derivation did not pass\n\n" + "\n\n".join(map(str, failed)))
