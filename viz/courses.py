@@ -104,10 +104,15 @@ def _is_free(points: list[Point], around: list[Spot], ends: tuple[Spot, Spot]) -
 
 def _crosses(p: Point, q: Point, spot: Spot) -> bool:
     """Whether the piece from p to q comes within the box of a mark (slab by slab)."""
+    reach, rise = spot.width / 2 + 2, spot.height / 2 + 2
+    if not (min(p[0], q[0]) < spot.x + reach and max(p[0], q[0]) > spot.x - reach):
+        return False
+    if not (min(p[1], q[1]) < spot.y + rise and max(p[1], q[1]) > spot.y - rise):
+        return False
     low, high = 0.0, 1.0
     for start, delta, centre, extent in (
-        (p[0], q[0] - p[0], spot.x, spot.width / 2 + 2),
-        (p[1], q[1] - p[1], spot.y, spot.height / 2 + 2),
+        (p[0], q[0] - p[0], spot.x, reach),
+        (p[1], q[1] - p[1], spot.y, rise),
     ):
         if abs(delta) < 1e-9:
             if abs(start - centre) > extent:

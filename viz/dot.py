@@ -4,13 +4,19 @@ Every text from outside goes through `text`, which makes it harmless: Graphviz i
 everything (control characters and unknown entities end up as malformed XML with exit code 0).
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from html import escape as escape_html
 
 from graphviz import escape, nohtml
-from graphviz.quoting import attr_list
+from graphviz.quoting import quote
 
 __all__ = ["cluster", "digraph", "edge", "html", "node", "printable", "text", "tooltip"]
+
+
+#: What is not among the characters of XML 1.0, section 2.2, and its discouraged control characters.
+_NOT_XML = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def printable(words: str, limit: int = 400) -> str:
@@ -21,14 +27,8 @@ def printable(words: str, limit: int = 400) -> str:
     >>> printable("a\x00b\ud800"), printable("abcdef", limit=4)
     ('a�b�', 'abc…')
     """
-    clean = "".join(c if _is_xml(c) else "�" for c in words)
+    clean = _NOT_XML.sub("�", words)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
-
-
-def _is_xml(c: str) -> bool:
-    """Characters of XML 1.0, section 2.2, without the discouraged control characters."""
-    code = ord(c)
-    return c == "\n" or 0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code >= 0x10000
 
 
 def text(words: str, limit: int = 400) -> str:
@@ -84,4 +84,14 @@ def _indent(lines: Iterable[str]) -> list[str]:
 
 
 def _attributes(attributes: Mapping[str, str]) -> str:
-    return attr_list(attributes=list(attributes.items()))
+    listed = " ".join(f"{key}={_quoted(value)}" for key, value in attributes.items())
+    return f" [{listed}]" if listed else ""
+
+
+def _quoted(value: str) -> str:
+    """The value as DOT wants it; colours, shapes and widths come again and again."""
+    return _remembered(value) if len(value) < 24 else quote(value)
+
+
+#: Told apart by type, since a text that is to be shown letter by letter equals the same text that is not.
+_remembered = lru_cache(maxsize=4096, typed=True)(quote)
