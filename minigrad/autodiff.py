@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DisconnectedOutputWarning, DtypeError, NonScalarOutputError, ShapeError, TreeError
+from .nans import warn_of_nan
 from .primitive import PRIMITIVES
 from .primitives import reshape, stack
 from .sweep import forward_sweep, reverse_sweep
@@ -160,7 +161,9 @@ def _group(results: list[Any], structures: Sequence[Structure]) -> list[Any]:
     return trees
 
 
-def value_and_grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(
+    f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """Make a function that returns ``f(*args)`` and its gradient.
 
     Parameters
@@ -170,6 +173,9 @@ def value_and_grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Cal
     wrt : int or tuple of int
         Which positional arguments to differentiate with respect to. Their leaves must be floating
         point; other arguments may be anything.
+    warn_nan : bool
+        Issue a `NaNWarning` where the value or the gradient is NaN; it names the operation, with its name
+        and scope, in which the NaN arose.
 
     Returns
     -------
@@ -199,6 +205,8 @@ def value_and_grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Cal
             lifted, nodes, structures = _start(f, args, positions)
             output = _output_node(f(*lifted, **kwargs))
             adjoints = _pull([(output, unit_cotangent(output))], nodes, recorded)
+        if warn_nan:
+            warn_of_nan(output, unit_cotangent(output), adjoints)
         gradients = _group([_finish(g, node, recorded) for g, node in zip(adjoints, nodes, strict=True)], structures)
         value = output if recorded else _plain(output)
         return value, gradients[0] if isinstance(wrt, int) else tuple(gradients)
@@ -257,7 +265,7 @@ def backward(output: Tensor, seed: Any = None) -> None:
 METHODS["backward"] = backward
 
 
-def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: bool = False) -> Callable[..., Any]:
     """Make a function that returns the gradient of a scalar function; see `value_and_grad`.
 
     Examples
@@ -266,7 +274,7 @@ def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Callable[...,
     >>> float(mg.grad(mg.grad(lambda x: x**3))(2.0))
     12.0
     """
-    both = value_and_grad(f, wrt)
+    both = value_and_grad(f, wrt, warn_nan=warn_nan)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .autodiff import argument_names, recording, unit_cotangent
 from .errors import NonScalarOutputError, TreeError, UnknownNodeError
+from .nans import first_nan
 from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf
 from .tree import Structure, flatten
@@ -174,10 +175,7 @@ class Graph:
 
     def first_nan(self) -> Tensor | None:
         """The first node with a NaN that none of its arguments has, or None."""
-        for node in self.nodes:
-            if _has_nan(node) and not any(isinstance(arg, Tensor) and _has_nan(arg) for arg in node.args):
-                return node
-        return None
+        return first_nan(self.nodes)
 
 
 def _walk(start: Tensor, end: Tensor, uses: dict[int, list[Edge]]) -> Iterator[tuple[Edge, ...]]:
@@ -198,10 +196,6 @@ def _walk(start: Tensor, end: Tensor, uses: dict[int, list[Edge]]) -> Iterator[t
         else:
             path.append(edge)
             choices.append(iter(uses.get(edge.target.serial, [])))
-
-
-def _has_nan(node: Tensor) -> bool:
-    return isinstance(node.value, np.ndarray) and node.value.dtype.kind in "fc" and bool(np.isnan(node.value).any())
 
 
 def _is_input(value: Any) -> bool:
