@@ -43,6 +43,22 @@ def test_leading_axes_are_batch(seed: int, name: str, T: int, batch: tuple[int, 
         close(outputs[(slice(None), *index)], unroll(cell, params, xs[(slice(None), *index)]).outputs)
 
 
+@given(seeds, layers, st.integers(1, 4))
+def test_states_stand_in_the_order_of_time(seed: int, name: str, T: int) -> None:
+    """`states[t]` belongs to `outputs[t]`, in whichever direction a layer reads, and `final` is where it ended."""
+    rng = np.random.default_rng(seed)
+    cell = LAYERS[name](2, 2)
+    run = unroll(cell, filled(cell, rng), rng.standard_normal((T, 2)))
+    for state, output in zip(run.states, run.outputs, strict=True):
+        close(state.h, output)
+    ends = run.final, run.states[-1]
+    if name == "Bidirectional":
+        ends = (run.final.forward, run.final.backward), (run.states[-1].forward, run.states[0].backward)
+    if name != "Stacked Bidirectional":
+        for ended, stood in zip(*(flatten(end)[0] for end in ends), strict=True):
+            assert np.array_equal(ended, stood)
+
+
 @given(seeds, layers, st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_padded_batch_is_its_sequences_one_by_one(seed: int, name: str, lengths: list[int]) -> None:
     """With `lengths`, outputs and final states are those of each sequence alone, and zero past its end."""
