@@ -5,15 +5,16 @@ terms with nothing but this table.
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import Primitive
-from .blocks import concat, pad, part, stack
+from .blocks import block, concat, pad, part, stack
 from .errors import FormulaError
-from .monomials import ONE, number, ones, power, scale, zero
+from .monomials import ONE, fraction, number, ones, power, scale, zero
 from .pieces import entry, function, softmax
 from .products import basis, hadamard, inner, outer, product, row, total, transpose
 from .sums import add, minus
@@ -33,12 +34,23 @@ def as_term(value: Any) -> Term:
     if isinstance(value, Term):
         return value
     array = np.asarray(value)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise FormulaError(f"a number in a formula must be real and finite, got {value!r}")
     if array.dtype.kind not in "biuf" or array.size == 0 or (array != array.flat[0]).any():
         raise FormulaError(
             f"an array of shape {array.shape} with different entries has no formula; "
             "pass mg.symbol(name, shape) in its place"
         )
-    return broadcast(number(array.flat[0].item()), array.shape)
+    return broadcast(_constant(array.flat[0].item()), array.shape)
+
+
+def _constant(value: Any) -> Term:
+    """A number; a float that is the root of a simple fraction, such as √5, as that root."""
+    exact = fraction(value)
+    square = Fraction(value * value).limit_denominator(1000) if isinstance(value, float) else exact
+    if exact.denominator > 10**6 and value > 0 and abs(square - Fraction(value) ** 2) < 1e-15 * square:
+        return power(number(square), Fraction(1, 2))
+    return number(exact)
 
 
 def broadcast(x: Term, shape: tuple[Any, ...]) -> Term:
@@ -231,9 +243,9 @@ def _maximum(a: Term, b: Term) -> Term:
 
 
 def _concatenate(*xs: Term, axis: int) -> Term:
-    if any(x.ndim != 1 for x in xs):
-        raise FormulaError("formulas concatenate vectors only")
-    return concat(xs)
+    if xs[0].ndim == 1:
+        return concat(xs)
+    return block([xs] if axis == 1 else [[x] for x in xs])
 
 
 def _stack(*xs: Term, axis: int) -> Term:

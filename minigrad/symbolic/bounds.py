@@ -86,6 +86,7 @@ class Bound:
         return found
 
     def _values(self, params: Any) -> dict[Any, Any]:
+        assert self.step.plan is not None
         structure = flatten(self.step.plan.params)[1]
         return dict(zip(self.step.parameters, flatten_like(structure, params, "params"), strict=True))
 

@@ -1,21 +1,26 @@
 """Everything that follows from one step of a cell: Jacobians, adjoints, gradients, the product over time."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from .blocks import block
 from .bounds import Bound, bound_of_step
 from .chain import ChainRule
 from .errors import FormulaError
+from .evaluate import evaluate
 from .induction import Transition, transition
 from .labels import NEXT, NOW, Index, Label
 from .monomials import zero
-from .onestep import TracedStep, trace_step
+from .normal import normal_form
+from .onestep import TracedStep, trace_attention, trace_step
 from .products import product, transpose
 from .proof import Statement, aligned
 from .ranges import sum_over
 from .readings import TracedReadout, trace_readout
-from .rebuild import at_time
+from .rebuild import at_time, substitute
 from .sums import add
 from .symbols import symbol_term
 from .terms import PRINTERS, Term
@@ -29,7 +34,8 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     Parameters
     ----------
     cell
-        Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`.
+        Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`; or with
+        `init` and `attend`, as `cells.Attention`, which is derived for a memory m_1, m_2, m_3.
     readout
         Anything with `init`, `logits`, `hidden_size` and `classes`; its loss is the cross-entropy.
 
@@ -44,7 +50,7 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
     diag(1 − h_t²) W
     """
-    step = trace_step(cell)
+    step = trace_attention(cell) if hasattr(cell, "attend") else trace_step(cell)
     heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
     return Derivation(step, heard)
 
@@ -155,11 +161,17 @@ class Derivation:
             if key in carried:
                 before = carried[key]
                 later = [self._share(u, before) for u, pulls in self.step.pulls.items() if before in pulls]
-                shares += [at_time(share, "t", NEXT) for share in later]
+                shares += [self._one_step_later(share) for share in later]
             if key == self.step.output:
                 shares.append(self._from_loss())
             found[key] = add(shares) if shares else zero(self.step.term(key).shape)
         return found
+
+    def _one_step_later(self, term: Term) -> Term:
+        """A formula about step t as one about step t+1, in which the state before is that of step t."""
+        states = {self.step.term(now).label: self.step.term(now) for now in self.step.carried()}
+        names = {symbol_term(label, term.shape): term for label, term in states.items()}
+        return substitute(at_time(term, "t", NEXT), names)
 
     def _share(self, u: str, v: str) -> Term:
         """What δu sends into v: (∂u/∂v)ᵀ δu."""
@@ -198,6 +210,33 @@ class Derivation:
                 f"there are no {what} with a fixed number of terms: this cell reads all its earlier states; "
                 "take jacobian(...) with respect to each of them"
             )
+
+    def folded(self, term: Term) -> Term:
+        """A formula multiplied out, with definitions that occur in it put back under their names.
+
+        So Σ_s α_s m_s becomes the context again: ∂context/∂q = M diag(α) Mᵀ − context contextᵀ.
+        """
+        names = {definition: self.values[key] for key, definition in self.definitions.items()}
+        return substitute(normal_form(term), names)
+
+    def evaluate(self, term: Term, params: Any, state: Any, x: Any, more: Mapping[Any, Any] | None = None) -> Any:
+        """The value of a formula about one step, on arrays.
+
+        Parameters
+        ----------
+        term : Term
+        params, state : trees
+            As the cell takes them; the state before the step.
+        x : array
+        more : mapping, optional
+            Values of other symbols, such as a change ``ΔW`` or an adjoint, by key or by term.
+        """
+        assert self.step.plan is not None, "an attention has no step; use minigrad.symbolic.evaluate"
+        values = self.step.plan.keyed(params, state, x)
+        sizes: dict[str, int] = {}
+        for key, value in values.items():
+            sizes |= dict(zip(self.step.term(key).shape, np.shape(value), strict=True))
+        return evaluate(term, values | dict(more or {}), sizes=sizes)
 
     # -- over time ---------------------------------------------------------------------------------
 

@@ -218,7 +218,7 @@ class _Evaluation:
 
     def _scale(self, term: Term, *args: Any) -> Any:
         value = args[-1] if len(args) == 1 else args[0] * args[1]
-        return value * self.numbers.number(term.data)
+        return value * self.numbers.number(Fraction(term.data))
 
     def _add(self, term: Term, *args: Any) -> Any:
         return sum(args[1:], args[0])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from .monomials import ones, split
+from .monomials import Rational, ones, split
 from .normal import equal
 from .sums import add, minus
 from .terms import Term
@@ -54,7 +54,7 @@ class Ranges:
             return self.interval(term.args[0])
         if term.kind == "scale":
             coefficient, scalar, body = split(term)
-            return _times([(coefficient, coefficient), self.interval(scalar), self.interval(body)])
+            return _times([(Fraction(coefficient), Fraction(coefficient)), self.interval(scalar), self.interval(body)])
         if term.kind == "add":
             return self._of_sum(term)
         if term.kind == "hadamard":
@@ -100,12 +100,12 @@ class Ranges:
                         return min(x[0], y[0]), max(x[1], y[1])
         return None
 
-    def _rest(self, factors: dict[Term, Fraction], left_out: Term) -> Interval | None:
+    def _rest(self, factors: dict[Term, Rational], left_out: Term) -> Interval | None:
         return _times(_power(self.interval(base), e) for base, e in factors.items() if base is not left_out)
 
 
-def _factors(term: Term) -> dict[Term, Fraction]:
-    return dict(zip(term.args, term.data, strict=True)) if term.kind == "hadamard" else {term: _ONE}
+def _factors(term: Term) -> dict[Term, Rational]:
+    return dict(zip(term.args, term.data, strict=True)) if term.kind == "hadamard" else {term: 1}
 
 
 def are_complements(a: Term, b: Term) -> bool:
@@ -127,7 +127,7 @@ def complement_in(term: Term, factors: Iterable[Term]) -> Term | None:
     )
 
 
-def _power(interval: Interval | None, exponent: Fraction) -> Interval | None:
+def _power(interval: Interval | None, exponent: Rational) -> Interval | None:
     if interval is None or exponent.denominator != 1 or exponent < 0:
         return None
     ends = [end ** int(exponent) for end in interval]

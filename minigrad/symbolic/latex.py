@@ -1,8 +1,7 @@
 r"""Formulas as LaTeX: ``\operatorname{diag}(1 - h_t^{2})\, W``. Needs amsmath, as every notebook has it."""
 
-from fractions import Fraction
-
 from .labels import Label
+from .monomials import Rational
 from .terms import PRINTERS, Term
 from .text import GREEK, place_text
 from .writing import Notation, write
@@ -42,7 +41,7 @@ def _raised(base: str, exponent: str) -> str:
     return f"{{{base}}}^{{{exponent}}}" if "^" in base else f"{base}^{{{exponent}}}"
 
 
-def _fraction(value: Fraction) -> str:
+def _fraction(value: Rational) -> str:
     return str(value) if value.denominator == 1 else rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
 
 
@@ -69,7 +68,7 @@ LATEX = Notation(
     brackets=r"\left({}\right)",
     transposed=r"{}^{{\top}}",
     ones=r"\mathbf{1}",
-    basis="e_{{{}}}",
+    basis="I_{{:,{}}}",
     identity="I",
     column="{{{}}}_{{{}}}",
     row="{{{}}}_{{{},:}}",

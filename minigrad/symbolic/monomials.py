@@ -11,7 +11,23 @@ from typing import Any
 from .errors import FormulaError
 from .terms import Term, make
 
-__all__ = ["ONE", "fraction", "number", "ones", "power", "scale", "split", "times", "zero"]
+__all__ = [
+    "ONE",
+    "Rational",
+    "fraction",
+    "magnitude",
+    "number",
+    "ones",
+    "power",
+    "scale",
+    "split",
+    "times",
+    "whole",
+    "zero",
+]
+
+#: Numbers in terms: exact.
+Rational = int | Fraction
 
 
 def ones(shape: tuple[Any, ...] = ()) -> Term:
@@ -27,7 +43,17 @@ def zero(shape: tuple[Any, ...] = ()) -> Term:
 ONE = ones()
 
 
-def fraction(value: Any) -> Fraction:
+def whole(value: Rational) -> Rational:
+    """A fraction without a denominator as an int: numbers in terms have one way of being written."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def magnitude(value: Rational) -> Rational:
+    """|value|."""
+    return -value if value < 0 else value
+
+
+def fraction(value: Any) -> Rational:
     """A number as an exact fraction; a float becomes the simplest fraction that rounds to it.
 
     Raises
@@ -35,14 +61,16 @@ def fraction(value: Any) -> Fraction:
     FormulaError
         If it is not a finite real number.
     """
+    if type(value) is int:
+        return value
     try:
         exact = Fraction(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormulaError(f"a number in a formula must be real and finite, got {value!r}") from error
     if isinstance(value, float):
         simple = exact.limit_denominator(10**6)
-        return simple if float(simple) == value else exact
-    return exact
+        return whole(simple if float(simple) == value else exact)
+    return whole(exact)
 
 
 def number(value: Any) -> Term:
@@ -50,27 +78,24 @@ def number(value: Any) -> Term:
     return scale(fraction(value), ONE, ONE)
 
 
-def split(term: Term) -> tuple[Fraction, Term, Term]:
+def split(term: Term) -> tuple[Rational, Term, Term]:
     """``fraction, scalar, body`` of a monomial; a scalar is all body."""
     if term.kind == "scale":
-        scalar = term.args[0] if len(term.args) == 2 else ONE
-        return term.data, scalar, term.args[-1]
-    return Fraction(1), ONE, term
+        return term.data, term.args[0] if len(term.args) == 2 else ONE, term.args[-1]
+    return 1, ONE, term
 
 
-def scale(coefficient: Fraction | int, scalar: Term, body: Term) -> Term:
+def scale(coefficient: Rational, scalar: Term, body: Term) -> Term:
     """``fraction · scalar · body``; a plain number is multiplied into a sum."""
+    if scalar is ONE and coefficient == 1:
+        return body
     own, own_scalar, inner = split(body)
-    coefficient = coefficient * own
-    if not body.shape:
-        scalar, inner = ONE, times([scalar, inner])
+    if body.shape:
+        factor, _, scalar = split(times([scalar, own_scalar]))
     else:
-        scalar = times([scalar, own_scalar])
-    factor, _, scalar = split(scalar)
-    extra, _, _ = split(inner)
-    if not body.shape and inner.kind == "scale":
-        coefficient, inner = coefficient * extra, inner.args[-1]
-    coefficient = Fraction(coefficient) * factor
+        factor, _, inner = split(times([scalar, inner]))
+        scalar = ONE
+    coefficient = whole(coefficient * own * factor)
     if coefficient == 0 or scalar.kind == "zero" or inner.kind == "zero":
         return zero(body.shape)
     if scalar is not ONE:
@@ -82,7 +107,7 @@ def scale(coefficient: Fraction | int, scalar: Term, body: Term) -> Term:
     return make("scale", (inner,), coefficient, body.shape)
 
 
-def _rescale_sum(coefficient: Fraction, total: Term) -> Term:
+def _rescale_sum(coefficient: Rational, total: Term) -> Term:
     parts = [scale(coefficient, ONE, part) for part in total.args]
     return make("add", tuple(sorted(parts, key=summand_order)), None, total.shape)
 
@@ -93,44 +118,42 @@ def summand_order(term: Term) -> tuple[Any, ...]:
     return (coefficient < 0, body.order, scalar.order, coefficient)
 
 
-def times(factors: Iterable[Term], exponents: Iterable[Fraction | int] | None = None) -> Term:
+def times(factors: Iterable[Term], exponents: Iterable[Rational] | None = None) -> Term:
     """∏ factorᵉ entry by entry, for factors of one shape; on scalars, their product."""
     factors = list(factors)
     shape = factors[0].shape
-    coefficient = Fraction(1)
+    coefficient: Rational = 1
     scalars: list[Term] = []
-    powers: dict[Term, Fraction] = {}
-    queue = list(zip(factors, exponents or [Fraction(1)] * len(factors), strict=True))
-    for factor, exponent in queue:
+    powers: dict[Term, Rational] = {}
+    for factor, exponent in zip(factors, exponents or [1] * len(factors), strict=True):
         own, scalar, body = split(factor)
-        whole = Fraction(exponent).denominator == 1
-        if not whole and (own != 1 or scalar is not ONE):
-            own, scalar, body = Fraction(1), ONE, factor
-        if own != 1:
-            coefficient *= own ** int(exponent)
-        if scalar is not ONE:
-            scalars.append(power(scalar, exponent))
         if body.kind == "zero":
             if exponent <= 0:
                 raise FormulaError(f"a formula divides by zero: 0 to the power {exponent}")
             return zero(shape)
-        inner = zip(body.args, body.data, strict=True) if body.kind == "hadamard" and whole else [(body, Fraction(1))]
-        for base, own_exponent in inner:
-            if base.kind != "ones":
-                powers[base] = powers.get(base, Fraction(0)) + own_exponent * exponent
+        if exponent.denominator != 1:
+            powers[factor] = powers.get(factor, 0) + exponent
+            continue
+        if own != 1:
+            coefficient *= Fraction(own) ** int(exponent)
+        if scalar is not ONE:
+            scalars.append(power(scalar, exponent))
+        bases = zip(body.args, body.data, strict=True) if body.kind == "hadamard" else [(body, 1)]
+        for base, own_exponent in bases:
+            powers[base] = powers.get(base, 0) + own_exponent * exponent
     body = _entrywise(powers, shape)
     if scalars:
         return scale(coefficient, times(scalars), body)
     return body if coefficient == 1 else scale(coefficient, ONE, body)
 
 
-def _entrywise(powers: dict[Term, Fraction], shape: tuple[Any, ...]) -> Term:
+def _entrywise(powers: dict[Term, Rational], shape: tuple[Any, ...]) -> Term:
     """The normal entrywise product: sorted, without exponents 0. An indicator is its own square."""
     kept = []
     for base, exponent in powers.items():
-        indicator = base.kind == "function" and base.data == "positive"
-        if exponent:
-            kept.append((base, Fraction(1) if indicator and exponent > 0 else exponent))
+        if exponent and base.kind != "ones":
+            indicator = base.kind == "function" and base.data == "positive"
+            kept.append((base, 1 if indicator and exponent > 0 else whole(exponent)))
     if not kept:
         return ones(shape)
     if len(kept) == 1 and kept[0][1] == 1:

@@ -7,11 +7,10 @@ are symbols to it.
 """
 
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from itertools import product as choices
 from typing import Any
 
-from .monomials import ONE, power, scale, split, times
+from .monomials import ONE, Rational, power, scale, split, times
 from .products import hadamard, product, total, transpose
 from .rebuild import rebuild
 from .sums import collect, plain_sum
@@ -71,7 +70,7 @@ def _unchanged(term: Term) -> Term:
     return term
 
 
-def _of_hadamard(exponents: tuple[Fraction, ...], bases: tuple[Term, ...]) -> list[Term]:
+def _of_hadamard(exponents: tuple[Rational, ...], bases: tuple[Term, ...]) -> list[Term]:
     """Whole positive powers of sums are multiplied out."""
     factors: list[tuple[Term, ...]] = []
     for base, exponent in zip(bases, exponents, strict=True):
@@ -86,7 +85,7 @@ def _rooted(term: Term) -> Term:
     """A scalar 1ᵀ (u ⊙ A v) = 1ᵀ (v ⊙ Aᵀ u), written from the end that sorts first."""
     coefficient, _, body = split(term)
     factors = body.args if body.kind == "hadamard" and not body.shape else (body,)
-    exponents = body.data if body.kind == "hadamard" and not body.shape else (Fraction(1),)
+    exponents = body.data if body.kind == "hadamard" and not body.shape else (1,)
     rooted = [
         power(_best_root(one), e) if one.kind == "total" else power(one, e)
         for one, e in zip(factors, exponents, strict=True)
@@ -108,7 +107,7 @@ def _best_root(scalar: Term) -> Term:
 def _other_roots(body: Term) -> list[Term]:
     """Move one matrix of a product to the other side of the scalar product."""
     bases = body.args if body.kind == "hadamard" else (body,)
-    exponents = body.data if body.kind == "hadamard" else (Fraction(1),)
+    exponents = body.data if body.kind == "hadamard" else (1,)
     roots = []
     for i, base in enumerate(bases):
         if base.kind == "product" and exponents[i] == 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .intervals import Interval, Ranges
-from .monomials import ONE, number, power, scale, split, times, zero
+from .monomials import ONE, magnitude, number, power, scale, split, times, zero
 from .products import outer
 from .sums import add, diag, minus
 from .terms import Term, make
@@ -81,7 +81,7 @@ class Norms:
             return self.largest(matrix.args[0]), "diagonal"
         if kind == "scale":
             coefficient, scalar, body = split(matrix)
-            return scale(abs(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "triangle"
         if kind == "product":
             return times([self.norm(factor) for factor in matrix.args]), "product"
         if kind == "outer":
@@ -114,7 +114,7 @@ class Norms:
             return times([self.norm(factor) for factor in vector.args]), "product"
         if vector.kind == "scale":
             coefficient, scalar, body = split(vector)
-            return scale(abs(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "triangle"
         if vector.kind == "add":
             return add([self.norm(part) for part in vector.args]), "triangle"
         return make("norm", (vector,)), ""
@@ -129,7 +129,7 @@ class Norms:
             return add([self.largest(part) for part in vector.args]), "triangle"
         if kind == "scale":
             coefficient, scalar, body = split(vector)
-            return scale(abs(coefficient), self.largest(scalar), self.largest(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.largest(body)), "triangle"
         if kind == "hadamard":
             return self._largest_of_product(vector)
         if kind == "product" and len(vector.args) == 2:

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ..primitives import stack
 from ..scopes import scope
 from ..sweep import ancestors, reverse_sweep
 from ..tensor import Tensor, leaf, named
+from ..tree import flatten
 from .errors import FormulaError
 from .labels import NOW, PREVIOUS, Index, Label
 from .linear import differential, read_linear
@@ -19,7 +23,7 @@ from .products import transpose
 from .symbols import symbol_term
 from .terms import Term
 
-__all__ = ["TracedStep", "change_of", "seed_of", "trace_step"]
+__all__ = ["TracedStep", "change_of", "seed_of", "trace_attention", "trace_step"]
 
 
 def seed_of(label: Label, shape: tuple[Any, ...]) -> Term:
@@ -33,8 +37,8 @@ class TracedStep:
 
     Attributes
     ----------
-    plan : StepPlan
-        How the step was run.
+    plan : StepPlan or None
+        How the step was run; None for what is no step in time, such as an attention.
     values : dict
         Every named value by its key, in the order of computation: parameters, the state before
         (``h_prev``), ``x``, gates, and the state after (``h``).
@@ -46,7 +50,7 @@ class TracedStep:
         ``pulls[u][v]``: ∂E/∂v as far as it comes from u directly, as a formula linear in u's seed.
     """
 
-    plan: StepPlan
+    plan: StepPlan | None
     values: dict[str, Tensor]
     parameters: tuple[str, ...]
     before: tuple[str, ...]
@@ -83,6 +87,7 @@ class TracedStep:
 
     def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:
         """Run the step after `time` on given nodes for the carried parts; the parts of the new state by key."""
+        assert self.plan is not None
         params, _ = self.plan.parameters()
         state = self.plan.state()[1] | {key: parts[now] for now, key in self.carried().items()}
         x = _node(Label("x", time.shifted(1)), self.term("x").shape)
@@ -127,6 +132,28 @@ def trace_step(cell: Any) -> TracedStep:
     ordered = dict(sorted(values.items(), key=lambda pair: pair[1].serial))
     output = next(key for key, node in after.items() if node.value == reached.h.value or node is reached.h)
     return TracedStep(plan, ordered, tuple(parameters), tuple(before), tuple(after), output, _pulls(ordered))
+
+
+def trace_attention(attention: Any, places: int = 3) -> TracedStep:
+    """Run ``attention.attend`` once, with a memory m of a few vectors.
+
+    Parameters
+    ----------
+    attention
+        Anything with `init`, `attend`, `query_size` and `memory_size`, as `cells.Attention`.
+    places : int
+        How many vectors the memory holds.
+    """
+    leaves, structure = flatten(attention.init(np.random.default_rng(0)))
+    names = [path.strip('[]"') for path in structure.paths()]
+    parameters = {name: _node(Label(name), value.shape) for name, value in zip(names, leaves, strict=True)}
+    q = _node(Label("q"), (attention.query_size,))
+    memory = [_node(Label(f"m_{s}"), (attention.memory_size,)) for s in range(1, places + 1)]
+    attended = attention.attend(structure.unflatten(list(parameters.values())), q, stack(memory))
+    inputs = {node.value.label.key: node for node in (q, *memory)}
+    computed = _named_values([attended.context], {*parameters.values(), *inputs.values()})
+    values = {**parameters, **inputs, **computed}
+    return TracedStep(None, values, tuple(parameters), tuple(inputs), ("context", "alpha"), "context", _pulls(values))
 
 
 def _node(label: Label, shape: tuple[Any, ...]) -> Tensor:

@@ -59,15 +59,24 @@ class StepPlan:
     def state(self) -> tuple[Any, dict[str, Tensor]]:
         """The state before the step as symbols; parts with one label are one symbol."""
         leaves, structure = flatten(self.before)
-        return self._symbols(leaves, structure, self._labels_before(structure))
+        return self._symbols(leaves, structure, self.labels_before(structure))
 
     def state_of(self, nodes: Mapping[str, Tensor]) -> Any:
         """The state before the step made of given nodes, by the keys that `state` gives."""
         structure = flatten(self.before)[1]
-        return structure.unflatten([nodes[label.key] for label in self._labels_before(structure)])
+        return structure.unflatten([nodes[label.key] for label in self.labels_before(structure)])
 
-    def _labels_before(self, structure: Structure) -> list[Label]:
+    def labels_before(self, structure: Structure) -> list[Label]:
+        """The label of each leaf of a state before the step, in the order of its leaves."""
         return [self._earlier(path, structure) for path in structure.paths()]
+
+    def keyed(self, params: Any, state: Any, x: Any) -> dict[str, Any]:
+        """Numbers for a step under the keys that formulas use: ``W``, ``h_prev``, ``x``."""
+        leaves, structure = flatten(params)
+        found = {_label_of(path, None).key: leaf for path, leaf in zip(structure.paths(), leaves, strict=True)}
+        leaves, structure = flatten(state)
+        before = zip(self.labels_before(structure), leaves, strict=True)
+        return found | {label.key: leaf for label, leaf in before} | {"x": x}
 
     def _earlier(self, path: str, structure: Structure) -> Label:
         """One step back; the entries of a memory go back one step each, the last is the newest."""

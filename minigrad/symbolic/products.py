@@ -308,6 +308,8 @@ def _row(body: Term, i: int) -> Term:
         return function(body.data, row(body.args[0], i))
     if kind == "outer":
         return scale(1, entry(body.args[0], i), body.args[1])
+    if kind == "block" and body.data[0] == 1:
+        return make("concat", tuple(row(one, i) for one in body.args), None, shape)
     if kind == "diag":
         return scale(1, entry(body.args[0], i), basis(i, shape[0]))
     if kind == "identity":

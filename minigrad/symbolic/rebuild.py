@@ -48,7 +48,8 @@ _MAKERS: dict[str, Callable[..., Term]] = {
 
 def rebuild(term: Term, args: tuple[Term, ...], data: Any = None) -> Term:
     """A term of the same kind with other parts or other data, normalised."""
-    if args == term.args and data is None:
+    hidden = term.kind == "named" and not args
+    if (args == term.args or hidden) and data is None:
         return term
     data = term.data if data is None else data
     maker = _MAKERS.get(term.kind)

@@ -1,21 +1,20 @@
 """Sums, and the diagonal matrices that they merge: diag(u) + diag(v) = diag(u + v)."""
 
 from collections.abc import Iterable
-from fractions import Fraction
 
-from .monomials import ONE, ones, scale, split, summand_order, zero
+from .monomials import ONE, Rational, ones, scale, split, summand_order, zero
 from .terms import Term, make
 
 __all__ = ["add", "collect", "diag", "minus", "plain_sum"]
 
 
-def collect(terms: Iterable[Term]) -> dict[tuple[Term, Term], Fraction]:
+def collect(terms: Iterable[Term]) -> dict[tuple[Term, Term], Rational]:
     """Like terms together: ``{(scalar, body): fraction}``, without those that cancel."""
-    found: dict[tuple[Term, Term], Fraction] = {}
+    found: dict[tuple[Term, Term], Rational] = {}
     for term in terms:
         for part in term.args if term.kind == "add" else (term,):
             coefficient, scalar, body = split(part)
-            found[scalar, body] = found.get((scalar, body), Fraction(0)) + coefficient
+            found[scalar, body] = found.get((scalar, body), 0) + coefficient
     return {key: value for key, value in found.items() if value and key[1].kind != "zero"}
 
 
@@ -28,7 +27,7 @@ def add(terms: Iterable[Term]) -> Term:
     return plain_sum(found, terms[0].shape)
 
 
-def plain_sum(found: dict[tuple[Term, Term], Fraction], shape: tuple[object, ...]) -> Term:
+def plain_sum(found: dict[tuple[Term, Term], Rational], shape: tuple[object, ...]) -> Term:
     """The sum of collected terms, in the order in which sums are written."""
     parts = [scale(coefficient, scalar, body) for (scalar, body), coefficient in found.items()]
     if not parts:
@@ -38,7 +37,7 @@ def plain_sum(found: dict[tuple[Term, Term], Fraction], shape: tuple[object, ...
     return make("add", tuple(sorted(parts, key=summand_order)), None, shape)
 
 
-def _merge_diagonals(found: dict[tuple[Term, Term], Fraction]) -> dict[tuple[Term, Term], Fraction]:
+def _merge_diagonals(found: dict[tuple[Term, Term], Rational]) -> dict[tuple[Term, Term], Rational]:
     """All diagonal parts as one diag of one sum; identities join in."""
     vectors, rest = [], {}
     for (scalar, body), coefficient in found.items():

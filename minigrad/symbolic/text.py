@@ -1,8 +1,7 @@
 """Formulas as plain text: ``diag(1 − h_t²) W``."""
 
-from fractions import Fraction
-
 from .labels import Label
+from .monomials import Rational
 from .terms import PRINTERS, Term
 from .writing import Notation, write
 
@@ -67,7 +66,7 @@ def _matrix(rows: list[list[str]]) -> str:
     return "[" + "; ".join(", ".join(row) for row in rows) + "]"
 
 
-def _fraction(value: Fraction) -> str:
+def _fraction(value: Rational) -> str:
     return str(value) if value.denominator == 1 else f"({value})"
 
 
@@ -83,7 +82,7 @@ TEXT = Notation(
     brackets="({})",
     transposed="{}ᵀ",
     ones="1",
-    basis="e_{}",
+    basis="I[:,{}]",
     identity="I",
     column="{}_{}",
     row="{}[{},:]",

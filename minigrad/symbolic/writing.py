@@ -5,11 +5,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import NamedTuple
 
 from .labels import Index, Label
-from .monomials import ONE, power, split, times
+from .monomials import ONE, Rational, magnitude, power, split, times
 from .terms import Term
 from .walk import fold
 
@@ -33,7 +32,7 @@ class Notation:
 
     name: Callable[[Label, str], str]
     raised: Callable[[str, str], str]
-    fraction: Callable[[Fraction], str]
+    fraction: Callable[[Rational], str]
     function: Callable[[str, str], str]
     matrix: Callable[[list[list[str]]], str]
     minus: str
@@ -127,7 +126,7 @@ class _Writer:
 
     def _scale(self, term: Term, *parts: _Piece) -> _Piece:
         coefficient, scalar, body = split(term)
-        size = abs(coefficient)
+        size = magnitude(coefficient)
         words = [self.n.fraction(size)] if size != 1 else []
         if scalar is not ONE:
             words.append(self._held(parts[0], _PRODUCT))

@@ -1,0 +1,209 @@
+"""Proofs: every step runs again, wrong claims fail, and no bound is ever exceeded."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from derivation_cases import CELLS, random_like
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from cells import GRU, LSTM, RNN
+from minigrad.primitive import PRIMITIVES
+from minigrad.symbolic import ProofError, derive
+from minigrad.symbolic.induction import Transition
+from minigrad.symbolic.labels import Index
+from minigrad.symbolic.products import product, transpose
+from minigrad.symbolic.proof import Proof, ProofStep, Statement
+from minigrad.symbolic.ranges import ordered_product
+from minigrad.symbolic.slopes import slope_proof, softmax_proof, vanishing_proof
+from minigrad.symbolic.terms import Term
+from minigrad.tree import flatten
+
+K1, T = Index("k", 1), Index("T")
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_the_slopes_are_proved_and_agree_with_the_numbers(name: str) -> None:
+    """0 < tanh' ≤ 1 and 0 < σ' ≤ 1/4 hold step by step, and on a grid of numbers."""
+    slope_proof(name).run()
+    x = np.linspace(-15, 15, 3001)
+    slopes = mg.jvp(getattr(mg, name), (x,), (np.ones_like(x),))[1]
+    limit = {"tanh": 1.0, "sigmoid": 0.25}[name]
+
+    assert (slopes > 0).all()
+    assert (slopes <= limit).all()
+    assert (slopes == limit).sum() == 1
+    assert slopes[1500] == limit
+
+
+def test_a_wrong_slope_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tan' in the place of tanh' the first step of the proof fails, and the error names it."""
+    wrong = replace_slope("tanh", lambda y, x: 1 + y * y)
+    monkeypatch.setitem(PRIMITIVES, "tanh", wrong)
+
+    assert not slope_proof("tanh").holds
+    with pytest.raises(ProofError, match="tanh'"):
+        slope_proof("tanh").run()
+
+
+def replace_slope(name: str, slope: Any) -> Any:
+    """The primitive with another slope."""
+    return type(PRIMITIVES[name])(name, PRIMITIVES[name].value, (slope,), (slope,), slope)
+
+
+def test_the_other_lemmas_hold() -> None:
+    """The softmax's norm and the limit are proved."""
+    softmax_proof().run()
+    vanishing_proof(Statement("ρ", r"\rho")).run()
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        alpha = rng.dirichlet(np.full(rng.integers(2, 6), 0.3))
+        assert np.linalg.norm(np.diag(alpha) - np.outer(alpha, alpha), 2) <= 0.5 + 1e-12
+
+
+def test_a_proof_with_a_wrong_step_fails_at_that_step() -> None:
+    """`run` raises with the statement of the step that does not hold."""
+    x = sympy.Symbol("x", real=True)
+    good = ProofStep(Statement("x² ≥ 0", "x^2 \\ge 0"), "sympy", lambda: bool((x**2).is_nonnegative))
+    bad = ProofStep(Statement("x ≥ 0", "x \\ge 0"), "sympy", lambda: bool(x.is_nonnegative))
+    proof = Proof(good.statement, (), (), (good, bad))
+
+    assert not proof.holds
+    with pytest.raises(ProofError, match="x ≥ 0"):
+        proof.run()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_product_over_time_is_proved_by_induction(name: str) -> None:
+    """∂s_T/∂s_k = ∏ J_t: base and step hold for every cell."""
+    proof = derive(CELLS[name]).product().proof()
+
+    assert [step.check() for step in proof.steps] == [True, True]
+
+
+def wrong_claims(claim: Transition) -> dict[str, Term]:
+    """Claims with one slip each."""
+    J = claim.jacobian
+    return {
+        "earliest factor on the left": ordered_product(J, "t", K1, T, descending=False),
+        "transposed": ordered_product(transpose(J), "t", K1, T),
+        "squared": ordered_product(product(J, J), "t", K1, T),
+        "one factor too many": ordered_product(J, "t", Index("k"), T),
+        "one factor too few": ordered_product(J, "t", K1.shifted(1), T),
+        "ends one step early": ordered_product(J, "t", K1, T.shifted(-1)),
+        "a single step": J,
+    }
+
+
+@pytest.mark.parametrize("name", ["RNN tanh", "LSTM", "GRU before keep"])
+def test_wrong_products_are_not_proved(name: str) -> None:
+    """Each slip breaks the base or the step."""
+    claim = derive(CELLS[name]).product()
+    for slip, formula in wrong_claims(claim).items():
+        assert not replace(claim, claim=formula).proof().holds, slip
+
+
+def test_a_self_consistent_claim_passes_the_step_and_fails_the_base() -> None:
+    """One factor too many satisfies the recurrence; only the base case catches it."""
+    claim = derive(RNN(2, 3)).product()
+    base, step = replace(claim, claim=wrong_claims(claim)["one factor too many"]).proof().steps
+
+    assert step.check()
+    assert not base.check()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_bounds_are_proved_again_step_by_step(name: str) -> None:
+    """Every inequality of every cell's bound comes out the same when the rules are applied again."""
+    derive(CELLS[name]).bound().proof().run()
+
+
+def test_a_bound_that_is_made_smaller_is_not_proved() -> None:
+    """Halving the factor, or any inequality's right side, breaks the proof."""
+    bound = derive(GRU(2, 3)).bound()
+
+    assert not replace(bound, factor=0.5 * bound.factor).proof().holds
+    for i, line in enumerate(bound.inequalities):
+        lines = list(bound.inequalities)
+        lines[i] = replace(line, right=0.5 * line.right)
+        assert not replace(bound, inequalities=tuple(lines)).proof().holds
+
+
+def test_the_bounds_are_the_textbooks() -> None:
+    """RNN: ‖W‖; GRU: 1 + ‖W_n‖ (1 + ‖W_r‖/4) + ‖W_z‖/2; both to the power T − k."""
+    assert derive(RNN(2, 3)).bound().over_time().text == "‖∂h_T/∂h_k‖ ≤ ‖W‖^(T-k)"
+    assert derive(RNN(2, 3, activation="sigmoid")).bound().statement().text == "‖∂h_t/∂h_{t-1}‖ ≤ (1/4) ‖W‖"
+    assert str(derive(GRU(2, 3)).bound().factor) == "1 + ‖W_n‖ (1 + (1/4) ‖W_r‖) + (1/2) ‖W_z‖"
+
+
+def test_assumptions_are_listed_where_they_are_needed() -> None:
+    """The GRU's bound needs |h_0| ≤ 1; the LSTM's grows with c; the coupled LSTM's c stays in [−1, 1]."""
+    assert derive(GRU(2, 3)).bound().within == ("h",)
+    assert derive(RNN(2, 3)).bound().within == ()
+    assert str(derive(LSTM(2, 3)).bound().growth["c"]) == "1 + max|c_{t-1}|"
+    assert derive(LSTM(2, 3, coupled=True)).bound().within == ("c",)
+
+
+#: Those whose bound depends on parameters alone.
+BOUNDED = [name for name in CELLS if name not in ("LSTM relu", "LSTM NIAF", "RNN, GRU, LSTM")]
+
+
+@given(st.sampled_from(BOUNDED), st.integers(0, 10**6), st.floats(0.05, 4.0))
+def test_no_bound_is_ever_exceeded(name: str, seed: int, size: float) -> None:
+    """‖J_t‖ ≤ factor at every step, and ‖∂s_T/∂s_0‖ ≤ their product, on random nets of every size of weights."""
+    cell, rng = CELLS[name], np.random.default_rng(seed)
+    derivation = _derived(name)
+    params = random_like(rng, cell.init(rng), size)
+    leaves, structure = flatten(cell.initial_state())
+    state = structure.unflatten([rng.uniform(-1, 1, leaf.shape) for leaf in leaves])
+    factors = _bound(name).factors(params, steps=5)
+    reached, limit = np.eye(sum(leaf.size for leaf in leaves)), 1.0
+    for factor in factors:
+        x = size * rng.standard_normal(cell.input_size)
+        jacobian = derivation.evaluate(derivation.joint, params, state, x)
+        state = cell.step(params, state, x)
+        reached, limit = jacobian @ reached, limit * factor
+
+        assert np.linalg.norm(jacobian, 2) <= factor * (1 + 1e-9)
+        assert np.linalg.norm(reached, 2) <= limit * (1 + 1e-9)
+    assert all(a <= b * (1 + 1e-12) for a, b in pairwise(factors))
+
+
+_DERIVED: dict[str, Any] = {}
+_BOUNDS: dict[str, Any] = {}
+
+
+def _derived(name: str) -> Any:
+    if name not in _DERIVED:
+        _DERIVED[name] = derive(CELLS[name])
+    return _DERIVED[name]
+
+
+def _bound(name: str) -> Any:
+    if name not in _BOUNDS:
+        _BOUNDS[name] = _derived(name).bound()
+    return _BOUNDS[name]
+
+
+def test_the_bound_of_the_rnn_is_reached() -> None:
+    """At h = 0 with an orthogonal W the Jacobian has exactly the norm of the bound: the factor 1 is not lost."""
+    cell, rng = RNN(2, 3), np.random.default_rng(0)
+    params = cell.init(rng) | {"U": np.zeros((3, 2))}
+    jacobian = mg.jacobian(lambda h: cell.step(params, type(cell.initial_state())(h), np.zeros(2)).h)(np.zeros(3))
+
+    assert np.isclose(np.linalg.norm(jacobian, 2), derive(cell).bound().evaluate(params))
+
+
+def test_proofs_are_written_with_their_axioms() -> None:
+    """Text and LaTeX of a proof hold the claim, the axioms and each step."""
+    proof = derive(RNN(2, 3)).bound().proof()
+
+    assert "Axiom: ‖A B‖ ≤ ‖A‖ ‖B‖" in proof.text()
+    assert "0 < tanh'(x) ≤ 1" in proof.text()
+    assert proof.latex().startswith(r"\begin{align*}")
+    assert r"\left\lVert W\right\rVert^{T-k}" in proof.latex()
