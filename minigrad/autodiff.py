@@ -310,7 +310,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> import minigrad as mg, numpy as np
     >>> value, pullback = mg.vjp(np.tanh, np.array([0.0, 1.0]))
     >>> pullback(np.ones(2))[0].round(4)
-    array([1.    , 0.42])
+    array([1.  , 0.42])
     """
     with recording() as nested:
         recorded = nested or _holds_tensor(args)
