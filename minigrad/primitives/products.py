@@ -138,12 +138,16 @@ def _swap(x: Any) -> Any:
 
 def _matmul_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     """Y = A B: Ā = Ȳ Bᵀ."""
+    if a.ndim == b.ndim == 2:
+        return g @ b.T
     G, A, B = _as_matrices(g, a, b)
     return reshape(unbroadcast(matmul(G, _swap(B)), A), a.shape)
 
 
 def _matmul_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     """Y = A B: B̄ = Aᵀ Ȳ."""
+    if a.ndim == b.ndim == 2:
+        return a.T @ g
     G, A, B = _as_matrices(g, a, b)
     return reshape(unbroadcast(matmul(_swap(A), G), B), b.shape)
 
