@@ -1,8 +1,13 @@
 """Pictures, reports and the command line."""
 
 from . import errors
+from .dependencies import dependency
 from .drawing import Drawing
+from .flows import flow
 from .graphs import draw
+from .plots import Plot
 from .reports import report
+from .splits import routes
+from .triangles import lags
 
-__all__ = ["Drawing", "draw", "errors", "report"]
+__all__ = ["Drawing", "Plot", "dependency", "draw", "errors", "flow", "lags", "report", "routes"]

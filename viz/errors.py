@@ -7,6 +7,7 @@ __all__ = [
     "DrawingFormatError",
     "DrawingSizeError",
     "DrawingTimeoutError",
+    "DrawingValueError",
     "EngineError",
     "EngineNotFoundError",
     "MissingLibraryError",
@@ -29,6 +30,10 @@ class DrawingFormatError(DrawingError, ValueError):
 
 class DrawingTimeoutError(DrawingError, TimeoutError):
     """Graphviz did not finish within the time limit."""
+
+
+class DrawingValueError(DrawingError, ValueError):
+    """A graph or model of which this picture cannot be made."""
 
 
 class EngineError(DrawingError, RuntimeError):

@@ -1,16 +1,76 @@
 """Plots as SVG: matplotlib without a display, a date or a random id, so the bytes are always the same."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from io import StringIO
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .errors import DrawingFormatError
+from .files import write_whole
 from .optional import load
+from .scale import Scale
+from .style import VIRIDIS, ZERO
 
-__all__ = ["Curve", "lag_plot"]
+__all__ = [
+    "COLOURS",
+    "Curve",
+    "Heat",
+    "Plot",
+    "colour_bar",
+    "curves_on",
+    "heat_on",
+    "lag_plot",
+    "plotted",
+    "scale_of",
+]
+
+#: The colours of curves side by side: Okabe and Ito's blue, vermillion, green, purple, orange, sky, black.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_SUFFIXES = (".svg", ".png", ".pdf")
+#: Figures are made without pyplot, so nothing is kept and no window system is asked.
+_SETTINGS = {"svg.hashsalt": "minigrad", "svg.fonttype": "path", "font.size": 10, "path.simplify": False}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure as SVG, and the numbers in it.
+
+    Attributes
+    ----------
+    svg : str
+        The same for the same numbers in every run.
+    data : dict
+        What is plotted, by name.
+    """
+
+    svg: str
+    data: Mapping[str, np.ndarray]
+    render: Callable[[str], bytes] = field(repr=False, compare=False)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the figure; the suffix says how: .svg, .png or .pdf.
+
+        Raises
+        ------
+        DrawingFormatError
+            If the suffix is another.
+        OutputError
+            If the file cannot be written; an old file is left as it was.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in _SUFFIXES:
+            raise DrawingFormatError(
+                f"cannot plot {suffix or 'a file without suffix'}; use one of {', '.join(_SUFFIXES)}"
+            )
+        return write_whole(path, self.svg.encode() if suffix == ".svg" else self.render(suffix[1:]))
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
 
 @dataclass(frozen=True)
@@ -23,29 +83,91 @@ class Curve:
     line: str = "-"
 
 
-def lag_plot(curves: Sequence[Curve], ylabel: str) -> str:
-    """Curves over the lag T − k on a logarithmic axis, as SVG; zeros, which have no logarithm, leave a gap."""
-    pyplot = load("matplotlib.pyplot")
-    with _settings():
-        figure, axes = pyplot.subplots(figsize=(7.2, 3.6), layout="constrained")
-        for curve in curves:
-            values = np.where(np.isfinite(curve.values) & (curve.values > 0), curve.values, np.nan)
-            marker = "o" if curve.line == "-" else None
-            axes.semilogy(values, curve.line, color=curve.colour, label=curve.label, marker=marker, markersize=3.5)
-        axes.set_xlabel("lag T − k")
-        axes.set_ylabel(ylabel)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-        pyplot.close(figure)
-    return text.getvalue()
+@dataclass(frozen=True)
+class Heat:
+    """Norms in rows and columns, and the words beside them; nan stays blank."""
+
+    values: np.ndarray
+    rows: Sequence[str]
+    columns: Sequence[str]
+    xlabel: str
+    ylabel: str
+    title: str = ""
+
+
+def plotted(
+    draw: Callable[[Any], None], size: tuple[float, float], data: Mapping[str, np.ndarray], path: Any = None
+) -> Plot:
+    """A figure that `draw` fills, as a Plot; saved if a path is given."""
+
+    def render(suffix: str) -> bytes:
+        with _settings():
+            figure = load("matplotlib.figure").Figure(figsize=size, layout="constrained")
+            draw(figure)
+            content = BytesIO()
+            metadata = {"png": {}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None}}[suffix]
+            figure.savefig(content, format=suffix, metadata=metadata)
+        return content.getvalue()
+
+    plot = Plot(render("svg").decode(), dict(data), render)
+    if path is not None:
+        plot.save(path)
+    return plot
 
 
 def _settings() -> AbstractContextManager[Any]:
-    load("matplotlib").use("svg")
-    return load("matplotlib").rc_context(
-        {"svg.hashsalt": "minigrad", "svg.fonttype": "path", "font.size": 10, "path.simplify": False}
-    )
+    return load("matplotlib").rc_context(_SETTINGS)
+
+
+def curves_on(axes: Any, curves: Sequence[Curve], xlabel: str, ylabel: str) -> None:
+    """Curves on a logarithmic axis; zeros, which have no logarithm, leave a gap."""
+    for curve in curves:
+        values = np.where(np.isfinite(curve.values) & (curve.values > 0), curve.values, np.nan)
+        marker = "o" if curve.line == "-" else None
+        axes.semilogy(values, curve.line, color=curve.colour, label=curve.label, marker=marker, markersize=3)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def heat_on(axes: Any, heat: Heat, scale: Scale) -> Any:
+    """Norms as colours of log10, on the scale of the drawings; zero is grey, nan blank."""
+    colors = load("matplotlib.colors")
+    plain = colors.LinearSegmentedColormap.from_list("gradient", VIRIDIS)
+    colours = plain.with_extremes(under=ZERO["color"], bad="white")
+    with np.errstate(divide="ignore"):
+        logs = np.log10(heat.values)
+    lowest = np.where(heat.values > 0, np.maximum(logs, scale.low), scale.low - 1.0)
+    shown = np.ma.masked_invalid(np.where(np.isnan(heat.values), np.nan, lowest))
+    image = axes.imshow(shown, cmap=colours, vmin=scale.low, vmax=scale.high, aspect="auto", interpolation="nearest")
+    _ticks(axes.set_xticks, heat.columns)
+    _ticks(axes.set_yticks, heat.rows)
+    axes.set_xlabel(heat.xlabel)
+    axes.set_ylabel(heat.ylabel)
+    axes.set_title(heat.title, fontsize=10)
+    return image
+
+
+def _ticks(put: Callable[..., Any], words: Sequence[str]) -> None:
+    """At most a dozen labels."""
+    stride = max(1, -(-len(words) // 12))
+    put(range(0, len(words), stride), labels=list(words)[::stride])
+
+
+def colour_bar(figure: Any, image: Any, axes: Any) -> None:
+    """The scale beside heat strips."""
+    figure.colorbar(image, ax=axes, label="log10 of the norm", extend="min", shrink=0.9)
+
+
+def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:
+    """Curves over the lag T − k."""
+    data = {curve.label: curve.values for curve in curves}
+    return plotted(lambda figure: curves_on(figure.subplots(), curves, "lag T − k", ylabel), (7.2, 3.6), data, path)
+
+
+def scale_of(*values: np.ndarray) -> Scale:
+    """The scale of the drawings for these norms."""
+    return Scale.over(float(v) for array in values for v in np.ravel(array) if not np.isnan(v))

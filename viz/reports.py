@@ -50,7 +50,7 @@ def report(
     require_writable(directory)
     found = findings(read_corpus(text), settings or Settings(), progress)
     graph = draw(found.graph).svg
-    lags = lag_plot(_curves(found), "‖∂s_T/∂s_k‖₂")
+    lags = lag_plot(_curves(found), "‖∂s_T/∂s_k‖₂").svg
     page = report_page(found, graph, lags)
     contents = {
         "graph.svg": graph,
