@@ -1,11 +1,9 @@
 """The value of a formula: on arrays, on fractions, on integers modulo a prime, on SymPy scalars.
 
-One walk serves all of them. NumPy's arithmetic works on arrays of any numbers; a `Field` says what a
-fraction becomes and which functions there are.
+One walk serves all of them: NumPy's arithmetic works on arrays of any numbers, see `fields`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -13,90 +11,11 @@ import numpy as np
 
 from .dims import as_dim
 from .errors import FormulaError
+from .fields import FLOATS, Field, Modular
 from .terms import Term
 from .walk import subterms
 
-__all__ = ["FLOATS", "FRACTIONS", "Field", "evaluate", "integers_modulo"]
-
-
-@dataclass(frozen=True)
-class Field:
-    """Numbers of one kind.
-
-    Attributes
-    ----------
-    name : str
-    number : callable
-        A `Fraction` as such a number.
-    functions : mapping
-        Those of `minigrad.symbolic.pieces.FUNCTIONS`, and ``softmax``, that these numbers have, on arrays.
-    power : callable
-        ``power(array, Fraction)``.
-    dtype
-        Of arrays of these numbers.
-    """
-
-    name: str
-    number: Callable[[Fraction], Any]
-    functions: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-    power: Callable[[Any, Fraction], Any] = lambda x, n: x ** int(n)
-    dtype: Any = object
-
-
-def _sigmoid(x: Any) -> Any:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
-
-
-def _softmax(x: Any) -> Any:
-    weights = np.exp(x - x.max())
-    return weights / weights.sum()
-
-
-FLOATS = Field(
-    "floats",
-    float,
-    {
-        "tanh": np.tanh,
-        "sigmoid": _sigmoid,
-        "exp": np.exp,
-        "log": np.log,
-        "relu": lambda x: np.maximum(x, 0.0),
-        "positive": lambda x: np.where(x > 0, 1.0, 0.0),
-        "softmax": _softmax,
-    },
-    lambda x, n: x ** float(n),
-    np.float64,
-)
-
-
-def _exact_power(x: Any, n: Fraction) -> Any:
-    if n.denominator != 1:
-        raise FormulaError(f"a root, the power {n}, is no fraction; evaluate on floats or on SymPy scalars")
-    return x ** int(n)
-
-
-FRACTIONS = Field("fractions", lambda value: value, power=_exact_power)
-
-
-def integers_modulo(prime: int) -> Field:
-    """The field of integers modulo a prime; arrays hold plain ints, taken modulo the prime after every step."""
-
-    def number(value: Fraction) -> int:
-        return value.numerator * pow(value.denominator, -1, prime) % prime
-
-    def power(x: Any, n: Fraction) -> Any:
-        if n.denominator != 1:
-            raise FormulaError(f"a root, the power {n}, is not unique modulo a prime")
-        return np.vectorize(lambda entry: pow(int(entry), int(n), prime), otypes=[object])(x)
-
-    return _Modular(f"integers modulo {prime}", number, power=power, prime=prime)
-
-
-@dataclass(frozen=True)
-class _Modular(Field):
-    """Reduces every intermediate result, so that numbers stay small."""
-
-    prime: int = 0
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -176,7 +95,7 @@ class _Evaluation:
                 raise FormulaError(f"{term} has the shape {term.shape} with {self.sizes}, but got {value.shape}")
 
     def _reduced(self, value: Any) -> Any:
-        return value % self.numbers.prime if isinstance(self.numbers, _Modular) else value
+        return value % self.numbers.prime if isinstance(self.numbers, Modular) else value
 
     def _size(self, name: Any) -> int:
         if isinstance(name, int):

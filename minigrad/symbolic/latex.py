@@ -32,9 +32,15 @@ def _name(label: Label, extra: str) -> str:
     subscripts = [_word(low)] if low else []
     subscripts += [] if label.time is None else [str(label.time)]
     subscripts += [extra] if extra else []
-    place = f"^{{({place_text(label.place)})}}" if label.place else ""
+    place = f"^{{({_place(label)})}}" if label.place else ""
     subscript = f"_{{{','.join(subscripts)}}}" if subscripts else ""
     return f"{adjoint}{written}{place}{subscript}"
+
+
+def _place(label: Label) -> str:
+    """A layer's number, or a word upright."""
+    words = place_text(label.place)
+    return words if words.isdigit() else rf"\mathrm{{{words}}}"
 
 
 def _raised(base: str, exponent: str) -> str:
@@ -59,6 +65,7 @@ def _matrix(rows: list[list[str]]) -> str:
 LATEX = Notation(
     name=_name,
     raised=_raised,
+    transposed=lambda base: _raised(base, r"\top"),
     fraction=_fraction,
     function=_function,
     matrix=_matrix,
@@ -66,7 +73,6 @@ LATEX = Notation(
     entrywise=r" \odot ",
     space=r"\, ",
     brackets=r"\left({}\right)",
-    transposed=r"{}^{{\top}}",
     ones=r"\mathbf{1}",
     basis="I_{{:,{}}}",
     identity="I",

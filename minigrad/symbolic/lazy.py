@@ -1,9 +1,9 @@
-"""SymPy, loaded when it is first used: importing minigrad must stay fast."""
+"""Larger libraries, loaded when they are first used: importing minigrad must stay fast."""
 
 from importlib import import_module
 from typing import Any
 
-__all__ = ["sympy"]
+__all__ = ["latex2mathml", "sympy"]
 
 
 class _Lazy:
@@ -17,3 +17,4 @@ class _Lazy:
 
 
 sympy: Any = _Lazy("sympy")
+latex2mathml: Any = _Lazy("latex2mathml.converter")

@@ -181,5 +181,9 @@ def _order(kind: str, data: Any, args: tuple[Term, ...], shape: tuple[Any, ...])
     digest = blake2b(repr((kind, data, shape)).encode(), digest_size=12)
     for arg in args:
         digest.update(arg.order[2])
-    name = data.key if isinstance(data, Label) else min((arg.order[1] for arg in args), default="")
+    if isinstance(data, Label):
+        name = data.key
+    else:
+        # A product is known by its first factor, so that sums run W_f …, W_g …, W_i …
+        name = min((arg.order[1] for arg in (args[:1] if kind == "product" else args)), default="")
     return (_RANKS.get(kind, 3), name, digest.digest())

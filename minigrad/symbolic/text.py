@@ -73,6 +73,7 @@ def _fraction(value: Rational) -> str:
 TEXT = Notation(
     name=_name,
     raised=_raised,
+    transposed=lambda base: f"{base}ᵀ",
     fraction=_fraction,
     function=_function,
     matrix=_matrix,
@@ -80,7 +81,6 @@ TEXT = Notation(
     entrywise=" ⊙ ",
     space=" ",
     brackets="({})",
-    transposed="{}ᵀ",
     ones="1",
     basis="I[:,{}]",
     identity="I",

@@ -32,6 +32,7 @@ class Notation:
 
     name: Callable[[Label, str], str]
     raised: Callable[[str, str], str]
+    transposed: Callable[[str], str]
     fraction: Callable[[Rational], str]
     function: Callable[[str, str], str]
     matrix: Callable[[list[list[str]]], str]
@@ -39,7 +40,6 @@ class Notation:
     entrywise: str
     space: str
     brackets: str
-    transposed: str
     ones: str
     basis: str
     identity: str
@@ -165,7 +165,7 @@ class _Writer:
         return self._turned(parts[0])
 
     def _turned(self, x: _Piece) -> _Piece:
-        return _Piece(self.n.transposed.format(self._held(x, _ATOM)), _ATOM)
+        return _Piece(self.n.transposed(self._held(x, _ATOM)), _ATOM)
 
     def _diag(self, term: Term, v: _Piece) -> _Piece:
         return _Piece(self.n.function("diag", _signed(v, self.n)))
@@ -174,7 +174,7 @@ class _Writer:
         return _Piece(self.n.space.join([self._held(u, _PRODUCT), self._turned(v).text]), _PRODUCT)
 
     def _total(self, term: Term, *parts: _Piece) -> _Piece:
-        left = self._turned(parts[0]).text if len(parts) == 2 else self.n.transposed.format(self.n.ones)
+        left = self._turned(parts[0]).text if len(parts) == 2 else self.n.transposed(self.n.ones)
         return _Piece(self.n.space.join([left, self._held(parts[-1], _PRODUCT)]), _PRODUCT)
 
     def _function(self, term: Term, x: _Piece) -> _Piece:
@@ -184,7 +184,7 @@ class _Writer:
         return _Piece(self.n.function("softmax", _signed(x, self.n)))
 
     def _stack(self, term: Term, *rows: _Piece) -> _Piece:
-        return _Piece(self.n.transposed.format(self.n.matrix([[_signed(one, self.n) for one in rows]])))
+        return _Piece(self.n.transposed(self.n.matrix([[_signed(one, self.n) for one in rows]])))
 
     def _entries(self, term: Term, *rows: _Piece) -> _Piece:
         return _Piece(self.n.matrix([[_signed(one, self.n)] for one in rows]))

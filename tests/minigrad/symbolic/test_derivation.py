@@ -242,7 +242,7 @@ def test_a_cell_with_one_size_for_both_is_named_by_its_axes() -> None:
 
 
 def test_names_are_found_with_or_without_their_layer() -> None:
-    """ "h" is the top layer's output, a gate may go without its layer, and an unknown name lists the known."""
+    """The output h is the top layer's, a gate may go without its layer, and an unknown name lists the known."""
     derivation = derive(Stacked([RNN(2, 3), GRU(3, 2)]))
 
     assert derivation.jacobian("h", "h_prev") is derivation.jacobian("layer2.h", "layer2.h_prev")

@@ -37,6 +37,11 @@ def value_of(term: Term) -> Any:
     return evaluate(term, VALUES, sizes={"n": N})
 
 
+def close(expected: Any, got: Any, tolerance: float = 1e-9) -> bool:
+    """Equal to rounding, measured against the largest entry."""
+    return np.allclose(np.broadcast_to(expected, N), got, rtol=tolerance, atol=tolerance * (1 + np.abs(expected).max()))
+
+
 # Each recipe builds the same expression twice: as a term and in NumPy.
 Pair = tuple[Term, Any]
 
