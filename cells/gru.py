@@ -92,14 +92,15 @@ class GRU:
         h_prev = state.h
 
         def gate(k: str) -> Any:
-            return named(k, sigmoid(linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]))
+            a = linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]
+            return named(k, sigmoid(named(f"a_{k}", a)))
 
         r = gate("r")
         z = gate("z")
         if self.reset == "before":
-            n = tanh(linear(params["U_n"], x) + params["b_n"] + linear(params["W_n"], r * h_prev))
+            a_n = linear(params["U_n"], x) + params["b_n"] + linear(params["W_n"], r * h_prev)
         else:
-            n = tanh(linear(params["U_n"], x) + params["b_n"] + r * (linear(params["W_n"], h_prev) + params["c_n"]))
-        n = named("n", n)
+            a_n = linear(params["U_n"], x) + params["b_n"] + r * (linear(params["W_n"], h_prev) + params["c_n"])
+        n = named("n", tanh(named("a_n", a_n)))
         h = z * h_prev + (1 - z) * n if self.update == "keep" else (1 - z) * h_prev + z * n
         return GRUState(named("h", h))

@@ -175,24 +175,25 @@ class LSTM:
     def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
         """One step: x (..., D), h_prev and c_prev (..., H) -> h and c (..., H)."""
         h_prev, c_prev, *gates_prev = state
+        present = self.gates
         input_function, output_function = ACTIVATIONS[self.input_activation], ACTIVATIONS[self.output_activation]
 
         def affine(k: str) -> Any:
             return linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]
 
         def gate(k: str, c_seen: Any) -> Any:
-            if k not in self.gates:
+            if k not in present:
                 return 1
             a = affine(k)
             if self.peephole:
                 a = a + params[f"p_{k}"] * c_seen
             for j, gate_prev in zip("ifo", gates_prev, strict=False):
                 a = a + linear(params[f"R_{k}{j}"], gate_prev)
-            return named(k, sigmoid(a))
+            return named(k, sigmoid(named(f"a_{k}", a)))
 
         f = gate("f", c_prev)
         i = named("i", 1 - f) if self.coupled else gate("i", c_prev)
-        g = named("g", input_function(affine("g")))
+        g = named("g", input_function(named("a_g", affine("g"))))
         c = named("c", f * c_prev + i * g)
         o = gate("o", c)
         s = named("s", output_function(c))
