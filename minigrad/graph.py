@@ -12,7 +12,10 @@ from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf
 from .tree import Structure, flatten
 
-__all__ = ["Graph", "trace"]
+__all__ = ["DISPLAYS", "Graph", "trace"]
+
+#: How a notebook shows a graph, by format; filled by whoever can draw, so that this package needs not know them.
+DISPLAYS: dict[str, Callable[["Graph"], str]] = {}
 
 
 class Graph:
@@ -45,6 +48,10 @@ class Graph:
 
     def __contains__(self, node: Tensor) -> bool:
         return any(node is own for own in self.nodes)
+
+    def _repr_svg_(self) -> str | None:
+        """For notebooks: the drawing, once `viz` has been imported."""
+        return DISPLAYS["svg"](self) if "svg" in DISPLAYS else None
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes: ({', '.join(self.inputs)}) -> ({', '.join(self.outputs)})>"

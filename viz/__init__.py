@@ -1,5 +1,7 @@
 """Pictures, reports and the command line."""
 
+from minigrad.graph import DISPLAYS
+
 from . import errors
 from .dependencies import dependency
 from .drawing import Drawing
@@ -11,3 +13,5 @@ from .splits import routes
 from .triangles import lags
 
 __all__ = ["Drawing", "Plot", "dependency", "draw", "errors", "flow", "lags", "report", "routes"]
+
+DISPLAYS["svg"] = lambda graph: draw(graph).svg

@@ -218,6 +218,18 @@ def test_save_chooses_by_suffix(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_notebook_shows_a_graph():
+    """A graph shows itself once viz is there, and without viz says nothing; minigrad alone does not load it."""
+    code = (
+        "import sys, numpy as np, minigrad as mg; g = mg.trace(lambda x: (x * x).sum(), np.ones(2));"
+        "assert g._repr_svg_() is None and 'viz' not in sys.modules; import viz; print(g._repr_svg_()[:5])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+
+    assert done.stdout.strip() == "<?xml"
+
+
 def test_nodes_without_numbers_are_drawn():
     """Integer inputs and constants have no gradient; they are drawn all the same."""
     graph = mg.trace(lambda x, n: (x * n).sum(), np.ones(3), np.array([0, 2, 1]))

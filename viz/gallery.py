@@ -1,0 +1,106 @@
+"""The gallery: one small picture for each cell and each kind of picture. ``python -m viz.gallery docs/gallery``."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
+from minigrad import Graph
+
+from .dependencies import dependency
+from .files import write_all
+from .flows import flow
+from .graphs import draw
+from .splits import routes
+from .triangles import lags
+
+__all__ = ["PICTURES", "last_loss", "main"]
+
+D, H, K = 3, 4, 3
+
+
+def _setting(cell: Any, steps: int) -> tuple[Readout, dict[str, Any], np.ndarray]:
+    """A readout, parameters and inputs; the same for the same cell."""
+    rng = np.random.default_rng(7)
+    readout = Readout(cell.output_size if hasattr(cell, "output_size") else cell.hidden_size, K)
+    return readout, {"cell": cell.init(rng), "readout": readout.init(rng)}, rng.normal(size=(steps, D))
+
+
+def last_loss(cell: Any, steps: int) -> Graph:
+    """The graph of the loss of the last prediction."""
+    readout, params, xs = _setting(cell, steps)
+
+    def loss(params: Any, xs: Any) -> Any:
+        outputs = unroll(cell, params["cell"], xs)
+        last = outputs.final.h if hasattr(outputs.final, "h") else outputs.outputs[-1]
+        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], last), np.array(0)))
+
+    return mg.trace(loss, params, xs)
+
+
+def _every_loss(cell: Any, steps: int) -> Graph:
+    readout, params, xs = _setting(cell, steps)
+
+    def losses(params: Any, xs: Any) -> Any:
+        run = unroll(cell, params["cell"], xs)
+        return mg.cross_entropy(readout.logits(params["readout"], run.outputs), np.arange(steps) % K)
+
+    return mg.trace(losses, params, xs)
+
+
+def _routes() -> str:
+    graph = last_loss(LSTM(D, 8), 16)
+    return routes(graph, {f"c_{t}": graph.find("c", f"t={t}") for t in range(0, 16, 2)}).svg
+
+
+def _dependency() -> str:
+    cells = {
+        "feed-forward": FeedForward(D, H),
+        "convolution": Conv1d(D, H, 3),
+        "RNN": RNN(D, H),
+        "deep RNN": Stacked((RNN(D, H), RNN(H, H))),
+        "bidirectional": Bidirectional(RNN(D, H), RNN(D, H)),
+        "attention": AttentionCell(RNN(D, H)),
+    }
+    return dependency({title: _runner(cell) for title, cell in cells.items()}, _setting(RNN(D, H), 10)[2]).svg
+
+
+def _runner(cell: Any) -> Callable[[Any], Any]:
+    params = _setting(cell, 1)[1]["cell"]
+    return lambda xs: unroll(cell, params, xs).outputs
+
+
+def _compared() -> dict[str, Graph]:
+    return {"RNN": last_loss(RNN(D, 8), 30), "LSTM": last_loss(LSTM(D, 8), 30), "GRU": last_loss(GRU(D, 8), 30)}
+
+
+#: How each picture is made, by file name.
+PICTURES: dict[str, Callable[[], str]] = {
+    "product.svg": lambda: draw(mg.trace(lambda x: mg.named("y", x * x).sum(), np.array([1.0, 2.0]))).svg,
+    "rnn.svg": lambda: draw(last_loss(RNN(D, H), 4)).svg,
+    "lstm.svg": lambda: draw(last_loss(LSTM(D, H), 3)).svg,
+    "lstm-operations.svg": lambda: draw(last_loss(LSTM(D, H), 2), detail="op").svg,
+    "lstm-steps.svg": lambda: draw(last_loss(LSTM(D, H), 8), detail="cell").svg,
+    "lstm-folded.svg": lambda: draw(last_loss(LSTM(D, H), 40)).svg,
+    "peephole.svg": lambda: draw(last_loss(LSTM(D, H, peephole=True), 2)).svg,
+    "gru.svg": lambda: draw(last_loss(GRU(D, H), 3)).svg,
+    "stacked.svg": lambda: draw(last_loss(Stacked((LSTM(D, H), RNN(H, H))), 3)).svg,
+    "bidirectional.svg": lambda: draw(last_loss(Bidirectional(RNN(D, H), RNN(D, H)), 3)).svg,
+    "attention.svg": lambda: draw(last_loss(AttentionCell(RNN(D, H)), 3)).svg,
+    "flow.svg": lambda: flow(_compared()).svg,
+    "lags.svg": lambda: lags(_every_loss(RNN(D, 8), 16), 'params["cell"]["W"]').svg,
+    "routes.svg": _routes,
+    "dependency.svg": _dependency,
+}
+
+
+def main(directory: str) -> None:
+    """Write all pictures into a directory."""
+    write_all(directory, {name: make().encode() for name, make in PICTURES.items()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "docs/gallery")
