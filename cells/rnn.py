@@ -1,6 +1,6 @@
 """The plain recurrent cell."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class RNN:
     hidden_size: int
     _: KW_ONLY
     activation: str = "tanh"
-    recurrent_init: Initializer = orthogonal
+    recurrent_init: Initializer = field(default=orthogonal, repr=False)
 
     def __post_init__(self) -> None:
         check_switch("activation", self.activation, ACTIVATIONS)

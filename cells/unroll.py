@@ -106,11 +106,16 @@ def unroll(
         raise OptionError(f"truncate must be at least 1 step, got {truncate!r}; leave it out for the full gradient")
     batch_shape = xs.shape[1:-1]
     lengths = None if lengths is None else _checked_lengths(lengths, batch_shape, xs.shape[0])
-    zeros = cell.initial_state(batch_shape, xs.dtype)
+    zeros = cell.initial_state(batch_shape, np.float64 if _counts(xs) else xs.dtype)
     state = zeros if state is None else _checked_state(state, zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
     steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
     return Run(stack_arrays(steps.outputs), steps.states, steps.final)
+
+
+def _counts(xs: Any) -> bool:
+    """Whether the inputs are integers or booleans, which is no type for a state."""
+    return getattr(xs.dtype, "kind", "f") in "iub"
 
 
 def _checked_lengths(lengths: Any, batch_shape: tuple[int, ...], T: int) -> Any:

@@ -18,6 +18,50 @@ def bounded(cell: Any, rng: np.random.Generator) -> Any:
     return tree_map(lambda s: np.clip(2 * rng.standard_normal(s.shape), -1, 1), cell.initial_state())
 
 
+def sigma(x: Any) -> Any:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-x))
+
+
+@given(seeds, sizes, sizes, st.sampled_from(["before", "after"]), st.sampled_from(["keep", "write"]))
+def test_gru_is_the_papers(seed: int, D: int, H: int, reset: str, update: str) -> None:
+    """All four conventions against plain loops: Cho 2014 and Chung 2014, printed and as in cuDNN."""
+    rng = np.random.default_rng(seed)
+    cell = GRU(D, H, reset=reset, update=update)
+    p, xs, h = filled(cell, rng), rng.standard_normal((4, D)), rng.standard_normal(H)
+    state, expected = type(cell.initial_state())(h), []
+    for x in xs:
+        r, z = (sigma(p[f"U_{k}"] @ x + p[f"W_{k}"] @ h + p[f"b_{k}"]) for k in "rz")
+        recurrent = p["W_n"] @ (r * h) if reset == "before" else r * (p["W_n"] @ h + p["c_n"])
+        n = np.tanh(p["U_n"] @ x + p["b_n"] + recurrent)
+        kept = z if update == "keep" else 1 - z
+        h = kept * h + (1 - kept) * n
+        expected.append(h)
+    close(unroll(cell, p, xs, state).outputs, np.stack(expected))
+
+
+@given(seeds, sizes, sizes, st.sampled_from(["tanh", "relu", "sigmoid", "identity"]))
+def test_rnn_is_the_textbooks(seed: int, D: int, H: int, activation: str) -> None:
+    """h = act(U x + W h_prev + b) against a plain loop."""
+    rng = np.random.default_rng(seed)
+    act = {"tanh": np.tanh, "relu": lambda a: a * (a > 0), "sigmoid": sigma, "identity": lambda a: a}[activation]
+    cell = RNN(D, H, activation=activation)
+    p, xs, h, expected = filled(cell, rng), rng.standard_normal((4, D)), np.zeros(H), []
+    for x in xs:
+        h = act(p["U"] @ x + p["W"] @ h + p["b"])
+        expected.append(h)
+    close(unroll(cell, p, xs).outputs, np.stack(expected))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_integer_inputs(name: str) -> None:
+    """Inputs that count or mark give what the same numbers as floats give."""
+    rng = np.random.default_rng(8)
+    cell, xs = LAYERS[name](2, 2), rng.integers(0, 2, (3, 2))
+    params = filled(cell, rng)
+    assert np.array_equal(unroll(cell, params, xs).outputs, unroll(cell, params, xs.astype(float)).outputs)
+
+
 @given(seeds, sizes, sizes, st.booleans(), st.floats(0.1, 30))
 def test_coupled_cell_is_a_convex_combination(seed: int, D: int, H: int, peephole: bool, scale: float) -> None:
     """With i = 1 − f the new c lies between c_prev and g, so |c| ≤ 1 and |h| < 1 are never left."""
