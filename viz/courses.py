@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from math import dist
 
+from .blocks import GAP
 from .picture import Line, Mark
 from .strip import SIDE, Lane, Spot, Strip
 from .wires import Point, clip
@@ -68,9 +69,11 @@ def _from_below(a: Spot, b: Spot, level: float, side: int, around: list[Spot]) -
     if b.low:
         foot = b.x + side * FOOT
         return [*start, (foot, level), (foot, b.y)]
-    gutters = [b.x + way * (b.width / 2 + reach * CLEAR) for reach in (1, 4) for way in (side, -side)]
-    free = [x for x in gutters if _is_free([(x, level), (x, b.y), (b.x, b.y)], around, (a, b))]
-    gutter = free[0] if free else gutters[0]
+    edges = [(spot.x, spot.width / 2 + GAP / 2) for spot in around if spot not in (a, b)]
+    gutters = [x + way * reach for x, reach in [(b.x, b.width / 2 + CLEAR), *edges] for way in (side, -side)]
+    gutters.sort(key=lambda x: abs(x - b.x))
+    ways = ([(x, level), (x, b.y), (b.x, b.y)] for x in gutters)
+    gutter = next((way[0][0] for way in ways if _is_free(way, around, (a, b))), gutters[0])
     return [*start, (gutter, level), (gutter, b.y), (b.x, b.y)]
 
 
@@ -80,8 +83,10 @@ def _outside(tail: Mark, a: Spot, b: Spot, strip: Strip) -> list[Point]:
     if tail.step is None or (tail.carried and a.x > last):
         return [(a.x, a.y), (b.x, b.y)]
     bus = strip.lanes[tail.lane].bus
-    end = [(b.x, b.y)] if abs(b.y - bus) < 1 else [(b.x, bus), (b.x, b.y)]
-    return [(a.x, a.y), (a.x, bus), *end]
+    start = [(a.x, a.y), (a.x, bus)]
+    if abs(b.y - bus) < 1 or b.x < strip.after:
+        return [*start, (b.x, bus), (b.x, b.y)] if abs(b.y - bus) >= 1 else [*start, (b.x, b.y)]
+    return [*start, (strip.after, bus), (strip.after, b.y - FOOT), (b.x, b.y)]
 
 
 def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
@@ -92,9 +97,15 @@ def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
         return [start, end]
     across, up = hit.width / 2 + CLEAR, hit.height / 2 + CLEAR
     corners = [(hit.x + across, hit.y), (hit.x - across, hit.y), (hit.x, hit.y + up), (hit.x, hit.y - up)]
-    corners.sort(key=lambda c: dist(start, c) + dist(c, end))
-    free = [corner for corner in corners if _is_free([start, corner, end], around, (a, b))]
-    return [start, (free or corners)[0], end]
+    ways: list[list[Point]] = [[start, corner, end] for corner in corners]
+    between = [s for s in around if s not in (a, b) and min(a.y, b.y) < s.y < max(a.y, b.y)]
+    for x in (
+        max((s.x + s.width / 2 for s in between), default=0.0) + CLEAR,
+        min((s.x - s.width / 2 for s in between), default=0.0) - CLEAR,
+    ):
+        ways.append([start, (x, a.y), end])
+    ways.sort(key=lambda way: sum(dist(p, q) for p, q in pairwise(way)))
+    return next((way for way in ways if _is_free(way, around, (a, b))), ways[0])
 
 
 def _is_free(points: list[Point], around: list[Spot], ends: tuple[Spot, Spot]) -> bool:

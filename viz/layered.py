@@ -6,6 +6,7 @@ from . import dot, style
 from .legend import legend
 from .picture import Line, Mark, Picture
 from .scale import Scale
+from .sizes import shown_label
 
 __all__ = ["layered_source"]
 
@@ -32,7 +33,7 @@ def layered_source(picture: Picture) -> str:
 
 def mark_attributes(mark: Mark) -> dict[str, str]:
     """What a mark looks like, without its place."""
-    return {"label": dot.text(mark.label, 40), "tooltip": dot.tooltip(mark.tooltip), **style.KINDS[mark.kind]}
+    return {"label": dot.text(shown_label(mark)), "tooltip": dot.tooltip(mark.tooltip), **style.KINDS[mark.kind]}
 
 
 def edge_statements(line: Line, scale: Scale) -> list[str]:

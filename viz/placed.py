@@ -6,7 +6,7 @@ from . import dot, style
 from .courses import course
 from .legend import legend
 from .picture import Line, Mark, Picture
-from .sizes import FONT_SIZE, LABEL_LIMIT, font_size
+from .sizes import FONT_SIZE, font_size, shown_label
 from .strip import Spot, Strip, lay_out
 from .wires import Point, beside, spline
 
@@ -55,7 +55,7 @@ def _mark(mark: Mark, spot: Spot) -> str:
         "height": f"{spot.height / 72:.3f}",
     }
     look = {**style.KINDS[mark.kind], "fontsize": f"{font_size(mark):g}"}
-    words = {"label": dot.text(mark.label, LABEL_LIMIT), "tooltip": dot.tooltip(mark.tooltip)}
+    words = {"label": dot.text(shown_label(mark)), "tooltip": dot.tooltip(mark.tooltip)}
     return dot.node(mark.key, {**words, **look, **place})
 
 
@@ -118,7 +118,7 @@ def _frame(
         body += statements
         boxes.append((box[0] - _PAD, box[1] - _PAD, box[2] + _PAD, box[3] + 2 * _PAD))
     box = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
-    name = dot.printable(scope[-1], LABEL_LIMIT)
+    name = dot.printable(scope[-1], 40)
     look = {
         "id": f"g_c{numbers[scope]}",
         "label": dot.text(name),

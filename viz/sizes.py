@@ -4,12 +4,19 @@ from .dot import printable
 from .picture import Mark
 from .style import KINDS
 
-__all__ = ["FONT_SIZE", "LABEL_LIMIT", "font_size", "size"]
+__all__ = ["FONT_SIZE", "font_size", "shown_label", "size"]
 
 FONT_SIZE = 10.0
-LABEL_LIMIT = 40
+#: Characters in a line of a label, and lines.
+_LONGEST, _LINES = 40, 8
 #: The width of a character and the height of a line, in units of the font's size.
 _WIDE, _HIGH = 0.56, 1.2
+
+
+def shown_label(mark: Mark) -> str:
+    """The label, each line cut to what fits on a mark."""
+    lines = mark.label.split("\n")[:_LINES]
+    return "\n".join(printable(line, _LONGEST) for line in lines)
 
 
 def font_size(mark: Mark) -> float:
@@ -19,7 +26,7 @@ def font_size(mark: Mark) -> float:
 
 def size(mark: Mark) -> tuple[float, float]:
     """Width and height in points."""
-    lines = printable(mark.label, LABEL_LIMIT).split("\n")
+    lines = shown_label(mark).split("\n")
     points = font_size(mark)
     width = max(map(len, lines)) * _WIDE * points + 10
     height = len(lines) * _HIGH * points + 9

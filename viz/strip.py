@@ -70,6 +70,8 @@ class Strip:
         By the scopes that make a lane.
     columns : dict
         Left and right end of each step's frame.
+    after : float
+        Where what is outside of time begins, to the right of the steps.
     highways : set of (str, str)
         Tail and head of the lines on which a state passes straight through.
     """
@@ -77,6 +79,7 @@ class Strip:
     spots: dict[str, Spot]
     lanes: dict[tuple[str, ...], Lane]
     columns: dict[int, tuple[float, float]]
+    after: float
     highways: frozenset[tuple[str, str]]
 
 
@@ -129,7 +132,8 @@ class _Builder:
             for (family, step), mark in states.items():
                 spots[mark.key] = self._state_spot(mark, family, step, lanes[lane], columns, spots)
         self._place_outside(spots, lanes, columns)
-        return Strip(spots, lanes, columns, frozenset(self.highways))
+        after = max((end for _, end in columns.values()), default=0.0) + BETWEEN
+        return Strip(spots, lanes, columns, after, frozenset(self.highways))
 
     def _shape(self, lane: LaneKey, step: int, marks: list[Mark]) -> Shape:
         number = {mark.key: i for i, mark in enumerate(marks)}

@@ -66,7 +66,11 @@ def symbol(node: Tensor) -> str:
     name = node.primitive.name
     if name == "linear":
         return " ".join(_operand(arg) or "·" for arg in node.args)
-    return SYMBOLS.get(name, name)
+    sign = SYMBOLS.get(name, name)
+    if len(node.args) == 2 and name in SYMBOLS and not all(isinstance(arg, Tensor) for arg in node.args):
+        first, second = node.args
+        return f"{sign} {number(second)}" if isinstance(first, Tensor) else f"{number(first)} {sign}"
+    return sign
 
 
 def _operand(arg: Any) -> str | None:
