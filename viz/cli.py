@@ -58,7 +58,7 @@ def _add_report(commands: Any) -> None:
         "report",
         help="one page on where the gradient goes in a net that reads a text",
         description="Train a recurrent net on a text for a moment, then write report.html: the unrolled graph with its "
-        "gradients, the norm of the gradient at every lag beside the proved bound, and the derivation.",
+        "gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation.",
     )
     _add_net_options(command)
     command.add_argument(

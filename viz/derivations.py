@@ -9,27 +9,42 @@ from cells import Cell, Readout
 from minigrad.symbolic import FormulaError, derive
 from minigrad.symbolic.bounds import Bound
 
-__all__ = ["Explained", "explain"]
+__all__ = ["Explained", "Formula", "explain", "over_lags"]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One line of mathematics, and what it rests on if it is a step of a proof."""
+
+    text: str
+    latex: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """The derivation of a cell as text and LaTeX, and its proved bound for some parameters.
+    """The derivation of a cell and its proved bound for some parameters.
 
     Attributes
     ----------
+    sections : dict
+        The equations under their headings, then the bound with its proof.
     text, latex : str
-        The equations, then the bound with its proof.
+        All of it.
     bound : (T + 1,) or None
         At least ‖∂s_T/∂s_k‖₂ at every lag T − k; None if none is proved for this cell.
-    statement : str
-        What the bound is, or why there is none.
+    statement : Formula or None
+        What the bound is.
+    refusal : str
+        Why there is none.
     """
 
+    sections: dict[str, list[Formula]]
     text: str
     latex: str
-    bound: np.ndarray | None
-    statement: str
+    bound: np.ndarray | None = None
+    statement: Formula | None = None
+    refusal: str = ""
 
 
 def explain(cell: Cell, readout: Readout, params: dict[str, Any], steps: int) -> Explained:
@@ -45,16 +60,28 @@ def explain(cell: Cell, readout: Readout, params: dict[str, Any], steps: int) ->
         T
     """
     derivation = derive(cell, readout)
+    sections = {
+        heading: [Formula(line.text, line.latex) for line in lines] for heading, lines in derivation.equations().items()
+    }
+    text, latex = derivation.text(), derivation.latex()
     try:
         bound = derivation.bound()
         proof = bound.proof()
     except FormulaError as error:
-        return Explained(derivation.text(), derivation.latex(), None, f"No bound is proved for this cell: {error}.")
+        return Explained(sections, text, latex, refusal=f"No bound is proved for this cell: {error}.")
     if not proof.holds:
-        return Explained(derivation.text(), derivation.latex(), None, "The proof of the bound does not hold.")
-    text = f"{derivation.text()}\n\nA bound, and its proof\n{bound.text()}"
-    latex = f"{derivation.latex()}\n\n\\paragraph{{A bound, and its proof}}\n{bound.latex()}"
-    return Explained(text, latex, over_lags(bound, params, steps), bound.over_time().text)
+        return Explained(sections, text, latex, refusal="The proof of the bound does not hold.")
+    sections["A bound, and its proof"] = [
+        Formula(step.statement.text, step.statement.latex, step.reason) for step in proof.steps
+    ]
+    claim = bound.over_time()
+    return Explained(
+        sections,
+        f"{text}\n\nA bound, and its proof\n{bound.text()}",
+        f"{latex}\n\n\\paragraph{{A bound, and its proof}}\n{bound.latex()}",
+        over_lags(bound, params, steps),
+        Formula(claim.text, claim.latex),
+    )
 
 
 def over_lags(bound: Bound, params: dict[str, Any], steps: int) -> np.ndarray:

@@ -100,6 +100,14 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
     if settings.cell not in CELLS:
         raise ReportInputError(f"no cell is called {settings.cell!r}; use one of {', '.join(CELLS)}")
     sample = window(corpus, settings.steps, 0)
+    model, losses = _trained(corpus, settings, progress)
+    lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))
+    explained = explain(model.cell, model.readout, model.params["cell"], settings.steps)
+    graph = last_loss_graph(model, sample)
+    return Findings(corpus, settings, model, np.array(losses), sample, graph, lags, explained)
+
+
+def _trained(corpus: Corpus, settings: Settings, progress: Progress) -> tuple[Model, list[float]]:
     rng = np.random.default_rng(settings.seed)
     classes = len(corpus.alphabet)
     model = new_model(CELLS[settings.cell](classes, settings.hidden), classes, rng)
@@ -116,9 +124,7 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
     for trained, loss in progress(learning):
         model = trained
         losses.append(loss)
-    lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))
-    explained = explain(model.cell, model.readout, model.params["cell"], settings.steps)
-    return Findings(corpus, settings, model, np.array(losses), sample, last_loss_graph(model, sample), lags, explained)
+    return model, losses
 
 
 def last_loss_graph(model: Model, sample: Window) -> Graph:

@@ -1,41 +1,57 @@
 """The page: a template filled with findings, nothing on it from anywhere else."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from minigrad.symbolic.mathml import mathml
+
+from .derivations import Formula
 from .diagnosis import sentences
 from .findings import Findings
 from .optional import load
 
-__all__ = ["report_page"]
+__all__ = ["report_page", "titled"]
 
 
-def report_page(found: Findings, graph: str, lags: str) -> str:
+def report_page(found: Findings, pictures: Mapping[str, str]) -> str:
     """One HTML page that needs no network, no other file and no script.
 
     Parameters
     ----------
     found : Findings
-    graph, lags : str
-        The pictures as SVG; names in them are escaped already, see `dot.text`.
+    pictures : mapping of file name to SVG
+        graph.svg, lags.svg, flow.svg and routes.svg; names in them are escaped already, see `dot.text`.
     """
     jinja2 = load("jinja2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("viz"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    markup = load("markupsafe").Markup
     environment.filters["number"] = lambda x: f"{x:.3g}"
-    safe = load("markupsafe").Markup
+    environment.filters["math"] = lambda formula: markup(_mathml(formula))
     return environment.get_template("report.html").render(
         found=found,
         settings=found.settings,
-        cell=type(found.model.cell).__name__,
-        graph=safe(_inline(graph)),
-        lags=_data_address(lags),
+        cell=titled(found),
+        graph=markup(_inline(pictures["graph.svg"])),
+        pictures={name: _data_address(svg) for name, svg in pictures.items()},
         version=version("minigrad"),
         rows=_rows(found),
         sentences=sentences(found.lags, found.explained.bound),
     )
+
+
+def titled(found: Findings) -> str:
+    """The name of the cell."""
+    return type(found.model.cell).__name__
+
+
+def _mathml(formula: Formula) -> str:
+    """The formula as MathML, which browsers draw by themselves."""
+    load("latex2mathml.converter")
+    return str(mathml(formula.latex, display="block"))
 
 
 def _inline(svg: str) -> str:

@@ -1,13 +1,16 @@
 """The report: where the gradient goes, how fast it fades, and why, on one page."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from .files import require_writable, write_all
-from .findings import Findings, Progress, Settings, findings
+from .findings import CELLS, Findings, Progress, Settings, findings
+from .flows import flow
 from .graphs import draw
-from .page import report_page
+from .page import report_page, titled
 from .plots import Curve, lag_plot
+from .splits import routes
 from .texts import read_corpus
 
 __all__ = ["report"]
@@ -48,19 +51,33 @@ def report(
         If Graphviz fails.
     """
     require_writable(directory)
-    found = findings(read_corpus(text), settings or Settings(), progress)
-    graph = draw(found.graph).svg
-    lags = lag_plot(_curves(found), "‖∂s_T/∂s_k‖₂").svg
-    page = report_page(found, graph, lags)
+    asked = settings or Settings()
+    corpus = read_corpus(text)
+    found = findings(corpus, asked, progress)
+    others = [findings(corpus, replace(asked, cell=name), progress) for name in CELLS if name != asked.cell]
+    pictures = _pictures(found, others)
     contents = {
-        "graph.svg": graph,
-        "lags.svg": lags,
+        **pictures,
         "derivation.txt": found.explained.text,
         "derivation.tex": found.explained.latex,
-        "report.html": page,
+        "report.html": report_page(found, pictures),
     }
     paths = write_all(directory, {name: content.encode() for name, content in contents.items()})
     return paths[-1]
+
+
+def _pictures(found: Findings, others: list[Findings]) -> dict[str, str]:
+    """All pictures as SVG, by file name."""
+    nets = {titled(one): one for one in sorted([found, *others], key=lambda one: list(CELLS).index(one.settings.cell))}
+    carried = "c" if found.settings.cell == "lstm" else "h"
+    steps = range(0, found.settings.steps, max(1, found.settings.steps // 8))
+    sources = {f"{carried}_{t}": found.graph.find(carried, f"t={t}") for t in steps}
+    return {
+        "graph.svg": draw(found.graph).svg,
+        "lags.svg": lag_plot(_curves(found), "‖∂s_T/∂s_k‖₂").svg,
+        "flow.svg": flow({title: one.graph for title, one in nets.items()}).svg,
+        "routes.svg": routes(found.graph, sources).svg,
+    }
 
 
 def _curves(found: Findings) -> list[Curve]:

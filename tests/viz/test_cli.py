@@ -14,7 +14,7 @@ from viz.errors import ReportInputError
 from viz.texts import POEM_CREDIT, read_corpus
 
 QUICK = ["--steps", "3", "--hidden", "3", "--updates", "2", "--batch", "2"]
-PARTS = ["derivation.tex", "derivation.txt", "graph.svg", "lags.svg", "report.html"]
+PARTS = ["derivation.tex", "derivation.txt", "flow.svg", "graph.svg", "lags.svg", "report.html", "routes.svg"]
 
 
 def minigrad(*arguments):
@@ -49,7 +49,7 @@ def test_report_writes_everything(tmp_path, cell):
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert cell.upper() in page
     assert "Rossetti" in page
-    for name in ("graph.svg", "lags.svg"):
+    for name in ("graph.svg", "lags.svg", "flow.svg", "routes.svg"):
         ET.parse(tmp_path / "out" / name)
 
 
