@@ -15,7 +15,11 @@ import numpy as np
 
 from ..primitive import PRIMITIVES
 
-__all__ = ["Builder", "Node", "Program", "freeze", "rewrite"]
+__all__ = ["Builder", "CyclicProgramError", "Node", "Program", "freeze", "rewrite", "substitute"]
+
+
+class CyclicProgramError(Exception):
+    """A rewriting under which a node would be computed from itself; the pass then leaves things as they were."""
 
 
 class Node:
@@ -178,7 +182,7 @@ class Builder:
 
     def copy(self, node: Node, args: tuple[Any, ...]) -> Node:
         """The same operation on other arguments of the same shapes."""
-        if args == node.args and not self.share:
+        if args == node.args:
             return node
         return self.make(node.op, args, node.params, shape=node.shape, dtype=node.dtype)
 
@@ -233,3 +237,41 @@ def rewrite(program: Program, rule: Rule, builder: Builder) -> Program:
         made = rule(builder, node, args)
         new[node] = builder.copy(node, args) if made is None else made
     return Program(program.inputs, tuple(new[node] for node in program.outputs))
+
+
+def substitute(program: Program, replacement: dict[Node, Node], builder: Builder) -> Program:
+    """A program in which some nodes are replaced by others; these may take nodes that are replaced themselves.
+
+    Raises
+    ------
+    CyclicProgramError
+        If a node would be computed from itself.
+    """
+    replacement = {old: new for old, new in replacement.items() if old is not new}
+    if not replacement:
+        return program
+
+    def resolve(node: Node) -> Node:
+        while node in replacement:
+            node = replacement[node]
+        return node
+
+    new: dict[Node, Node] = {node: node for node in program.inputs}
+    entered: set[Node] = set()
+    stack = [resolve(node) for node in program.outputs]
+    while stack:
+        node = stack[-1]
+        if node in new:
+            stack.pop()
+            continue
+        missing = [source for arg in node.sources if (source := resolve(arg)) not in new]
+        if missing:
+            if node in entered:
+                raise CyclicProgramError(f"{node} would be computed from itself")
+            entered.add(node)
+            stack += missing
+            continue
+        stack.pop()
+        builder.order = node.order
+        new[node] = builder.copy(node, tuple(new[resolve(arg)] if type(arg) is Node else arg for arg in node.args))
+    return Program(program.inputs, tuple(new[resolve(node)] for node in program.outputs))

@@ -1,22 +1,53 @@
 """Rewritings of a program, each an algebraic identity; see `optimise` for their order."""
 
 from ..ir import Builder, Program
+from .activations import sigmoid_by_tanh
+from .batching import batch
+from .packing import pack_slices
+from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
+from .regroup import regroup
 from .simplify import simplified
+from .sums import sum_over_time
 
 __all__ = ["PASSES", "optimise"]
 
 #: Every pass by name, and what it does. "homes" and "reuse" are done when memory is allocated.
 PASSES = {
-    "share": "equal operations are computed once; constants are folded",
+    "simplify": "operations that change nothing go; constants are folded",
+    "sigmoid": "float32 logistic functions through tanh",
+    "products": "products that share a vector in one; what follows is packed",
+    "sums of products": "a sum of products as one product",
+    "sums": "sums over time of outer products as one product",
+    "outer": "outer products that share a factor in one",
+    "regroup": "sums and products first over what does not wait for a recurrence",
+    "batch": "operations outside of recurrences for all steps at once",
     "homes": "parts of stacks and concatenations are computed in their slot",
     "reuse": "memory that nothing reads any more is reused, elementwise operations run in place",
 }
+
+#: Elementwise operations on more entries than this are left in their steps.
+LIMIT = 1_000_000
 
 
 def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[str]]:
     """The program after the chosen passes, and what each of them did, in words."""
     notes: list[str] = []
-    builder = Builder(share="share" in passes)
-    if "share" in passes:
+    builder = Builder()
+    if "simplify" in passes:
         program = simplified(program, builder)
+    if "sigmoid" in passes:
+        program = sigmoid_by_tanh(program, builder, notes)
+    if "products" in passes:
+        program = fuse_products(program, builder, notes)
+        program = pack_slices(program, builder, notes)
+    if "sums of products" in passes:
+        program = fuse_sums_of_products(program, builder, notes)
+    if "sums" in passes:
+        program = sum_over_time(program, builder, notes)
+    if "outer" in passes:
+        program = fuse_outer_products(program, builder, notes)
+    if "regroup" in passes:
+        program = regroup(program, builder, notes, LIMIT)
+    if "batch" in passes:
+        program = batch(program, builder, notes, LIMIT)
     return program, notes

@@ -1,0 +1,45 @@
+"""Sums and products taken in another order: first what no recurrence has to wait for."""
+
+from ..ir import Builder, Node, Program, substitute
+from .chains import chains
+from .families import Families
+
+__all__ = ["regroup"]
+
+
+def regroup(program: Program, builder: Builder, notes: list[str], limit: int) -> Program:
+    """(d a) b = d (a b), and (W h + U x) + b = W h + (U x + b), where d and h belong to a recurrence and the rest does not.
+
+    What stands in brackets is then the same kind of operation in all steps, and independent of the
+    recurrence: it can be computed for all steps at once. Not done for products where the arrays of all
+    steps together would have more than `limit` entries: they would leave the cache in between.
+    """
+    families = Families(program)
+    replacement: dict[Node, Node] = {}
+    for op in ("add", "multiply"):
+        for root, leaves in chains(program, op):
+            if len(leaves) < 3 or families.family[root] not in families.recurrent:
+                continue
+            stage = families.stage_of(root)
+            late = [leaf for leaf in leaves if families.stage_of(leaf) == stage]
+            early = [leaf for leaf in leaves if families.stage_of(leaf) != stage]
+            steps = len(families.members[families.family[root]])
+            if len(early) < 2 or not late or steps < 3 or (op == "multiply" and steps * root.size > limit):
+                continue
+            builder.order = root.order
+            early.sort(key=lambda leaf: (leaf.order, leaf.serial))
+            replacement[root] = _combined(builder, op, [_combined(builder, op, early, root), *late], root)
+    if replacement:
+        notes.append(f"{len(replacement)} sums and products reordered, so that a part of them does not wait for a recurrence")
+    return substitute(program, replacement, builder)
+
+
+def _combined(builder: Builder, op: str, terms: list[Node], root: Node) -> Node:
+    total = terms[0]
+    for term in terms[1:]:
+        total = builder.make(op, (total, term), dtype=root.dtype, shape=_shape(total, term))
+    return total
+
+
+def _shape(a: Node, b: Node) -> tuple[int, ...]:
+    return a.shape if len(a.shape) >= len(b.shape) and a.size >= b.size else b.shape
