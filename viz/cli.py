@@ -1,55 +1,49 @@
 """The command line: each command is a thin wrapper over one function.
 
-Exit codes: 0 done; 2 the input cannot be used or the output cannot be written, said in one line on
-stderr; 130 interrupted.
+Exit codes: 0 done; 1 a line of a derivation is not proved; 2 the input cannot be used or the output
+cannot be written, said in one line on stderr; 130 interrupted.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from math import isfinite
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from tqdm import tqdm
-
+from cells import Readout
 from minigrad.errors import MinigradError
+from minigrad.symbolic import check_derivation, derive
 
+from .cli_options import Parser, add_cell_option, add_net_options, progress, settings
 from .files import require_writable
-from .findings import CELLS, Settings, findings
+from .findings import CELLS, findings
+from .flows import flow
 from .graphs import DETAILS, draw
 from .reports import report
-from .texts import read_corpus
+from .texts import read_corpus, read_text
 
 __all__ = ["main"]
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake; the usage is there for those who ask for it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code; `arguments` are those of the process by default."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except MinigradError as error:
         print(f"minigrad {options.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"minigrad {options.command}: interrupted; nothing was written", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="minigrad", description="See, derive and check how gradients flow through recurrent nets.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_report(commands)
-    _add_draw(commands)
+    parser = Parser(prog="minigrad", description="See, derive and check how gradients flow through recurrent nets.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for add in (_add_report, _add_draw, _add_flow, _add_derive, _add_check):
+        add(commands)
     return parser
 
 
@@ -60,11 +54,16 @@ def _add_report(commands: Any) -> None:
         description="Train a recurrent net on a text for a moment, then write report.html: the unrolled graph with its "
         "gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation.",
     )
-    _add_net_options(command)
+    add_net_options(command)
     command.add_argument(
         "--out", default="minigrad-report", metavar="DIR", help="where to write (default: %(default)s)"
     )
     command.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    path = report(options.text, options.out, settings(options), progress(options))
+    print(f"Wrote {path}; open it in a browser.")
 
 
 def _add_draw(commands: Any) -> None:
@@ -74,85 +73,77 @@ def _add_draw(commands: Any) -> None:
         description="Train a recurrent net on a text for a moment, then draw its unrolled graph; "
         "the gradient starts at the loss of the last prediction.",
     )
-    _add_net_options(command)
+    add_net_options(command)
     command.add_argument("--out", default="graph.svg", metavar="FILE", help=".svg, .dot or .png (default: %(default)s)")
     command.add_argument("--detail", choices=DETAILS, default="auto", help="how much to show (default: %(default)s)")
     command.add_argument("--no-gradients", action="store_true", help="draw the computation only")
+    command.add_argument("--no-fold", action="store_true", help="draw every step of a long run")
     command.set_defaults(run=_draw)
-
-
-def _add_net_options(command: argparse.ArgumentParser) -> None:
-    default = Settings()
-    add = command.add_argument
-    add("text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)")
-    add("--cell", choices=CELLS, default=default.cell, help="which cell (default: %(default)s)")
-    add("--steps", type=_whole(1), default=default.steps, metavar="T", help="time steps (default: %(default)s)")
-    add("--hidden", type=_whole(1), default=default.hidden, metavar="H", help="hidden units (default: %(default)s)")
-    add(
-        "--updates",
-        type=_whole(0),
-        default=default.updates,
-        metavar="N",
-        help="training updates (default: %(default)s)",
-    )
-    add(
-        "--batch",
-        type=_whole(1),
-        default=default.batch,
-        metavar="B",
-        help="sequences per update (default: %(default)s)",
-    )
-    add("--learning-rate", type=_positive, default=default.learning_rate, metavar="R", help="(default: %(default)s)")
-    add("--seed", type=_whole(0), default=default.seed, help="same seed, same bytes (default: %(default)s)")
-
-
-def _whole(smallest: int) -> Callable[[str], int]:
-    def parse(words: str) -> int:
-        try:
-            value = int(words)
-        except ValueError:
-            value = smallest - 1
-        if value < smallest:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {smallest}, got {words!r}")
-        return value
-
-    return parse
-
-
-def _positive(words: str) -> float:
-    try:
-        value = float(words)
-    except ValueError:
-        value = 0.0
-    if not value > 0 or not isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {words!r}")
-    return value
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(
-        options.cell,
-        options.steps,
-        options.hidden,
-        options.updates,
-        options.batch,
-        options.learning_rate,
-        options.seed,
-    )
-
-
-def _progress(options: argparse.Namespace) -> Callable[[Any], Any]:
-    """A bar on a terminal, nothing in a pipe."""
-    return lambda updates: tqdm(updates, total=options.updates, desc="training", unit="update", disable=None)
-
-
-def _report(options: argparse.Namespace) -> None:
-    path = report(options.text, options.out, _settings(options), _progress(options))
-    print(f"Wrote {path}; open it in a browser.")
 
 
 def _draw(options: argparse.Namespace) -> None:
     require_writable(Path(options.out).parent)
-    found = findings(read_corpus(options.text), _settings(options), _progress(options))
-    draw(found.graph, options.out, gradients=not options.no_gradients, detail=options.detail)
+    found = findings(read_corpus(options.text), settings(options), progress(options))
+    gradients, fold = not options.no_gradients, not options.no_fold
+    draw(found.graph, options.out, gradients=gradients, detail=options.detail, fold=fold)
     print(f"Wrote {options.out}")
+
+
+def _add_flow(commands: Any) -> None:
+    command = commands.add_parser(
+        "flow",
+        help="where the gradient fades, cells side by side",
+        description="Train an RNN, an LSTM and a GRU on a text for a moment, then plot how much of the last loss's "
+        "gradient arrives at every step and gate. With --cell, only that one.",
+    )
+    add_net_options(command)
+    command.set_defaults(cell=None, run=_flow)
+    command.add_argument("--out", default="flow.svg", metavar="FILE", help=".svg, .png or .pdf (default: %(default)s)")
+
+
+def _flow(options: argparse.Namespace) -> None:
+    require_writable(Path(options.out).parent)
+    corpus = read_corpus(options.text)
+    names = [options.cell] if options.cell else list(CELLS)
+    graphs = {
+        name.upper(): findings(corpus, replace(settings(options), cell=name), progress(options)).graph for name in names
+    }
+    flow(graphs, options.out)
+    print(f"Wrote {options.out}")
+
+
+def _add_derive(commands: Any) -> None:
+    command = commands.add_parser(
+        "derive",
+        help="a cell's Jacobians, adjoints and gradients in closed form, and a proved bound",
+        description="Derive a cell's gradients from the lines that compute it, and prove a bound of its Jacobian over "
+        "time.",
+    )
+    add_cell_option(command)
+    command.add_argument("--latex", action="store_true", help="LaTeX instead of text")
+    command.set_defaults(run=_derive)
+
+
+def _derive(options: argparse.Namespace) -> None:
+    derivation = derive(CELLS[options.cell](2, 3), Readout(3, 2))
+    bound = derivation.bound()
+    print(f"{derivation.latex()}\n\n{bound.latex()}" if options.latex else f"{derivation.text()}\n\n{bound.text()}")
+
+
+def _add_check(commands: Any) -> None:
+    command = commands.add_parser(
+        "check",
+        help="judge a derivation line by line",
+        description="Read lines such as `dh/dh_prev = diag(1 - h**2) @ W` and say of each if it is proved, refuted "
+        "(with a counterexample) or undecided. Exit code 1 if a line is not proved.",
+    )
+    command.add_argument("lines", nargs="?", default="-", metavar="FILE", help="a UTF-8 file; - for stdin (default)")
+    add_cell_option(command)
+    command.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    lines = sys.stdin.read() if options.lines == "-" else read_text(options.lines)
+    verdicts = check_derivation(CELLS[options.cell](2, 3), lines)
+    print("\n".join(map(str, verdicts)))
+    return 0 if all(verdict.status == "proved" for verdict in verdicts) else 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import ReportInputError
 
-__all__ = ["LARGEST", "POEM_CREDIT", "Corpus", "read_corpus"]
+__all__ = ["LARGEST", "POEM_CREDIT", "Corpus", "read_corpus", "read_text"]
 
 #: Christina Rossetti died in 1894, so her works are in the public domain everywhere.
 POEM_CREDIT = "Christina Rossetti, “Who has seen the wind?”, from Sing-Song, 1872"
@@ -55,6 +55,17 @@ def read_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
     if path is None:
         poem = files("viz").joinpath("data", "who-has-seen-the-wind.txt")
         return Corpus(POEM_CREDIT, poem.read_text(encoding="utf-8"))
+    return Corpus(Path(path).name, read_text(path))
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a UTF-8 file.
+
+    Raises
+    ------
+    ReportInputError
+        See `read_corpus`.
+    """
     content = _read(Path(path))
     try:
         text = content.decode("utf-8-sig")
@@ -70,7 +81,7 @@ def read_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
         raise ReportInputError(f"{path} is a binary file; pass a text in UTF-8")
     if not text.strip():
         raise ReportInputError(f"{path} is empty; pass a text with at least two characters")
-    return Corpus(Path(path).name, text)
+    return text
 
 
 def _read(path: Path) -> bytes:
