@@ -9,7 +9,7 @@ import numpy as np
 from .capture import Captured
 from .ir import Node, Program
 from .kernels import Call, calls_for
-from .storage import JOINS, Storage, is_view, slots
+from .storage import JOINS, Storage, is_row_slice, is_view, slots
 
 __all__ = ["Plan"]
 
@@ -72,6 +72,8 @@ def _calls(storage: Storage) -> list[Call]:
 def _copies(node: Node, storage: Storage) -> list[Call]:
     """Copies of the parts that are not at home in this stack or concatenation."""
     out = storage.arrays[node]
+    if is_row_slice(node, storage.homes):
+        return []
     return [
         (np.copyto, (out[index], storage.arrays[part]))
         for part, index in zip(node.args, slots(node), strict=True)

@@ -6,6 +6,7 @@ joining costs nothing. *Views*: slices, transposes and reshapes are made once, w
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy import ndarray
 from .ir import Node, Program
 from .kernels import ELEMENTWISE, is_basic
 
-__all__ = ["JOINS", "Storage", "find_homes", "is_view"]
+__all__ = ["JOINS", "Storage", "find_homes", "is_row_slice", "is_view"]
 
 #: Operations that put parts side by side.
 JOINS = ("stack", "concatenate")
@@ -31,16 +32,83 @@ def is_view(node: Node) -> bool:
 def find_homes(nodes: Sequence[Node]) -> dict[Node, tuple[Node, Any]]:
     """For each result that is part of a stack or concatenation: of which, and at which index of it.
 
-    A node has one home; further joins it is part of copy it.
+    A node has one home; further joins it is part of copy it, unless they are slices of the same row: the
+    stacks (h₀, …, h₃) and (h₁, …, h₄) are both slices of one row (h₀, …, h₄). Rows are nodes of their own,
+    of the operation "row", which is nothing but memory.
     """
     homes: dict[Node, tuple[Node, Any]] = {}
-    for node in nodes:
-        if node.op not in JOINS:
+    rows: list[_Row] = []
+    row_of: dict[Node, _Row] = {}
+    stacks = [node for node in nodes if node.op == "stack" and node.params["axis"] == 0]
+    for node in sorted(stacks, key=lambda node: -len(node.args)):
+        row = next((row_of[part] for part in node.args if part in row_of), None)
+        if row is None:
+            if not all(_fits(part, node) for part in node.args) or len(set(node.args)) < len(node.args):
+                continue
+            row = _Row(list(node.args), [])
+            rows.append(row)
+        elif not row.extend(node, row_of):
             continue
-        for part, index in zip(node.args, slots(node), strict=True):
-            if part not in homes and not is_view(part) and part.dtype == node.dtype and part is not node:
-                homes[part] = (node, index)
+        row.stacks.append(node)
+        row_of |= dict.fromkeys(node.args, row)
+    for row in rows:
+        first = row.parts[0]
+        memory = Node("row", tuple(row.parts), {"axis": 0}, (len(row.parts), *first.shape), first.dtype, first.order)
+        for i, part in enumerate(row.parts):
+            homes[part] = (memory, (i, ...))
+        for node in row.stacks:
+            start = row.parts.index(node.args[0])
+            homes[node] = (memory, (slice(start, start + len(node.args)),))
+    for node in nodes:
+        if node.op in JOINS and not is_row_slice(node, homes):
+            for part, index in zip(node.args, slots(node), strict=True):
+                if part not in homes and _can_move(part) and part.dtype == node.dtype and node.size:
+                    homes[part] = (node, index)
     return homes
+
+
+def is_row_slice(node: Node, homes: dict[Node, tuple[Node, Any]]) -> bool:
+    """Whether a node is a stack whose parts lie side by side already."""
+    return node in homes and homes[node][0].op == "row" and isinstance(homes[node][1][0], slice)
+
+
+@dataclass
+class _Row:
+    """Values side by side, and the stacks that are slices of it."""
+
+    parts: list[Node]
+    stacks: list[Node]
+
+    def extend(self, stack: Node, row_of: dict[Node, "_Row"]) -> bool:
+        """Make a stack a slice of this row by adding parts at its ends, if that can be."""
+        wanted = stack.args
+        place = {part: i for i, part in enumerate(self.parts)}
+        known = next(i for i, part in enumerate(wanted) if part in place)
+        offset = place[wanted[known]] - known
+        before, after = [], []
+        if len(set(wanted)) < len(wanted):
+            return False
+        for i, part in enumerate(wanted, start=offset):
+            if 0 <= i < len(self.parts):
+                if self.parts[i] is not part:
+                    return False
+            elif part in row_of or not _fits(part, stack):
+                return False
+            else:
+                (before if i < 0 else after).append(part)
+        self.parts = [*before, *self.parts, *after]
+        return True
+
+
+def _fits(part: Node, stack: Node) -> bool:
+    """Whether a part can be computed in a row; stacks are rows of their own."""
+    is_stack = part.op == "stack" and part.params["axis"] == 0
+    return _can_move(part) and not is_stack and part.dtype == stack.dtype
+
+
+def _can_move(node: Node) -> bool:
+    """Whether a result can be computed anywhere: a view lies where its argument does."""
+    return not is_view(node)
 
 
 def slots(node: Node) -> list[Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..ir import Builder, CyclicProgramError, Node, Program, substitute
+from ..ir import Builder, Node, Program
 from ..kernels import ELEMENTWISE
+from .chains import is_parameter
 from .families import Families
-from .stacking import Stacker, is_column_slice
+from .stacking import Stacker
 
 __all__ = ["batch"]
 
@@ -21,55 +22,56 @@ def batch(program: Program, builder: Builder, notes: list[str], limit: int) -> P
     """
     families = Families(program)
     stacker = Stacker(program, builder)
-    replacement: dict[Node, Node] = {}
+    new: dict[Node, Node] = {node: node for node in program.inputs}
     counts: dict[str, int] = {}
-    order = sorted(families.members, key=lambda family: families.stage[family])
-    for family in order:
-        members = families.members[family]
-        first = members[0]
-        small = sum(node.size for node in members) <= limit
-        if len(members) < 2 or family in families.recurrent:
-            continue
-        if not (first.op in _PRODUCTS or (first.op in ELEMENTWISE and small)):
-            continue
-        made = _batched(builder, stacker, members, replacement)
-        if made is None:
-            continue
-        replacement |= made
-        counts[first.op] = counts.get(first.op, 0) + len(members)
-    try:
-        program = substitute(program, replacement, builder)
-    except CyclicProgramError:
-        return program
+    by_stage: dict[int, list[Node]] = {}
+    for node in families.nodes:
+        by_stage.setdefault(families.stage_of(node), []).append(node)
+    for stage in sorted(by_stage):
+        members = [node for node in by_stage[stage] if node not in new]
+        if len(members) > 1 and families.family[members[0]] not in families.recurrent and _worthwhile(members, limit):
+            made = _batched(builder, stacker, members, new)
+            new |= made
+            if made:
+                counts[members[0].op] = counts.get(members[0].op, 0) + len(members)
+        for node in members:
+            if node not in new:
+                builder.order = node.order
+                args = tuple(new[arg] if type(arg) is Node else arg for arg in node.args)
+                new[node] = builder.copy(node, args)
+                if node in stacker.position:
+                    stacker.position.setdefault(new[node], stacker.position[node])
     notes += [f"{count} operations {op} of all steps at once" for op, count in counts.items()]
-    return program
+    return Program(program.inputs, tuple(new[node] for node in program.outputs))
+
+
+def _worthwhile(members: list[Node], limit: int) -> bool:
+    """Whether a family is of a kind that gains, and no rearrangement of parameters, which have slots elsewhere."""
+    first = members[0]
+    if first.op in _PRODUCTS:
+        return True
+    small = sum(node.size for node in members) <= limit
+    return first.op in ELEMENTWISE and small and not is_parameter(first)
 
 
 def _batched(
-    builder: Builder, stacker: Stacker, members: list[Node], replacement: dict[Node, Node]
-) -> dict[Node, Node] | None:
-    """Slices of one operation in the place of all members; None if their operands cannot be stacked."""
-    members = stacker.ordered(members, lambda node: [_resolved(arg, replacement) for arg in node.args])
+    builder: Builder, stacker: Stacker, members: list[Node], new: dict[Node, Node]
+) -> dict[Node, Node]:
+    """Slices of one operation in the place of all members; nothing if their operands cannot be stacked."""
+    rows = {node: [new[arg] if type(arg) is Node else arg for arg in node.args] for node in members}
+    members = stacker.ordered(members, rows.__getitem__)
     first = members[0]
-    columns = [[_resolved(arg, replacement) for arg in column] for column in zip(*(node.args for node in members), strict=True)]
     builder.order = max(node.order for node in members)
-    operands: list[Any] = []
-    for position, column in enumerate(columns):
-        if any(type(part) is not Node for part in column):
-            if any(part != column[0] or type(part) is not type(column[0]) for part in column):
-                return None
-            operands.append(column[0])
-        elif all(part is column[0] for part in column):
-            operands.append(column[0])
-        elif first.op in _PRODUCTS and position == 0:
-            return None
-        elif any(part.shape != column[0].shape or part.dtype != column[0].dtype for part in column):
-            return None
-        else:
-            operands.append(_aligned(builder, stacker.stack(column), len(first.shape) + 1))
+    columns = list(zip(*(rows[node] for node in members), strict=True))
+    if not all(_stackable(first, position, column) for position, column in enumerate(columns)):
+        return {}
+    if all(_shared(column) for column in columns):
+        return {}
+    operands = [
+        column[0] if _shared(column) else _aligned(builder, stacker.stack(column), len(first.shape) + 1)
+        for column in columns
+    ]
     shape = (len(members), *first.shape)
-    if not any(type(operand) is Node and operand.shape[:1] == shape[:1] and len(operand.shape) == len(shape) for operand in operands):
-        return None
     whole = builder.make(first.op, operands, first.params, shape=shape, dtype=first.dtype)
     found = {}
     for i, node in enumerate(members):
@@ -79,11 +81,20 @@ def _batched(
     return found
 
 
-def _resolved(arg: Any, replacement: dict[Node, Node]) -> Any:
-    """An operand as it is after the replacements made so far, slices of a replaced node included."""
-    if type(arg) is not Node:
-        return arg
-    return replacement.get(arg, arg)
+def _shared(column: Sequence[Any]) -> bool:
+    """Whether all members take the same operand."""
+    first = column[0]
+    return all(part is first if type(first) is Node else type(part) is type(first) and part == first for part in column)
+
+
+def _stackable(first: Node, position: int, column: Sequence[Any]) -> bool:
+    """Whether operands can be put side by side: not different matrices, nor numbers, nor mixed shapes."""
+    if _shared(column):
+        return True
+    if first.op in _PRODUCTS and position == 0:
+        return False
+    kinds = {(part.shape, part.dtype) if type(part) is Node else None for part in column}
+    return len(kinds) == 1 and None not in kinds
 
 
 def _aligned(builder: Builder, stacked: Node, ndim: int) -> Node:

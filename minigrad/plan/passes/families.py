@@ -60,7 +60,7 @@ def _label(nodes: list[Node]) -> dict[Node, int]:
                 counts[arg, node.op, position] += 1
     known = {arg for (arg, _, _), n in counts.items() if n >= _OFTEN}
     own = {node: _own_label(node, node in known) for node in nodes}
-    label = own
+    label = {node: own[node] if node in known else hash((node.shape, node.dtype)) for node in nodes}
     for _ in range(_DEPTH):
         label = {
             node: hash((own[node], *[label[arg] if type(arg) is Node else freeze(arg) for arg in node.args]))

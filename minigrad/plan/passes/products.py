@@ -42,7 +42,7 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
     replacement: dict[Node, Node] = {}
     sizes: dict[int, int] = defaultdict(int)
     for x, members in groups.items():
-        if len(members) < 2 or is_parameter(x):
+        if len(members) < 2:
             continue
         builder.order = members[0].order
         members.sort(key=lambda node: _use(node, uses))
