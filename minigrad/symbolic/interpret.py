@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .errors import FormulaError
-from .parser import Binary, Call, Expression, Name, Negative, Number, Power
+from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, subexpressions
 
 __all__ = ["ARRAYS", "Algebra", "MisfitError", "evaluate"]
 
@@ -34,7 +34,7 @@ class Algebra(Protocol):
         """``a + b``, ``a - b``, ``a * b``, ``a / b`` or ``a @ b``."""
 
     def call(self, function: str, *args: Any) -> Any:
-        """A function of `minigrad.symbolic.parser.FUNCTIONS` but for ``sum_t``, ``ones`` and ``eye``."""
+        """A function of `minigrad.symbolic.expressions.FUNCTIONS` but for ``sum_t``, ``ones`` and ``eye``."""
 
     def filled(self, function: str, size: Any) -> Any:
         """``ones(size)`` or ``eye(size)``."""
@@ -75,11 +75,12 @@ def evaluate(
             case Negative(x):
                 return algebra.binary("*", algebra.number(Fraction(-1)), work(x))
             case Power(x, exponent):
-                return algebra.power(work(x), exponent)
+                base = work(x)
+                return _at(_column(x), lambda n: algebra.power(base, n), exponent)
             case Binary(operator, left, right, column):
                 a, b = work(left), work(right)
                 _check_shapes(operator, a, b, column)
-                return algebra.binary(operator, a, b)
+                return _at(column, lambda sign: algebra.binary(sign, a, b), operator)
             case Call("sum_t", args, column):
                 return _at(column, sum_over_time, args[0])
             case Call("ones" | "eye" as function, args, column):
@@ -89,9 +90,14 @@ def evaluate(
             case Call(function, args, column):
                 values = [work(arg) for arg in args]
                 _check_ranks(function, values, column)
-                return algebra.call(function, *values)
+                return _at(column, lambda name: algebra.call(name, *values), function)
 
     return work(formula)
+
+
+def _column(formula: Expression) -> int:
+    """Where a formula begins; 1 if nothing in it has a place."""
+    return next((part.column for part in subexpressions(formula) if isinstance(part, Name | Binary | Call)), 1)
 
 
 def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
@@ -151,6 +157,8 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
     "log": np.log,
     "outer": np.outer,
+    "positive": lambda x: np.where(x > 0, 1.0, 0.0),
+    "relu": lambda x: np.maximum(x, 0.0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softmax": _softmax,
     "sqrt": np.sqrt,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .errors import FormulaError
+from .expressions import Call, Expression, Line, Name, subexpressions
 from .interpret import ARRAYS, evaluate
-from .parser import Call, Expression, Line, Name, subexpressions
-from .reachable import Run
+from .reachable import OutsideError, Run
 
-__all__ = ["Counterexample", "Judge"]
+__all__ = ["Counterexample", "Judge", "Trial"]
 
 #: Sizes (T, H, D, K) from small to large, so that the first failure is a small one. From the fifth on all
 #: sizes differ, so that no transposition can hide behind equal lengths.
@@ -55,6 +55,25 @@ def _short(value: Any) -> str:
     return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What became of a line on real nets.
+
+    Attributes
+    ----------
+    counterexample : Counterexample or None
+        The first state in which the line fails.
+    held : int
+        In how many states it held.
+    undefined : int
+        In how many states the formula had no finite value, as a quotient by 0 has none.
+    """
+
+    counterexample: Counterexample | None
+    held: int
+    undefined: int
+
+
 class Judge:
     """Evaluates lines in reachable states of one cell.
 
@@ -69,17 +88,23 @@ class Judge:
         self.readout = readout
         self.definitions = definitions
         self._runs: dict[tuple[Any, int], Run] = {}
+        self._defined: dict[tuple[Run, str, int], Any] = {}
 
-    def counterexample(self, line: Line) -> Counterexample | None:
-        """The first state on the ladder in which the line fails, or None."""
+    def trial(self, line: Line) -> Trial:
+        """Try a line on the ladder, up to the first state in which it fails."""
+        held = undefined = 0
         for sizes in LADDER:
             for seed in SEEDS:
                 run = self._run(sizes, seed)
                 for t, formula, truth in self._sides(line, run):
-                    if _differ(formula, truth):
+                    if not np.isfinite(formula).all():
+                        undefined += 1
+                    elif _differ(formula, truth):
                         letters = {name: self._letter(name, run, t) for name in self._names(line)}
-                        return Counterexample(dict(run.sizes), t, letters, formula, truth)
-        return None
+                        return Trial(Counterexample(dict(run.sizes), t, letters, formula, truth), held, undefined)
+                    else:
+                        held += 1
+        return Trial(None, held, undefined)
 
     def holds(self, line: Line) -> bool:
         """Whether a line holds where sizes are all different; quick, for trying repairs."""
@@ -92,8 +117,9 @@ class Judge:
     def pairs(self, line: Line) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Both sides of a line in a few states of nets whose sizes are all different."""
         for seed in SEEDS:
-            for _, formula, truth in self._sides(line, self._run(LADDER[4], seed)):
-                yield formula, truth
+            for _, formula, truth in self._sides(line, self._run(LADDER[4], seed), strict=True):
+                if np.isfinite(formula).all():
+                    yield formula, truth
 
     def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
         if (sizes, seed) not in self._runs:
@@ -101,13 +127,21 @@ class Judge:
             self._runs[sizes, seed] = Run(self.cell, self.readout, named, seed)
         return self._runs[sizes, seed]
 
-    def _sides(self, line: Line, run: Run) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """``(t, formula, truth)`` at every step; a parameter's gradient has one truth for all steps."""
+    def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """``(t, formula, truth)`` at every step; a parameter's gradient has one truth for all steps.
+
+        Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
+        """
         whole = line.of == "E" and line.by in {*run.params, *run.readout_letters}
         for t in (1,) if whole else range(1, run.steps + 1):
-            formula = np.asarray(self._evaluate(line.formula, run, t))
-            if np.isfinite(formula).all():
-                yield t, formula, self._truth(line, run, t)
+            try:
+                formula = np.asarray(self._evaluate(line.formula, run, t))
+                truth = self._truth(line, run, t)
+            except OutsideError:
+                if strict:
+                    raise
+                continue
+            yield t, formula, truth
 
     def _truth(self, line: Line, run: Run, t: int) -> np.ndarray:
         if line.of is None:
@@ -116,7 +150,8 @@ class Judge:
 
     def _evaluate(self, formula: Expression, run: Run, t: int) -> Any:
         def over_time(inner: Expression) -> Any:
-            return np.asarray(sum(self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
+            with np.errstate(all="ignore"):
+                return np.asarray(sum(self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
 
         return evaluate(
             formula, ARRAYS, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
@@ -126,8 +161,27 @@ class Judge:
         for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
             stem = name.removesuffix(suffix)
             if stem in self.definitions and (name.endswith(suffix) or not suffix):
-                return np.asarray(self._evaluate(self.definitions[stem], run, t + shift))
+                return self._definition(stem, run, t + shift)
         return run.value(name, t)
+
+    def _definition(self, wanted: str, run: Run, t: int) -> np.ndarray:
+        """The value of a defined name; all names are worked out in their order, each once at every step."""
+        for name, formula in self.definitions.items():
+            for step in range(1, run.steps + 2):
+                if (run, name, step) not in self._defined:
+                    self._defined[run, name, step] = self._or_error(formula, run, step)
+            if name == wanted:
+                break
+        found = self._defined.get((run, wanted, t), OutsideError(f"there is no {wanted} at t={t}"))
+        if isinstance(found, OutsideError):
+            raise found
+        return found
+
+    def _or_error(self, formula: Expression, run: Run, t: int) -> Any:
+        try:
+            return np.asarray(self._evaluate(formula, run, t))
+        except OutsideError as error:
+            return error
 
     def _size(self, name: str, run: Run) -> int:
         return run.sizes[name] if name in run.sizes else len(run.value(name, 1))

@@ -6,164 +6,22 @@ its position. Lengths, depths and numbers are limited before and after, so that 
 """
 
 import ast
+import keyword
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import FormulaError
+from .expressions import FUNCTIONS, Binary, Call, Expression, Line, Name, Negative, Number, Power, subexpressions
+from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NUMBER, MAX_POWER, check_size
 
-__all__ = [
-    "FUNCTIONS",
-    "Binary",
-    "Call",
-    "Expression",
-    "Line",
-    "Name",
-    "Negative",
-    "Number",
-    "Power",
-    "parse_line",
-    "parts",
-    "subexpressions",
-    "with_parts",
-]
+__all__ = ["parse_line"]
 
-#: The functions that a formula may call, and how many arguments each takes.
-FUNCTIONS: dict[str, int] = {
-    "diag": 1,
-    "exp": 1,
-    "eye": 1,
-    "log": 1,
-    "ones": 1,
-    "outer": 2,
-    "sigmoid": 1,
-    "softmax": 1,
-    "sqrt": 1,
-    "sum": 1,
-    "sum_t": 1,
-    "tanh": 1,
-    "transpose": 1,
-}
-
-#: Far beyond what a person writes on one line, far below what costs time.
-MAX_CHARACTERS = 600
-MAX_DEPTH = 40
-MAX_NUMBER = 10**6
-MAX_POWER = 8
-MAX_DEGREE = 24
-
+#: Lengths, and the number of steps: no names for anything else.
+_SIZES = ("D", "H", "K", "T")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TYPOGRAPHY = str.maketrans({"−": "-", "–": "-", "⊙": "*", "∘": "*", "·": "@", "×": "*"})
 _HINTS = {"^": "** for a power", "ᵀ": ".T for a transpose", "²": "**2 for a square", "'": ".T for a transpose"}
-
-
-@dataclass(frozen=True)
-class Number:
-    """An exact number."""
-
-    value: Fraction
-
-
-@dataclass(frozen=True)
-class Name:
-    """A letter of the cell, or one defined by an earlier line."""
-
-    name: str
-    column: int
-
-
-@dataclass(frozen=True)
-class Negative:
-    """``-x``."""
-
-    x: "Expression"
-
-
-@dataclass(frozen=True)
-class Binary:
-    """``left + right`` and so on; `operator` is one of ``+ - * / @``."""
-
-    operator: str
-    left: "Expression"
-    right: "Expression"
-    column: int
-
-
-@dataclass(frozen=True)
-class Power:
-    """``x**n`` entry by entry, with a small whole number n."""
-
-    x: "Expression"
-    exponent: int
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function from `FUNCTIONS`; ``x.T`` is read as ``transpose(x)``."""
-
-    function: str
-    args: tuple["Expression", ...]
-    column: int
-
-
-Expression = Number | Name | Negative | Binary | Power | Call
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a derivation.
-
-    Attributes
-    ----------
-    text : str
-        As it was written, without its comment.
-    of, by : str or None
-        ``dh/dh_prev = …`` is the Jacobian *of* h *by* h_prev. ``d_a = …`` is an adjoint: of ``"E"`` by a.
-        A definition, ``delta = …``, has `of` None and `by` the name.
-    formula : Expression
-    """
-
-    text: str
-    of: str | None
-    by: str
-    formula: Expression
-
-
-def subexpressions(formula: Expression) -> Iterator[Expression]:
-    """A formula and all of its parts, from left to right."""
-    yield formula
-    for part in parts(formula):
-        yield from subexpressions(part)
-
-
-def parts(formula: Expression) -> tuple[Expression, ...]:
-    """What a formula is directly made of."""
-    match formula:
-        case Negative(x) | Power(x, _):
-            return (x,)
-        case Binary(_, left, right):
-            return left, right
-        case Call(_, args):
-            return args
-        case _:
-            return ()
-
-
-def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
-    """The same kind of formula made of other parts."""
-    match formula:
-        case Negative():
-            return Negative(new[0])
-        case Power(_, exponent):
-            return Power(new[0], exponent)
-        case Binary(operator, _, _, column):
-            return Binary(operator, new[0], new[1], column)
-        case Call(function, _, column):
-            return Call(function, new, column)
-        case _:
-            return formula
 
 
 _OPERATORS: dict[type[ast.operator], str] = {
@@ -214,30 +72,8 @@ def parse_line(text: str) -> Line:
     offset = len(left) + 1 + len(right) - len(right.lstrip())
     tree = _tree(right.strip(), offset)
     formula = _Reader(offset).read(tree, 0)
-    if degree(formula) > MAX_DEGREE:
-        raise FormulaError(
-            f"the formula multiplies more than {MAX_DEGREE} factors in one term; name a part of it first"
-        )
+    check_size(formula, {})
     return Line(source, of, by, formula)
-
-
-def degree(formula: Expression) -> int:
-    """How many factors the longest term has when everything is multiplied out."""
-    match formula:
-        case Number():
-            return 0
-        case Name():
-            return 1
-        case Negative(x):
-            return degree(x)
-        case Power(x, exponent):
-            return abs(exponent) * degree(x)
-        case Binary("+" | "-", left, right):
-            return max(degree(left), degree(right))
-        case Binary(_, left, right):
-            return degree(left) + degree(right)
-        case Call(_, args):
-            return sum(map(degree, args))
 
 
 def _target(text: str, source: str) -> tuple[str | None, str]:
@@ -248,6 +84,8 @@ def _target(text: str, source: str) -> tuple[str | None, str]:
     adjoint = re.fullmatch(r"d_([A-Za-z]\w*)", text, re.ASCII)
     if adjoint:
         return "E", adjoint[1]
+    if text in FUNCTIONS or text in _SIZES or keyword.iskeyword(text):
+        raise FormulaError(f"{text!r} at column 1 has a meaning of its own; define another name")
     if _NAME.fullmatch(text):
         return None, text
     raise FormulaError(
@@ -344,7 +182,11 @@ class _Reader:
             raise self.refuse(node, f"the function {name!r} is not known; use {', '.join(sorted(FUNCTIONS))},")
         if len(args) != FUNCTIONS[name]:
             raise self.refuse(node, f"{name} takes {FUNCTIONS[name]} argument(s), got {len(args)},")
-        return Call(name, tuple(self.read(arg, depth + 1) for arg in args), self.offset + node.col_offset + 1)
+        found = Call(name, tuple(self.read(arg, depth + 1) for arg in args), self.offset + node.col_offset + 1)
+        inside = subexpressions(found.args[0]) if name == "sum_t" else ()
+        if any(isinstance(part, Call) and part.function == "sum_t" for part in inside):
+            raise self.refuse(node, "there is one time to sum over, and sum_t stands inside sum_t")
+        return found
 
 
 def _kind(node: ast.AST) -> str:

@@ -19,10 +19,14 @@ from ..sweep import reverse_sweep
 from ..tensor import Tensor, named, tensor
 from .errors import FormulaError
 
-__all__ = ["Run", "resized"]
+__all__ = ["OutsideError", "Run", "resized"]
 
 #: Inputs and parameters are drawn from these: short to print, and never 0 or equal in size by accident.
 NUMBERS = np.array([-1.25, -1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25])
+
+
+class OutsideError(FormulaError):
+    """A letter of a step that this run does not have, such as f before the first step."""
 
 
 def resized(part: Any, **sizes: int) -> Any:
@@ -133,6 +137,8 @@ class Run:
         base, when = self._when(name, t)
         if (when, base) in self.constants:
             return self.constants[when, base]
+        if any(known == base for _, known in (*self.nodes, *self.constants)):
+            raise OutsideError(f"there is no {base} at t={when}")
         raise FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
 
     def node(self, name: str, t: int) -> Tensor | None:
@@ -164,6 +170,8 @@ class Run:
             If the cell has no such letter, or it is a constant.
         """
         node = self.node(name, t)
+        if node is None and self.node(name, 1) is not None:
+            raise OutsideError(f"there is no {name} at t={t}")
         if node is None:
             raise FormulaError(f"there is no adjoint of {name!r}; there are those of: {', '.join(self.letters())}")
         found = self.adjoints.get(node)

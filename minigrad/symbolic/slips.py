@@ -8,19 +8,26 @@ what was written, the path is what is missing.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations, islice
 
 import numpy as np
 
 from .errors import FormulaError
+from .expressions import Binary, Call, Expression, Line, Name, Negative, Number, Power, parts, with_parts
 from .judge import Judge
 from .monomials import ONE, scale
-from .parser import Binary, Call, Expression, Line, Name, Negative, Number, Power, parts, with_parts
 from .products import product
 from .sums import add
 from .terms import PRINTERS, Term
 from .vocabulary import Vocabulary
 
 __all__ = ["name_the_slip"]
+
+#: How many repairs of a line are tried: enough for lines as long as those of an LSTM.
+MAX_REPAIRS = 600
+
+#: A sum of so many paths is searched for every set of them that may be missing.
+MAX_PATHS = 6
 
 _ONE = Number(Fraction(1))
 Repair = tuple[str, Expression]
@@ -36,7 +43,7 @@ def name_the_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | Non
 
 
 def _repaired(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
-    for hint, formula in _repairs(line, vocabulary):
+    for hint, formula in islice(_repairs(line, vocabulary), MAX_REPAIRS):
         if judge.holds(replace(line, formula=formula)):
             return hint
     return None
@@ -190,12 +197,26 @@ def _dropped_path(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | Non
     expected = vocabulary.expected(line.of, line.by)
     if expected is None:
         return None
-    paths = _paths_within_a_step(line, vocabulary, expected) if line.of != "E" else []
-    for hint, candidate in paths:
+    if line.of == "E":
+        return _dropped_from_a_recurrence(written, expected, vocabulary) or _missing_summands(
+            written, expected, vocabulary
+        )
+    for hint, candidate in _paths_within_a_step(line, vocabulary, expected):
         if vocabulary.same(written, candidate):
             return hint
-    if line.of == "E":
-        return _dropped_from_a_recurrence(written, expected, vocabulary)
+    return _missing_summands(written, expected, vocabulary)
+
+
+def _missing_summands(written: Term, expected: Term, vocabulary: Vocabulary) -> str | None:
+    """Any set of the right formula's summands left out."""
+    summands = expected.args if expected.kind == "add" else ()
+    if len(summands) > MAX_PATHS:
+        return None
+    for count in range(1, len(summands)):
+        for dropped in combinations(summands, count):
+            if vocabulary.same(written, add([one for one in summands if one not in dropped])):
+                which = " and ".join(PRINTERS["text"](one) for one in dropped)
+                return f"a path is missing: {which}" if count == 1 else f"paths are missing: {which}"
     return None
 
 

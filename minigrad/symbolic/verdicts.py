@@ -15,17 +15,23 @@ from ..primitives import linear
 from ..tensor import named
 from .derivation import Derivation, derive
 from .errors import FormulaError
+from .expressions import Line, Name, subexpressions
 from .interpret import MisfitError
 from .judge import Counterexample, Judge
+from .limits import MAX_LINES
 from .monomials import ONE, scale
-from .parser import Line, Name, parse_line, subexpressions
+from .parser import parse_line
 from .products import product
 from .slips import name_the_slip
 from .sums import add
 from .terms import PRINTERS, Term
 from .vocabulary import TooLargeError, Vocabulary
 
-__all__ = ["Verdict", "check_derivation"]
+__all__ = ["Counterexample", "Verdict", "check_derivation"]
+
+
+#: How many wrong lines are looked at to find the one from which another follows.
+MAX_SOURCES = 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,11 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     ...     print(verdict.status, "-", verdict.hint)
     refuted - (1 − h)² stands where 1 − h² is meant
     """
+    if not isinstance(lines, str | Iterable):
+        raise FormulaError(f"a derivation is a text or a list of lines, got {type(lines).__name__}")
     texts = lines.splitlines() if isinstance(lines, str) else list(lines)
+    if len(texts) > MAX_LINES:
+        raise FormulaError(f"a derivation has at most {MAX_LINES} lines, got {len(texts)}: line {MAX_LINES + 1} on")
     parsed = [(i, _parse(i, text)) for i, text in enumerate(texts, 1) if str(text).split("#", 1)[0].strip()]
     return _Checker(*_subjects(cell_or_derivation, readout, [line for _, line in parsed])).check(parsed)
 
@@ -141,10 +151,33 @@ def _subjects(subject: Any, readout: Any, lines: list[Line]) -> tuple[Derivation
         if subject.readout is None:
             return subject, cell, None
         return subject, cell, _plain_readout(cell) if readout is None else readout
+    _refuse_nets(subject)
     names = {part.name for line in lines for part in subexpressions(line.formula) if isinstance(part, Name)}
-    if readout is None and "epsilon" not in names:
+    defined = {line.by for line in lines if line.of is None}
+    if readout is None and "epsilon" not in names - defined:
         readout = _plain_readout(subject)
     return derive(subject, readout), subject, readout
+
+
+def _refuse_nets(subject: Any) -> None:
+    """Letters such as h and W mean one thing each in a single cell only.
+
+    Raises
+    ------
+    FormulaError
+        Saying what can be checked instead.
+    """
+    kind = type(subject).__name__
+    if hasattr(subject, "attend"):
+        raise FormulaError(
+            f"{kind} alone has no steps; derive(...) gives its Jacobians, attention cannot be checked here"
+        )
+    if not all(hasattr(subject, name) for name in ("step", "init", "initial_state", "hidden_size")):
+        raise FormulaError(f"{kind} has no step that could be checked; pass a cell, or check its cells one by one")
+    if any(isinstance(value, dict) for value in subject.init(np.random.default_rng(0)).values()):
+        raise FormulaError(
+            f"{kind} is made of several parts, in which h and W mean several things; check its cells one by one"
+        )
 
 
 def _plain_readout(cell: Any) -> _Softmax:
@@ -179,17 +212,19 @@ class _Checker:
         except MisfitError as error:
             return Verdict(line.text, "refuted", own, None, None, f"The formula has no value: {error}.")
         if written.shape != expected.shape:
-            hint = "this is transposed" if written.shape == expected.shape[::-1] else None
+            hint = _hint_of_shape(written.shape, expected.shape)
             reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
-            return Verdict(line.text, "refuted", own, self.judge.counterexample(line), hint, reason)
-        counterexample = self.judge.counterexample(line)
-        if counterexample is not None:
-            return self._refuted(number, line, written, own, counterexample)
+            return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
+        trial = self.judge.trial(line)
+        if trial.counterexample is not None or trial.held == trial.undefined == 0:
+            return self._refuted(number, line, written, own, trial.counterexample)
+        if trial.undefined:
+            why = f"The formula has no finite value in {trial.undefined} of the states tried, and held in {trial.held}."
+            return Verdict(line.text, "undecided", own, None, None, why)
         return self._held(line, written, expected, own)
 
     def _definition(self, line: Line) -> Verdict:
-        self.vocabulary.read(line.formula)
-        self.vocabulary.definitions[line.by] = line.formula
+        self.vocabulary.define(line.by, line.formula)
         return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.")
 
     def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
@@ -203,18 +238,21 @@ class _Checker:
             why = str(error)
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
 
-    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample) -> Verdict:
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
         source = self._source(line, written)
         self.wrong[number] = line, written
         if source is not None:
             reason = f"The line is wrong, but it follows from line {source}, which is wrong."
             return Verdict(line.text, "refuted", own, example, None, reason, source)
         hint = name_the_slip(line, self.judge, self.vocabulary)
-        return Verdict(line.text, "refuted", own, example, hint, "A real net reaches a state in which the line fails.")
+        reason = "A real net reaches a state in which the line fails."
+        if example is None:
+            reason = "The formula has no value: it speaks of a step before the first or after the last."
+        return Verdict(line.text, "refuted", own, example, hint, reason)
 
     def _source(self, line: Line, written: Term) -> int | None:
         """The earlier wrong line from which this one follows, if there is one."""
-        for number, (earlier, term) in self.wrong.items():
+        for number, (earlier, term) in list(self.wrong.items())[:MAX_SOURCES]:
             consequence = self._consequence(line, earlier, term)
             overrides = {earlier.by: term} if earlier.of == "E" and earlier.by in self.vocabulary.adjoints else {}
             try:
@@ -239,6 +277,14 @@ class _Checker:
         if earlier.by == line.by:
             return add([expected, product(derivation.jacobian(str(line.of), str(earlier.of)), change)])
         return None
+
+
+def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
+    if len(written) == 2 and written == expected[::-1]:
+        return "this is transposed"
+    if len(written) == 1 and expected == written * 2:
+        return "a vector stands where a diagonal matrix is meant: diag(...)"
+    return None
 
 
 def _shape(term: Term) -> str:

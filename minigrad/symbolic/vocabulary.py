@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 from .derivation import Derivation
 from .errors import FormulaError
+from .expressions import Expression
 from .interpret import Algebra, evaluate
 from .labels import NEXT, NOW, PREVIOUS, Index, Label
+from .limits import Size, check_size
 from .monomials import ONE, number, ones, power, scale
 from .normal import normal_form
-from .parser import Expression
 from .pieces import function, softmax
 from .products import identity, inner, outer, product, total, transpose
 from .ranges import sum_over
@@ -84,12 +84,14 @@ class Vocabulary:
     ----------
     derivation : Derivation
     definitions : dict of str to Expression
-        Names that earlier lines gave to formulas.
+        Names that earlier lines gave to formulas; see `define`.
     """
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
         self.definitions: dict[str, Expression] = {}
+        self._defined: dict[str, Term] = {}
+        self._sizes: dict[str, Size] = {}
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -101,26 +103,44 @@ class Vocabulary:
         FormulaError
             If a name is not known or shapes do not fit.
         """
+        check_size(formula, self._sizes)
         return evaluate(formula, TERMS, self.letter, self.size, self._sum_over_time)
+
+    def define(self, name: str, formula: Expression) -> None:
+        """Give a name to a formula, for the lines that follow.
+
+        Raises
+        ------
+        FormulaError
+            If the name is taken, or the formula cannot be read.
+        """
+        if name in self.definitions:
+            raise FormulaError(f"{name!r} at column 1 is defined already; give this another name")
+        term, size = self.read(formula), check_size(formula, self._sizes)
+        self.definitions[name], self._defined[name], self._sizes[name] = formula, term, size
 
     def _sum_over_time(self, formula: Expression) -> Term:
         return sum_over(self.read(formula), "t", Index("", 1), Index("T"))
 
     def letter(self, name: str) -> Term:
         """A name as a term: ``h``, ``h_prev``, ``f_next``, ``W``, ``d_a``, ``d_a_next``, or one defined before."""
-        found = self._now(name)
+        found = self._found(name)
         if found is not None:
             return found
+        raise FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
+
+    def _found(self, name: str) -> Term | None:
+        found = self._now(name)
         for suffix, time in (("_next", NEXT), ("_prev", PREVIOUS)):
-            stem = self._now(name.removesuffix(suffix)) if name.endswith(suffix) else None
+            stem = self._now(name.removesuffix(suffix)) if found is None and name.endswith(suffix) else None
             if stem is not None:
                 return at_time(stem, "t", time)
-        raise FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
+        return found
 
     def _now(self, name: str) -> Term | None:
         derivation = self.derivation
-        if name in self.definitions:
-            return self.read(self.definitions[name])
+        if name in self._defined:
+            return self._defined[name]
         key = {"c_readout": "readout.c"}.get(name, name)
         if key in derivation.values:
             return derivation.values[key]
@@ -164,7 +184,7 @@ class Vocabulary:
         """
         derivation = self.derivation
         if of is None:
-            found = derivation.values.get(by)
+            found = None if by in self.definitions else self._found(by)
             return None if found is None else (found.args[0] if found.kind == "named" else found)
         if of != "E":
             return derivation.jacobian(of, by)
@@ -206,9 +226,11 @@ class Vocabulary:
         """
         if a.shape != b.shape:
             return False
-        if normal_form(add([a, scale(-1, ONE, b)])).kind == "zero":
+        difference = add([a, scale(-1, ONE, b)])
+        _check_size(difference)
+        if normal_form(difference).kind == "zero":
             return True
-        opened = self.open(add([a, scale(-1, ONE, b)]), self._adjoints(overrides or {}))
+        opened = self.open(difference, self._adjoints(overrides or {}))
         _check_size(opened)
         return normal_form(opened).kind == "zero"
 
@@ -256,10 +278,14 @@ def _check_size(term: Term) -> None:
 
 
 def _count(part: Term, *counts: int) -> int:
-    """At most how many monomials a part has when it is multiplied out."""
+    """At most how many monomials a part has when it is multiplied out; past the limit, any larger number."""
     if part.kind == "add":
-        return sum(counts)
+        return min(sum(counts), MAX_MONOMIALS + 1)
     if part.kind in ("function", "softmax"):
         return 1
     exponents = part.data if part.kind == "hadamard" else (Fraction(1),) * len(counts)
-    return prod(n ** int(e) if e > 0 and e.denominator == 1 else 1 for n, e in zip(counts, exponents, strict=True))
+    found = 1
+    for count, exponent in zip(counts, exponents, strict=True):
+        times = int(exponent) if exponent > 0 and exponent.denominator == 1 and count > 1 else 0
+        found *= count ** min(times, MAX_MONOMIALS.bit_length())
+    return min(found, MAX_MONOMIALS + 1)

@@ -1,0 +1,146 @@
+"""What a line of a derivation is made of, once it is read: a few kinds of nodes, and nothing that runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+__all__ = [
+    "FUNCTIONS",
+    "Binary",
+    "Call",
+    "Expression",
+    "Line",
+    "Name",
+    "Negative",
+    "Number",
+    "Power",
+    "parts",
+    "subexpressions",
+    "with_parts",
+]
+
+#: The functions that a formula may call, and how many arguments each takes; `positive` is 1 above 0, else 0.
+FUNCTIONS: dict[str, int] = {
+    "diag": 1,
+    "exp": 1,
+    "eye": 1,
+    "log": 1,
+    "ones": 1,
+    "outer": 2,
+    "positive": 1,
+    "relu": 1,
+    "sigmoid": 1,
+    "softmax": 1,
+    "sqrt": 1,
+    "sum": 1,
+    "sum_t": 1,
+    "tanh": 1,
+    "transpose": 1,
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exact number."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True)
+class Name:
+    """A letter of the cell, or one defined by an earlier line."""
+
+    name: str
+    column: int
+
+
+@dataclass(frozen=True)
+class Negative:
+    """``-x``."""
+
+    x: "Expression"
+
+
+@dataclass(frozen=True)
+class Binary:
+    """``left + right`` and so on; `operator` is one of ``+ - * / @``."""
+
+    operator: str
+    left: "Expression"
+    right: "Expression"
+    column: int
+
+
+@dataclass(frozen=True)
+class Power:
+    """``x**n`` entry by entry, with a small whole number n."""
+
+    x: "Expression"
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function from `FUNCTIONS`; ``x.T`` is read as ``transpose(x)``."""
+
+    function: str
+    args: tuple["Expression", ...]
+    column: int
+
+
+Expression = Number | Name | Negative | Binary | Power | Call
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a derivation.
+
+    Attributes
+    ----------
+    text : str
+        As it was written, without its comment.
+    of, by : str or None
+        ``dh/dh_prev = …`` is the Jacobian *of* h *by* h_prev. ``d_a = …`` is an adjoint: of ``"E"`` by a.
+        A definition, ``delta = …``, has `of` None and `by` the name.
+    formula : Expression
+    """
+
+    text: str
+    of: str | None
+    by: str
+    formula: Expression
+
+
+def subexpressions(formula: Expression) -> Iterator[Expression]:
+    """A formula and all of its parts, from left to right."""
+    yield formula
+    for part in parts(formula):
+        yield from subexpressions(part)
+
+
+def parts(formula: Expression) -> tuple[Expression, ...]:
+    """What a formula is directly made of."""
+    match formula:
+        case Negative(x) | Power(x, _):
+            return (x,)
+        case Binary(_, left, right):
+            return left, right
+        case Call(_, args):
+            return args
+        case _:
+            return ()
+
+
+def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
+    """The same kind of formula made of other parts."""
+    match formula:
+        case Negative():
+            return Negative(new[0])
+        case Power(_, exponent):
+            return Power(new[0], exponent)
+        case Binary(operator, _, _, column):
+            return Binary(operator, new[0], new[1], column)
+        case Call(function, _, column):
+            return Call(function, new, column)
+        case _:
+            return formula

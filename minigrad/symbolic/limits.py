@@ -1,0 +1,77 @@
+"""How large a formula may be: far beyond what a person writes on a line, far below what costs time or memory."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .errors import FormulaError
+from .expressions import Binary, Call, Expression, Name, Negative, Number, Power
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "MAX_DEPTH",
+    "MAX_LINES",
+    "MAX_NUMBER",
+    "MAX_POWER",
+    "Size",
+    "check_size",
+]
+
+MAX_LINES = 300
+MAX_CHARACTERS = 600
+MAX_DEPTH = 40
+MAX_NUMBER = 10**6
+MAX_POWER = 8
+MAX_FACTORS = 24
+MAX_DIGITS = 1000
+
+
+class Size(NamedTuple):
+    """How many factors the longest term has when everything is multiplied out, and digits its numbers may have."""
+
+    factors: int
+    digits: int
+
+
+def check_size(formula: Expression, known: Mapping[str, Size]) -> Size:
+    """The size of a formula whose names stand for formulas of known sizes.
+
+    Parameters
+    ----------
+    formula : Expression
+    known : mapping of str to Size
+        Of the names that earlier lines defined; every other name is one factor.
+
+    Raises
+    ------
+    FormulaError
+        If it is too large.
+    """
+    size = _size(formula, known)
+    if size.factors > MAX_FACTORS:
+        raise FormulaError(
+            f"the formula multiplies more than {MAX_FACTORS} factors in one term, what its names stand for included, "
+            "at column 1 of what is to the right of the equals sign"
+        )
+    if size.digits > MAX_DIGITS:
+        raise FormulaError(f"the formula has numbers of more than {MAX_DIGITS} digits, from column 1 on")
+    return size
+
+
+def _size(formula: Expression, known: Mapping[str, Size]) -> Size:
+    match formula:
+        case Number(value):
+            return Size(0, len(str(value.numerator)) + len(str(value.denominator)) - 1)
+        case Name(name):
+            return known.get(name.removesuffix("_next").removesuffix("_prev"), known.get(name, Size(1, 0)))
+        case Negative(x):
+            return _size(x, known)
+        case Power(x, exponent):
+            factors, digits = _size(x, known)
+            return Size(abs(exponent) * max(factors, 1), abs(exponent) * digits)
+        case Binary(operator, left, right):
+            a, b = _size(left, known), _size(right, known)
+            factors = max(a.factors, b.factors) if operator in "+-" else a.factors + b.factors
+            return Size(factors, a.digits + b.digits)
+        case Call(_, args):
+            sizes = [_size(arg, known) for arg in args]
+            return Size(sum(one.factors for one in sizes), sum(one.digits for one in sizes))
