@@ -1,8 +1,9 @@
 """The program that passes rewrite: nodes with an operation, arguments, settings, a shape and a dtype.
 
-Lighter than the graph of Tensors behind it: no values, no names, no rules. A node never changes; a pass
-makes a new program. Nodes are made by a `Builder`, which gives back the same node for the same operation
-on the same arguments: common subexpressions are shared by construction.
+Lighter than the graph of Tensors behind it: no values, no names, no rules. Nodes are made by a `Builder`,
+which gives back the same node for the same operation on the same arguments: common subexpressions are
+shared by construction. What a node computes never changes; `substitute` may give it other arguments that
+have the same values.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..primitive import PRIMITIVES
 
-__all__ = ["Builder", "CyclicProgramError", "Node", "Program", "freeze", "rewrite", "substitute"]
+__all__ = ["Builder", "CyclicProgramError", "Node", "Program", "behind", "freeze", "rewrite", "substitute"]
 
 
 class CyclicProgramError(Exception):
@@ -37,16 +38,18 @@ class Node:
         Of the result.
     order : int
         Where the operation stood in the traced function; ties of the schedule are broken by it.
+    sources : list of Node
+        The arguments that are nodes.
     """
 
-    __slots__ = ("args", "dtype", "op", "order", "params", "serial", "shape")
+    __slots__ = ("args", "dtype", "op", "order", "params", "serial", "shape", "sources")
     _count = count()
 
     def __init__(
         self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tuple[int, ...], dtype: Any, order: int
     ) -> None:
         self.op = op
-        self.args = args
+        self.take(args)
         self.params = params
         self.shape = shape
         self.dtype = dtype
@@ -58,10 +61,10 @@ class Node:
         """The number of entries."""
         return int(np.prod(self.shape, dtype=np.int64))
 
-    @property
-    def sources(self) -> list["Node"]:
-        """The arguments that are nodes."""
-        return [arg for arg in self.args if type(arg) is Node]
+    def take(self, args: tuple[Any, ...]) -> None:
+        """Take other arguments of the same values."""
+        self.args = args
+        self.sources = [arg for arg in args if type(arg) is Node]
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape} {self.dtype}>"
@@ -82,13 +85,24 @@ class Program:
         return schedule(self.outputs)
 
     def uses(self) -> dict[Node, list[Node]]:
-        """For every node the nodes that take it, once for each time."""
-        found: dict[Node, list[Node]] = {}
-        for node in self.nodes():
-            found.setdefault(node, [])
+        """For every node the nodes that take it, once for each time; in the order of the traced function."""
+        found: dict[Node, list[Node]] = {node: [] for node in self.outputs}
+        stack = list(found)
+        while stack:
+            for arg in stack.pop().sources:
+                if arg not in found:
+                    found[arg] = []
+                    stack.append(arg)
+        ordered = sorted(found, key=_by_order)
+        uses: dict[Node, list[Node]] = {node: [] for node in ordered}
+        for node in ordered:
             for arg in node.sources:
-                found[arg].append(node)
-        return found
+                uses[arg].append(node)
+        return uses
+
+
+def _by_order(node: Node) -> tuple[int, int]:
+    return node.order, node.serial
 
 
 def schedule(outputs: Iterable[Node]) -> list[Node]:
@@ -117,7 +131,21 @@ def schedule(outputs: Iterable[Node]) -> list[Node]:
             waiting[user] -= 1
             if not waiting[user]:
                 heappush(ready, (user.order, user.serial, user))
+    if len(result) < len(reached):
+        raise CyclicProgramError("a node would be computed from itself")
     return result
+
+
+def behind(nodes: Iterable[Node]) -> set[Node]:
+    """Everything that some nodes are computed from, themselves included."""
+    found = set(nodes)
+    stack = list(found)
+    while stack:
+        for arg in stack.pop().sources:
+            if arg not in found:
+                found.add(arg)
+                stack.append(arg)
+    return found
 
 
 def freeze(value: Any) -> Any:
@@ -239,39 +267,30 @@ def rewrite(program: Program, rule: Rule, builder: Builder) -> Program:
     return Program(program.inputs, tuple(new[node] for node in program.outputs))
 
 
-def substitute(program: Program, replacement: dict[Node, Node], builder: Builder) -> Program:
-    """A program in which some nodes are replaced by others; these may take nodes that are replaced themselves.
+def substitute(program: Program, replacement: dict[Node, Node]) -> Program:
+    """A program in which some nodes are replaced by others of the same value.
 
-    Raises
-    ------
-    CyclicProgramError
-        If a node would be computed from itself.
+    The others may take nodes that are replaced themselves. Nodes are changed in place, so the program before
+    is no longer of use.
     """
     replacement = {old: new for old, new in replacement.items() if old is not new}
     if not replacement:
         return program
 
-    def resolve(node: Node) -> Node:
+    def resolve(node: Any) -> Any:
         while node in replacement:
             node = replacement[node]
         return node
 
-    new: dict[Node, Node] = {node: node for node in program.inputs}
-    entered: set[Node] = set()
-    stack = [resolve(node) for node in program.outputs]
+    outputs = tuple(map(resolve, program.outputs))
+    stack = list(outputs)
+    seen = set(stack)
     while stack:
-        node = stack[-1]
-        if node in new:
-            stack.pop()
-            continue
-        missing = [source for arg in node.sources if (source := resolve(arg)) not in new]
-        if missing:
-            if node in entered:
-                raise CyclicProgramError(f"{node} would be computed from itself")
-            entered.add(node)
-            stack += missing
-            continue
-        stack.pop()
-        builder.order = node.order
-        new[node] = builder.copy(node, tuple(new[resolve(arg)] if type(arg) is Node else arg for arg in node.args))
-    return Program(program.inputs, tuple(new[resolve(node)] for node in program.outputs))
+        node = stack.pop()
+        if not replacement.keys().isdisjoint(node.sources):
+            node.take(tuple(resolve(arg) if type(arg) is Node else arg for arg in node.args))
+        for arg in node.sources:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return Program(program.inputs, outputs)

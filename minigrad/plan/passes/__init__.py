@@ -6,7 +6,7 @@ from .batching import batch
 from .packing import pack_slices
 from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
 from .regroup import regroup
-from .simplify import simplified
+from .simplify import copied, simplified
 from .sums import sum_over_time
 
 __all__ = ["PASSES", "optimise"]
@@ -33,8 +33,7 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
     """The program after the chosen passes, and what each of them did, in words."""
     notes: list[str] = []
     builder = Builder()
-    if "simplify" in passes:
-        program = simplified(program, builder)
+    program = simplified(program, builder) if "simplify" in passes else copied(program, builder)
     if "sigmoid" in passes:
         program = sigmoid_by_tanh(program, builder, notes)
     if "products" in passes:

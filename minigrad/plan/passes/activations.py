@@ -22,7 +22,7 @@ def sigmoid_by_tanh(program: Program, builder: Builder, notes: list[str]) -> Pro
         replacement[node] = builder.make("add", (builder.make("multiply", (y, 0.5)), 0.5))
     if replacement:
         notes.append(f"{len(replacement)} logistic functions through tanh")
-    return substitute(program, replacement, builder)
+    return substitute(program, replacement)
 
 
 def _half(builder: Builder, node: Node, uses: dict[Node, list[Node]], depth: int) -> Node:

@@ -25,7 +25,7 @@ def pack_slices(program: Program, builder: Builder, notes: list[str]) -> Program
         if not replacement:
             break
         packed += len(replacement)
-        program = substitute(program, replacement, builder)
+        program = substitute(program, replacement)
     if packed:
         notes.append(f"{packed} operations on slices packed into operations on the whole")
     return program
@@ -34,7 +34,7 @@ def pack_slices(program: Program, builder: Builder, notes: list[str]) -> Program
 def _one_round(program: Program, builder: Builder) -> dict[Node, Node]:
     """Replacements for all groups that can be packed now."""
     groups: dict[Any, dict[int, Node]] = defaultdict(dict)
-    for node in program.nodes():
+    for node in program.uses():
         if node.op in ELEMENTWISE and 1 <= len(node.args) <= 2 and not node.params:
             signature = _signature(node)
             if signature is not None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..ir import Builder, CyclicProgramError, Node, Program, substitute
+from ..ir import Builder, Node, Program, behind, substitute
 from .chains import chains, is_parameter
 from .stacking import Stacker
 
@@ -51,7 +51,7 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
         replacement |= dict(zip(members, column_slices(builder, whole, members), strict=True))
         sizes[len(members)] += 1
     notes += [f"{count} times {size} products with one vector in one" for size, count in sizes.items()]
-    return substitute(program, replacement, builder)
+    return substitute(program, replacement)
 
 
 def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ def fuse_sums_of_products(program: Program, builder: Builder, notes: list[str]) 
         replacement[root] = total
     if replacement:
         notes.append(f"{len(replacement)} sums of products in one product each")
-    return substitute(program, replacement, builder)
+    return substitute(program, replacement)
 
 
 def fuse_outer_products(program: Program, builder: Builder, notes: list[str]) -> Program:
@@ -109,11 +109,9 @@ def fuse_outer_products(program: Program, builder: Builder, notes: list[str]) ->
         replacement = _rows_of_one(builder, _beside(builder, stacker, parts), sorted(parts, key=_age), uses)
         if not taken.isdisjoint(replacement):
             continue
-        try:
-            program = substitute(program, replacement, builder)
-        except CyclicProgramError:
+        if any(node in replacement for node in behind(parts)):
             continue
-        # Only results were replaced, so what later groups look at is still there; those are not touched again.
+        program = substitute(program, replacement)
         taken |= {*parts, *replacement}
         joined += len(parts)
     if joined:

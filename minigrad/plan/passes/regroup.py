@@ -31,7 +31,7 @@ def regroup(program: Program, builder: Builder, notes: list[str], limit: int) ->
             replacement[root] = _combined(builder, op, [_combined(builder, op, early, root), *late], root)
     if replacement:
         notes.append(f"{len(replacement)} sums and products reordered, so that a part of them does not wait for a recurrence")
-    return substitute(program, replacement, builder)
+    return substitute(program, replacement)
 
 
 def _combined(builder: Builder, op: str, terms: list[Node], root: Node) -> Node:

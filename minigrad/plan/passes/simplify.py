@@ -9,7 +9,7 @@ import numpy as np
 from ...primitive import PRIMITIVES
 from ..ir import Builder, Node, Program, rewrite
 
-__all__ = ["simplified"]
+__all__ = ["copied", "simplified"]
 
 #: Larger arrays are not made when planning, they would only take memory.
 _FOLD_LIMIT = 4096
@@ -18,6 +18,11 @@ _FOLD_LIMIT = 4096
 def simplified(program: Program, builder: Builder) -> Program:
     """Each node by the first identity that fits; the builder shares equal operations."""
     return rewrite(program, _simplify, builder)
+
+
+def copied(program: Program, builder: Builder) -> Program:
+    """The same program of other nodes."""
+    return rewrite(program, lambda builder, node, args: None, builder)
 
 
 def _simplify(builder: Builder, node: Node, args: tuple[Any, ...]) -> Node | None:

@@ -52,12 +52,15 @@ class Stacker:
             known = [i for i in by_order if places[i] is not None]
             if len(known) * 2 < len(members):
                 continue
-            # An initial state has no place: it stands on the side of the step that was traced first.
+            # What has no place stands on the side on which it stands in the trace.
             low = min(known, key=lambda i: places[i] or 0)
             high = max(known, key=lambda i: places[i] or 0)
-            before = column[low].order <= column[high].order
-            rest = (places[low] or 0) - 1 if before else (places[high] or 0) + 1
-            keyed = [rest if place is None else place for place in places]
+            rising = column[low].order <= column[high].order
+            before, after = (places[low] or 0) - 1, (places[high] or 0) + 1
+            keyed = [
+                place if place is not None else before if (part.order < column[low].order) == rising else after
+                for part, place in zip(column, places, strict=True)
+            ]
             return [members[i] for i in sorted(range(len(members)), key=lambda i: keyed[i])]
         return sorted(members, key=lambda node: self._birth(keys(node)))
 

@@ -37,7 +37,7 @@ def sum_over_time(program: Program, builder: Builder, notes: list[str]) -> Progr
             total = builder.make("add", (total, term), shape=root.shape, dtype=root.dtype)
         replacement[root] = total
         notes.append(f"sum of {len(leaves)} terms of shape {root.shape}: {len(terms)} over time")
-    return substitute(program, replacement, builder)
+    return substitute(program, replacement)
 
 
 def _kind(node: Node, root: Node) -> tuple | None:
