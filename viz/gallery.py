@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .graphs import draw
 from .splits import routes
 from .triangles import lags
 
-__all__ = ["PICTURES", "last_loss", "main"]
+__all__ = ["MADE_WITH", "PICTURES", "last_loss", "made_with", "main"]
 
 D, H, K = 3, 4, 3
 
@@ -77,6 +78,7 @@ def _compared() -> dict[str, Graph]:
     return {"RNN": last_loss(RNN(D, 8), 30), "LSTM": last_loss(LSTM(D, 8), 30), "GRU": last_loss(GRU(D, 8), 30)}
 
 
+MADE_WITH = "made-with.txt"
 #: How each picture is made, by file name.
 PICTURES: dict[str, Callable[[], str]] = {
     "product.svg": lambda: draw(mg.trace(lambda x: mg.named("y", x * x).sum(), np.array([1.0, 2.0]))).svg,
@@ -97,9 +99,15 @@ PICTURES: dict[str, Callable[[], str]] = {
 }
 
 
+def made_with() -> str:
+    """The versions of what draws: other versions may place things a little differently."""
+    return "".join(f"{library} {version(library)}\n" for library in ("graphviz-pure", "matplotlib"))
+
+
 def main(directory: str) -> None:
-    """Write all pictures into a directory."""
-    write_all(directory, {name: make().encode() for name, make in PICTURES.items()})
+    """Write all pictures into a directory, and what they were made with."""
+    pictures = {name: make().encode() for name, make in PICTURES.items()}
+    write_all(directory, {**pictures, MADE_WITH: made_with().encode()})
 
 
 if __name__ == "__main__":

@@ -8,19 +8,20 @@ from typing import Any
 from minigrad.symbolic.mathml import mathml
 
 from .derivations import Formula
-from .diagnosis import sentences
+from .diagnosis import Diagnosis
 from .findings import Findings
 from .optional import load
 
 __all__ = ["report_page", "titled"]
 
 
-def report_page(found: Findings, pictures: Mapping[str, str]) -> str:
+def report_page(found: Findings, diagnosis: Diagnosis, pictures: Mapping[str, str]) -> str:
     """One HTML page that needs no network, no other file and no script.
 
     Parameters
     ----------
     found : Findings
+    diagnosis : Diagnosis
     pictures : mapping of file name to SVG
         graph.svg, lags.svg, flow.svg and routes.svg; names in them are escaped already, see `dot.text`.
     """
@@ -39,7 +40,7 @@ def report_page(found: Findings, pictures: Mapping[str, str]) -> str:
         pictures={name: _data_address(svg) for name, svg in pictures.items()},
         version=version("minigrad"),
         rows=_rows(found),
-        sentences=sentences(found.lags, found.explained.bound),
+        sentences=diagnosis.sentences(),
     )
 
 

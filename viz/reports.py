@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from .diagnosis import diagnose
 from .files import require_writable, write_all
 from .findings import CELLS, Findings, Progress, Settings, findings
 from .flows import flow
@@ -56,11 +57,13 @@ def report(
     found = findings(corpus, asked, progress)
     others = [findings(corpus, replace(asked, cell=name), progress) for name in CELLS if name != asked.cell]
     pictures = _pictures(found, others)
+    diagnosis = diagnose(found.lags, found.graph, found.explained.bound)
     contents = {
         **pictures,
         "derivation.txt": found.explained.text,
         "derivation.tex": found.explained.latex,
-        "report.html": report_page(found, pictures),
+        "diagnosis.json": diagnosis.json(),
+        "report.html": report_page(found, diagnosis, pictures),
     }
     paths = write_all(directory, {name: content.encode() for name, content in contents.items()})
     return paths[-1]

@@ -15,7 +15,16 @@ from viz.errors import ReportInputError
 from viz.texts import POEM_CREDIT, read_corpus
 
 QUICK = ["--steps", "3", "--hidden", "3", "--updates", "2", "--batch", "2"]
-PARTS = ["derivation.tex", "derivation.txt", "flow.svg", "graph.svg", "lags.svg", "report.html", "routes.svg"]
+PARTS = [
+    "derivation.tex",
+    "derivation.txt",
+    "diagnosis.json",
+    "flow.svg",
+    "graph.svg",
+    "lags.svg",
+    "report.html",
+    "routes.svg",
+]
 
 
 def minigrad(*arguments):

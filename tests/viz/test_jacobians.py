@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
-from viz.diagnosis import rate_per_step, sentences
+from viz.diagnosis import diagnose, rate_per_step
 from viz.jacobians import LagNorms, lag_norms, step_jacobians
 
 seeds = st.integers(0, 10_000)
@@ -62,7 +62,7 @@ def test_a_scalar_linear_net_decays_as_its_weight():
 def test_half_life_is_that_of_the_decay(rate, steps):
     """For an exact exponential the sentence gives its rate and its half-life."""
     norms = rate ** np.arange(steps + 1.0)
-    said = " ".join(sentences(LagNorms(norms, norms), norms))
+    said = " ".join(diagnose(LagNorms(norms, norms), bound=norms).sentences())
 
     assert rate_per_step(norms) == pytest.approx(rate)
     assert f"halves every {log(0.5) / log(rate):.3g} steps" in said
@@ -83,7 +83,7 @@ def test_what_is_said(norms, words):
     """Growth, standstill, zero, overflow and a hump each have their own sentence."""
     array = np.array(norms, float)
 
-    assert words in " ".join(sentences(LagNorms(array, array), None))
+    assert words in " ".join(diagnose(LagNorms(array, array)).sentences())
 
 
 def test_scope():
