@@ -1,7 +1,9 @@
 """`compile`: trace once for each set of shapes and dtypes, then replay a plan."""
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import update_wrapper
 from threading import Lock
 from typing import Any
@@ -72,10 +74,23 @@ class Compiled:
 
 def make_plan(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any], passes: frozenset[str]) -> Plan:
     """Trace a function, rewrite the trace, give it memory."""
-    captured = capture(f, structure, leaves)
-    program, notes = optimise(captured.program, passes)
-    storage = Storage(program, homes="homes" in passes, reuse="reuse" in passes)
-    return Plan(captured, program, storage, notes)
+    with _no_collection():
+        captured = capture(f, structure, leaves)
+        program, notes = optimise(captured.program, passes)
+        storage = Storage(program, homes="homes" in passes, reuse="reuse" in passes)
+        return Plan(captured, program, storage, notes)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Leave Python's cycle collector out: it would walk through all nodes again and again, and find nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _is_array(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The same operation on neighbouring slices as one operation on the whole."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from ..ir import Builder, Node, Program, substitute
@@ -20,21 +21,31 @@ def pack_slices(program: Program, builder: Builder, notes: list[str]) -> Program
     one product stay together through biases and activation functions.
     """
     packed = 0
+    candidates = dict.fromkeys(program.uses())
     while True:
-        replacement = _one_round(program, builder)
+        replacement = _one_round(builder, candidates)
         if not replacement:
             break
         packed += len(replacement)
         program = substitute(program, replacement)
+        for node in replacement:
+            candidates.pop(node)
+        # Only what takes a new slice can have become a candidate; siblings that wait for it stay in the list.
+        candidates = {node: None for node in candidates if _takes_slice(node)}
     if packed:
         notes.append(f"{packed} operations on slices packed into operations on the whole")
     return program
 
 
-def _one_round(program: Program, builder: Builder) -> dict[Node, Node]:
+def _takes_slice(node: Node) -> bool:
+    """Whether a node may be packed once its other operands are slices too."""
+    return node.op in ELEMENTWISE and any(arg.op in ("getitem", *ELEMENTWISE) for arg in node.sources)
+
+
+def _one_round(builder: Builder, candidates: Iterable[Node]) -> dict[Node, Node]:
     """Replacements for all groups that can be packed now."""
     groups: dict[Any, dict[int, Node]] = defaultdict(dict)
-    for node in program.uses():
+    for node in candidates:
         if node.op in ELEMENTWISE and 1 <= len(node.args) <= 2 and not node.params:
             signature = _signature(node)
             if signature is not None:
