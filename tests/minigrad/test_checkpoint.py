@@ -57,6 +57,16 @@ def test_closed_over_tensors_get_their_gradient() -> None:
     assert float(w.grad) == 12.0
 
 
+def test_closing_over_a_value_and_what_it_was_made_from() -> None:
+    """A closed-over Tensor and another computed from it each get their own part, counted once."""
+
+    def f(w: Any, x: Any) -> Any:
+        squared = w * w
+        return mg.checkpoint(lambda x: mg.tanh(w * x) * squared + w)(x).sum()
+
+    check_grads(f, np.array([0.5, -1.0]), np.array([0.3, 0.7]), order=2)
+
+
 def test_nested_checkpoints() -> None:
     """Checkpoints inside checkpoints recompute inside recomputation, with the same numbers."""
 

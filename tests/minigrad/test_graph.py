@@ -62,6 +62,15 @@ def test_nodes_are_complete_and_in_order(case: Any) -> None:
     assert next(iter(graph.outputs.values())).value == f(*args)
 
 
+def test_what_the_function_closes_over_comes_first() -> None:
+    """Nodes are in the order in which they were made, those that are older than the inputs included."""
+    w = mg.tensor(2.0) * 1.5
+    graph = mg.trace(lambda x: x * w, 1.0)
+
+    assert [node.serial for node in graph.nodes] == sorted(node.serial for node in graph.nodes)
+    assert graph.nodes.index(w) < graph.nodes.index(graph.inputs["x"])
+
+
 def test_scopes_in_order_of_appearance() -> None:
     """Scopes are listed as they first appear; nodes outside have the empty scope."""
     assert traced().scopes == ((), ("t=1",), ("t=2",))

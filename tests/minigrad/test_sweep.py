@@ -140,6 +140,37 @@ def test_sweep_stops_at_targets() -> None:
     assert list(found.nodes) == [middle]
 
 
+def test_targets_that_depend_on_each_other() -> None:
+    """Each target's adjoint is the partial derivative with the other targets held fixed."""
+    x = mg.tensor(2.0)
+    y = x * 3.0
+    out = x * y
+
+    found = reverse_sweep([(out, np.ones(()))], targets=[x, y]).nodes
+
+    assert float(found[x]) == 6.0
+    assert float(found[y]) == 2.0
+
+
+def test_an_inner_gradient_stays_out_of_the_outer_graph() -> None:
+    """An inner gradient does not run the rules of what it closes over: its cost is that of its own function."""
+    calls = []
+
+    def counted(g: Any, y: Any, x: Any) -> Any:
+        calls.append(1)
+        return g
+
+    record = register("counted", lambda x: x + 0.0, vjps=(counted,), jvps=(counted,))
+    try:
+        outer = bind(record, (mg.tensor(1.0),))
+        gradient = mg.grad(lambda x: x * outer)(3.0)
+    finally:
+        del PRIMITIVES["counted"]
+
+    assert float(getattr(gradient, "value", gradient)) == 1.0
+    assert calls == []
+
+
 def test_several_seeds() -> None:
     """Seeds at several nodes, or twice at one, add up."""
     x = mg.tensor(2.0)
