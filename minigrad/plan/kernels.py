@@ -112,6 +112,26 @@ def _store_rows(out: ndarray, M: ndarray, x: ndarray) -> None:
     out[...] = (x.reshape(-1, x.shape[-1]) @ M).reshape(out.shape)
 
 
+def _multiply_blocks(out: ndarray, d: ndarray, f: ndarray) -> list[Call]:
+    """d times each of the blocks that lie side by side on the last axis of f."""
+    width = d.shape[-1]
+    blocks = (f.shape[-1] // width, width)
+    views = [_split(f, blocks), _split(out, blocks)]
+    if any(view is None for view in views):
+        return [(_store_blocks, (out, d, f))]
+    return [(np.multiply, (d[..., None, :], *views))]
+
+
+def _split(x: ndarray, blocks: tuple[int, int]) -> ndarray | None:
+    """The last axis as two, without a copy; None where that cannot be."""
+    view = x.reshape(*x.shape[:-1], *blocks)
+    return view if np.may_share_memory(view, x) else None
+
+
+def _store_blocks(out: ndarray, d: ndarray, f: ndarray) -> None:
+    out[...] = np.concatenate([d] * (f.shape[-1] // d.shape[-1]), -1) * f
+
+
 def _outer(out: ndarray, g: ndarray, x: ndarray) -> list[Call] | None:
     """Σ g xᵀ: one product over all leading axes."""
     if g.ndim == 1:
@@ -240,6 +260,7 @@ def _spread_into(flat: ndarray, g: ndarray, indices: ndarray, starts: ndarray) -
 KERNELS: dict[str, Callable[..., list[Call] | None]] = {
     "linear": _linear,
     "linear_t": _linear_t,
+    "multiply_blocks": _multiply_blocks,
     "outer": _outer,
     "matmul": lambda out, a, b: product(a, b, out) if a.ndim == b.ndim == 2 else None,
     "sum": _sum,

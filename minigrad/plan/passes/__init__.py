@@ -3,6 +3,8 @@
 from ..ir import Builder, Program
 from .activations import sigmoid_by_tanh
 from .batching import batch
+from .blocks import multiply_blocks
+from .factors import common_factors
 from .packing import pack_slices
 from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
 from .regroup import regroup
@@ -19,8 +21,10 @@ PASSES = {
     "sums of products": "a sum of products as one product",
     "sums": "sums over time of outer products as one product",
     "outer": "outer products that share a factor in one",
+    "factors": "common factors taken out of sums",
     "regroup": "sums and products first over what does not wait for a recurrence",
     "batch": "operations outside of recurrences for all steps at once",
+    "blocks": "products of one vector with several neighbours as one product",
     "homes": "parts of stacks and concatenations are computed in their slot",
     "reuse": "memory that nothing reads any more is reused, elementwise operations run in place",
 }
@@ -45,8 +49,12 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
         program = sum_over_time(program, builder, notes)
     if "outer" in passes:
         program = fuse_outer_products(program, builder, notes)
+    if "factors" in passes:
+        program = common_factors(program, builder, notes)
     if "regroup" in passes:
         program = regroup(program, builder, notes, LIMIT)
     if "batch" in passes:
         program = batch(program, builder, notes, LIMIT)
+    if "blocks" in passes:
+        program = multiply_blocks(program, builder, notes)
     return program, notes

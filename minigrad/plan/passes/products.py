@@ -69,9 +69,16 @@ def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[Any, ...]:
 def fuse_sums_of_products(program: Program, builder: Builder, notes: list[str]) -> Program:
     """Σ_k W_kᵀ g_k = [W₁; W₂; …]ᵀ [g₁; g₂; …]: one product over a longer inner dimension."""
     replacement: dict[Node, Node] = {}
-    for root, leaves in chains(program, "add"):
+    uses = program.uses()
+    whole_of: dict[Node, frozenset[Node]] = {}
+    # What is only collected can wait, so the sums that something follows on choose their neighbours first.
+    found = sorted(chains(program, "add"), key=lambda chain: all(user.op == "stack" for user in uses[chain[0]]))
+    for root, leaves in found:
         terms = [leaf for leaf in leaves if leaf.op == "linear_t" and is_parameter(leaf.args[0])]
         if len(terms) < 2 or len({term.args[1].shape[:-1] for term in terms}) > 1:
+            continue
+        vectors = frozenset(term.args[1] for term in terms)
+        if len(vectors) < len(terms) or any(whole_of.setdefault(x, vectors) != vectors for x in vectors):
             continue
         builder.order = max(term.order for term in terms)
         terms.sort(key=lambda term: (term.args[1].order, term.args[1].serial))
@@ -101,7 +108,14 @@ def fuse_outer_products(program: Program, builder: Builder, notes: list[str]) ->
             sharing[node.args[1]].append(node)
     joined = 0
     taken: set[Node] = set()
-    for members in sharing.values():
+    existing = {frozenset(node.args) for node in uses if node.op == "concatenate"}
+
+    def is_new(members: list[Node]) -> bool:
+        """Whether the factors are not side by side already."""
+        parts = {node.args[0] for node in members}
+        return frozenset(part.args[0] if part.op == "stack" else part for part in parts) not in existing
+
+    for members in sorted(sharing.values(), key=is_new):
         parts = list(dict.fromkeys(node.args[0] for node in members))
         if len(parts) < 2 or not taken.isdisjoint(parts):
             continue
