@@ -2,7 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from html import escape
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 from minigrad.symbolic.mathml import mathml
@@ -50,9 +52,10 @@ def titled(found: Findings) -> str:
 
 
 def _mathml(formula: Formula) -> str:
-    """The formula as MathML, which browsers draw by themselves."""
-    load("latex2mathml.converter")
-    return str(mathml(formula.latex, display="block"))
+    """The formula as MathML, which browsers draw by themselves; as plain text without the library that makes it."""
+    if find_spec("latex2mathml") is None:
+        return f"<code>{escape(formula.text)}</code>"
+    return mathml(formula.latex, display="block")
 
 
 def _inline(svg: str) -> str:

@@ -86,6 +86,18 @@ def test_report_is_the_same_bytes_twice(tmp_path):
     assert (tmp_path / "a" / "graph.svg").read_bytes() != (tmp_path / "c" / "graph.svg").read_bytes()
 
 
+def test_formulas_are_text_where_mathml_cannot_be_made(tmp_path, monkeypatch):
+    """Without latex2mathml the page has the same formulas as text, escaped."""
+    monkeypatch.setattr("viz.page.find_spec", lambda name: None)
+
+    assert minigrad("report", "--cell", "rnn", "--out", tmp_path, *QUICK) == 0
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<math" not in page
+    assert "<code>∂h_t/∂h_{t-1} = diag(1 − h_t²) W</code>" in page
+    assert "&lt; tanh&#x27;(x)" in page
+
+
 def test_report_reads_a_text(tmp_path):
     """Markup in the text and in its name stays text on the page."""
     text = tmp_path / "<b>&amp;.txt"
