@@ -9,6 +9,7 @@ from .packing import pack_slices
 from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
 from .regroup import regroup
 from .simplify import copied, simplified
+from .stacking import merge_slices
 from .sums import sum_over_time
 
 __all__ = ["PASSES", "optimise"]
@@ -54,7 +55,7 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
     if "regroup" in passes:
         program = regroup(program, builder, notes, LIMIT)
     if "batch" in passes:
-        program = batch(program, builder, notes, LIMIT)
+        program = merge_slices(batch(program, builder, notes, LIMIT), builder)
     if "blocks" in passes:
         program = multiply_blocks(program, builder, notes)
     return program, notes

@@ -52,8 +52,7 @@ def _alike(a: Node, b: Node, uses: dict[Node, list[Node]]) -> bool:
         and d.shape == f.shape == g.shape == a.shape
         and d.dtype == f.dtype == g.dtype == a.dtype
         and _step(f) is not None
-        and _step(f) == _step(g)
-        and f.args[0].shape[0] == g.args[0].shape[0]
+        and _step(g) is not None
     )
 
 
@@ -75,8 +74,21 @@ def _block(builder: Builder, run: list[Node]) -> Node:
     """d [f₁, f₂, …]."""
     d = _common(run[0], run[1])[0]
     factors = [next(arg for arg in part.args if arg is not d) for part in run]
-    wholes = [factor.args[0] for factor in factors]
+    # Arrays that begin at different steps are cut to the steps that they have in common.
+    steps = [_step(factor) or 0 for factor in factors]
+    first = min(steps)
+    length = min(factor.args[0].shape[0] - step + first for factor, step in zip(factors, steps, strict=True))
+    wholes = [_cut(builder, factor.args[0], step - first, length) for factor, step in zip(factors, steps, strict=True)]
     side_by_side = join(builder, wholes, -1)
-    index = {"index": (_step(factors[0]),)}
+    index = {"index": (first,)}
     step = builder.make("getitem", (side_by_side,), index, shape=side_by_side.shape[1:], dtype=run[0].dtype)
     return builder.make("multiply_blocks", (d, step), shape=step.shape, dtype=run[0].dtype)
+
+
+def _cut(builder: Builder, whole: Node, start: int, length: int) -> Node:
+    """Some steps of an array of all steps."""
+    if length == whole.shape[0]:
+        return whole
+    shape = (length, *whole.shape[1:])
+    span = {"index": (slice(start, start + length),)}
+    return builder.make("getitem", (whole,), span, shape=shape, dtype=whole.dtype)

@@ -1,8 +1,8 @@
 """Which operations are the same in every step, and which of them form a recurrence.
 
 An unrolled loop repeats itself: step after step the same operations on the same kind of operands. A
-*family* collects what looks alike: same operation, shapes and settings, and the same for its operands, four
-levels deep. Put each family into one node and the program becomes a small graph, as if the loop were
+*family* collects what looks alike: same operation, shapes and settings, and the same for its operands, three
+levels deep; of a product only the matrix counts. Put each family into one node and the program becomes a small graph, as if the loop were
 rolled up again. In it, a strongly connected component is a recurrence: its members need each other's earlier
 values and must go step by step. A family that is alone in its component does not, and may be computed for
 all steps at once, by one operation on stacked operands.
@@ -17,7 +17,7 @@ from ..ir import Node, Program, freeze
 
 __all__ = ["Families"]
 
-_DEPTH = 4
+_DEPTH = 3
 #: A leaf that is used so often in one way is a parameter, and told from others; states are not.
 _OFTEN = 3
 
@@ -63,10 +63,15 @@ def _label(nodes: list[Node]) -> dict[Node, int]:
     label = {node: own[node] if node in known else hash((node.shape, node.dtype)) for node in nodes}
     for _ in range(_DEPTH):
         label = {
-            node: hash((own[node], *[label[arg] if type(arg) is Node else freeze(arg) for arg in node.args]))
+            node: hash((own[node], *[label[arg] if type(arg) is Node else freeze(arg) for arg in _telling(node)]))
             for node in nodes
         }
     return label
+
+
+def _telling(node: Node) -> tuple[Any, ...]:
+    """The operands that tell what a node is: of a product the matrix alone, so that first and last steps look alike."""
+    return node.args[:1] if node.op in ("linear", "linear_t") else node.args
 
 
 def _own_label(node: Node, known: bool) -> int:

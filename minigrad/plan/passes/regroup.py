@@ -15,16 +15,19 @@ def regroup(program: Program, builder: Builder, notes: list[str], limit: int) ->
     steps together would have more than `limit` entries: they would leave the cache in between.
     """
     families = Families(program)
+
+    def too_large(root: Node) -> bool:
+        return len(families.members[families.family[root]]) * root.size > limit
+
     replacement: dict[Node, Node] = {}
     for op in ("add", "multiply"):
         for root, leaves in chains(program, op):
-            if len(leaves) < 3 or families.family[root] not in families.recurrent:
+            if len(leaves) < 3:
                 continue
-            stage = families.stage_of(root)
+            stage = max(map(families.stage_of, leaves))
             late = [leaf for leaf in leaves if families.stage_of(leaf) == stage]
             early = [leaf for leaf in leaves if families.stage_of(leaf) != stage]
-            steps = len(families.members[families.family[root]])
-            if len(early) < 2 or not late or steps < 3 or (op == "multiply" and steps * root.size > limit):
+            if len(early) < 2 or not _waits(families, root, late) or (op == "multiply" and too_large(root)):
                 continue
             builder.order = root.order
             early.sort(key=lambda leaf: (leaf.order, leaf.serial))
@@ -32,6 +35,14 @@ def regroup(program: Program, builder: Builder, notes: list[str], limit: int) ->
     if replacement:
         notes.append(f"{len(replacement)} sums and products reordered, so that a part of them does not wait for a recurrence")
     return substitute(program, replacement)
+
+
+def _waits(families: Families, root: Node, late: list[Node]) -> bool:
+    """Whether the late terms are a recurrence's, or come out of one: its first and last steps look different."""
+    family = families.family[root]
+    if family in families.recurrent:
+        return families.stage_of(root) == families.stage_of(late[0])
+    return len(late) == 1 and late[0].op not in ("input", "constant", "getitem") and bool(families.recurrent)
 
 
 def _combined(builder: Builder, op: str, terms: list[Node], root: Node) -> Node:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir import Builder, Node, Program
+from ..ir import Builder, Node, Program, substitute
 from .simplify import first_index
 
-__all__ = ["Stacker"]
+__all__ = ["Stacker", "is_column_slice", "merge_slices"]
 
 
 class Stacker:
@@ -106,3 +106,14 @@ def is_column_slice(node: Node) -> bool:
         return False
     index = node.params["index"]
     return isinstance(index, tuple) and len(index) == 2 and index[0] is Ellipsis and isinstance(index[1], slice)
+
+
+def merge_slices(program: Program, builder: Builder) -> Program:
+    """stack(x[i], x[i+1], …) = x[i:…] wherever an earlier pass has made it so."""
+    stacker = Stacker(program, builder)
+    replacement = {}
+    for node in program.uses():
+        if node.op == "stack" and node.params["axis"] == 0:
+            builder.order = node.order
+            replacement[node] = stacker.stack(node.args)
+    return substitute(program, replacement)
