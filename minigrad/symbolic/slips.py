@@ -56,6 +56,7 @@ def _repairs(line: Line, vocabulary: Vocabulary) -> Iterator[Repair]:
         yield from _everywhere(formula, rule)
     yield "the sign of the whole is wrong", Negative(formula)
     yield from _sums_over_time(formula)
+    yield from _everywhere(formula, _other_letter(vocabulary))
 
 
 def _everywhere(formula: Expression, rule: Callable[[Expression], Iterator[Repair]]) -> Iterator[Repair]:
@@ -159,6 +160,25 @@ def _slopes(vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
             yield key, Binary("-", _ONE, Power(letter, 2), 0)
         if definition.kind == "function" and definition.data == "sigmoid":
             yield key, Binary("*", letter, Binary("-", _ONE, letter, 0), 0)
+
+
+def _other_letter(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
+    """The letter of another gate, or another parameter of the same kind: W_i for W_f."""
+    values = vocabulary.derivation.values
+    inputs = vocabulary.derivation.step.before
+
+    def rule(part: Expression) -> Iterator[Repair]:
+        stem = part.name.removeprefix("d_") if isinstance(part, Name) else ""
+        if not isinstance(part, Name) or stem not in values or stem in inputs:
+            return
+        own, given = values[stem], stem in vocabulary.derivation.step.parameters
+        for key, value in values.items():
+            alike = value.shape == own.shape and value.kind == own.kind
+            if key != stem and alike and key not in inputs and (not given or key[0] == stem[0]):
+                new = part.name.removesuffix(stem) + key
+                yield f"the wrong letter: {part.name} stands where {new} belongs", Name(new, part.column)
+
+    return rule
 
 
 def _sums_over_time(formula: Expression) -> Iterator[Repair]:

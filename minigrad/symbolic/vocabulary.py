@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from .derivation import Derivation
 from .errors import FormulaError
+from .evaluate import evaluate as evaluate_term
 from .expressions import Expression
 from .interpret import Algebra, evaluate
 from .labels import NEXT, NOW, PREVIOUS, Index, Label
@@ -25,6 +28,10 @@ __all__ = ["TooLargeError", "Vocabulary"]
 
 #: A formula that a person writes has some tens of monomials; past this many, deciding is given up.
 MAX_MONOMIALS = 5000
+
+
+#: Lengths for trying formulas on numbers.
+_LENGTHS = {"H": 2, "D": 3, "K": 4}
 
 
 class TooLargeError(FormulaError):
@@ -228,9 +235,11 @@ class Vocabulary:
             return False
         difference = add([a, scale(-1, ONE, b)])
         _check_size(difference)
-        if normal_form(difference).kind == "zero":
+        if not _differs_somewhere(difference) and normal_form(difference).kind == "zero":
             return True
         opened = self.open(difference, self._adjoints(overrides or {}))
+        if _differs_somewhere(opened):
+            return False
         _check_size(opened)
         return normal_form(opened).kind == "zero"
 
@@ -266,6 +275,24 @@ class Vocabulary:
         """Targets sum to 1: the one thing that is assumed of them."""
         readout = self.derivation.readout
         return {} if readout is None else {total(readout.values["y"]): ONE}
+
+
+def _differs_somewhere(difference: Term) -> bool:
+    """Whether a formula is not 0 where all its symbols have random values: then its normal form is not 0 either.
+
+    Far quicker than the normal form, and nearly always enough where two formulas differ. A sum over time is
+    compared summand by summand, as the normal form does.
+    """
+    summand = fold(difference, lambda part, *parts: parts[0] if part.kind == "sum_over" else rebuild(part, parts))
+    rng = np.random.default_rng(0)
+    values = {}
+    for part in subterms([summand]):
+        if part.kind in ("symbol", "named"):
+            shape = tuple(size if isinstance(size, int) else _LENGTHS[str(size)] for size in part.shape)
+            values[part] = rng.uniform(-0.75, 0.75, shape)
+    with np.errstate(all="ignore"):
+        found = evaluate_term(summand, values, sizes=_LENGTHS)
+    return bool(np.isfinite(found).all() and np.max(np.abs(found), initial=0.0) > 1e-8)
 
 
 def _check_size(term: Term) -> None:
