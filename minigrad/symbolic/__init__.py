@@ -11,8 +11,10 @@ from .derivation import Derivation, derive
 from .errors import FormulaError, ProofError
 from .evaluate import evaluate
 from .latex import latex
+from .mathml import mathml
 from .normal import equal, normal_form
 from .symbols import symbol
+from .sympy_forms import to_sympy
 from .terms import Term
 from .text import text
 from .verdicts import Counterexample, Verdict, check_derivation
@@ -29,7 +31,9 @@ __all__ = [
     "equal",
     "evaluate",
     "latex",
+    "mathml",
     "normal_form",
     "symbol",
     "text",
+    "to_sympy",
 ]

@@ -1,6 +1,6 @@
 """How much one step, and T − k steps, can stretch or shrink a gradient: proved bounds in the parameters' norms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ..tree import flatten, flatten_like
 from .evaluate import evaluate
 from .intervals import Interval, Ranges
-from .labels import Index
+from .labels import NOW, PREVIOUS, Index
 from .norms import AXIOMS, Inequality, Norms
 from .proof import Proof, ProofStep, Statement
 from .slopes import slope_proof, softmax_proof, vanishing_proof
+from .symbols import symbol_term
 from .terms import PRINTERS, Term, make
 from .walk import subterms
 
@@ -39,6 +40,8 @@ class Bound:
     growth : dict
         For parts of the state that may grow: a bound of max|c_t| in max|c_{t−1}|.
     inequalities : tuple of Inequality
+    subject : (str, str) or None
+        Keys of what is differentiated by what; None for the state by the state before.
     """
 
     step: "TracedStep"
@@ -47,6 +50,7 @@ class Bound:
     within: tuple[str, ...]
     growth: Mapping[str, Term]
     inequalities: tuple[Inequality, ...]
+    subject: tuple[str, str] | None = None
 
     @property
     def constant(self) -> bool:
@@ -85,6 +89,10 @@ class Bound:
             sizes = {key: float(evaluate(bound, known)) for key, bound in self.growth.items()}
         return found
 
+    def value(self, values: Mapping[Any, Any]) -> float:
+        """The factor for given arrays, by key: parameters, and whatever else it holds."""
+        return float(evaluate(self.factor, values))
+
     def _values(self, params: Any) -> dict[Any, Any]:
         assert self.step.plan is not None
         structure = flatten(self.step.plan.params)[1]
@@ -98,16 +106,13 @@ class Bound:
     def statement(self) -> Statement:
         """‖∂s_t/∂s_{t−1}‖ ≤ factor."""
         write, tex = PRINTERS["text"], PRINTERS["latex"]
-        end, start = self._state("t"), self._state("t-1")
-        return Statement(
-            f"‖∂{end}/∂{start}‖ ≤ {write(self.factor)}",
-            rf"\left\lVert \frac{{\partial {_tex(end)}}}{{\partial {_tex(start)}}} \right\rVert \le {tex(self.factor)}",
-        )
+        ends = self._ends(NOW, PREVIOUS, write), self._ends(NOW, PREVIOUS, tex)
+        return _norm_at_most(ends, write(self.factor), tex(self.factor))
 
     def over_time(self) -> Statement:
         """‖∂s_T/∂s_k‖ ≤ factor^(T−k), or the product of the factors if they change."""
         write, tex = PRINTERS["text"], PRINTERS["latex"]
-        end, start = self._state("T"), self._state("k")
+        ends = self._ends(Index("T"), Index("k"), write), self._ends(Index("T"), Index("k"), tex)
         first, last = Index("k", 1), Index("T")
         if self.constant:
             power = make("span", (self.factor,), (first, last))
@@ -115,29 +120,45 @@ class Bound:
         else:
             words = f"∏_{{t=k+1..T}} ({write(self.factor)})"
             formula = rf"\prod_{{t=k+1}}^{{T}} \left({tex(self.factor)}\right)"
-        return Statement(
-            f"‖∂{end}/∂{start}‖ ≤ {words}",
-            rf"\left\lVert \frac{{\partial {_tex(end)}}}{{\partial {_tex(start)}}} \right\rVert \le {formula}",
-        )
+        return _norm_at_most(ends, words, formula)
 
-    def _state(self, time: str) -> str:
-        names = [
-            f"{key.replace('.', '_')}_{{{time}}}" if len(time) > 1 else f"{key}_{time}" for key in self.step.carried()
-        ]
+    def _ends(self, end: Index, start: Index, write: Callable[[Term], str]) -> tuple[str, str]:
+        """How what is differentiated, and by what, are written."""
+        if self.subject is not None:
+            out, wrt = self.subject
+            return write(self.step.term(out)), write(self.step.term(wrt))
+        return self._state(end, write), self._state(start, write)
+
+    def _state(self, time: Index, write: Callable[[Term], str]) -> str:
+        """The state's letters at a time."""
+        terms = [self.step.term(key) for key in self.step.carried()]
+        names = [write(symbol_term(term.label.at(time), term.shape)) for term in terms]
         return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
     def proof(self) -> Proof:
         """Every inequality again, the slopes by SymPy, and the product over time."""
-        steps = [*self._slope_steps()]
+        steps = self._slope_steps()
+        steps += [self._stays(key) for key in self.within]
         for line in self.inequalities:
             steps.append(ProofStep(_inequality(line), AXIOMS.get(line.rule, line.rule), self._again(line)))
-        steps.append(ProofStep(self.over_time(), "one factor for each step, ‖A B‖ ≤ ‖A‖ ‖B‖", self._bounds_the_step))
-        axioms = dict.fromkeys(AXIOMS[line.rule] for line in self.inequalities if line.rule in AXIOMS)
-        return Proof(
-            self.over_time(),
-            (*axioms, AXIOMS["product"]) if AXIOMS["product"] not in axioms else tuple(axioms),
-            self.assumptions(),
-            tuple(steps),
+        claim = self.over_time() if self.subject is None else self.statement()
+        reason = "one factor for each step, ‖A B‖ ≤ ‖A‖ ‖B‖" if self.subject is None else "the lines above"
+        steps.append(ProofStep(claim, reason, self._bounds_the_step))
+        rules = [line.rule for line in self.inequalities] + (["product"] if self.subject is None else [])
+        axioms = tuple(dict.fromkeys(AXIOMS[rule] for rule in rules if rule in AXIOMS))
+        return Proof(claim, axioms, self.assumptions(), tuple(steps))
+
+    def _stays(self, key: str) -> ProofStep:
+        """That a part of the state stays in [−1, 1]."""
+        now, before = self.step.term(key), self.step.term(self.step.carried()[key])
+        write, tex = PRINTERS["text"], PRINTERS["latex"]
+        return ProofStep(
+            Statement(
+                f"if |{write(before)}| ≤ 1 in every entry, then |{write(now)}| ≤ 1",
+                rf"\left|{tex(before)}\right| \le 1 \implies \left|{tex(now)}\right| \le 1",
+            ),
+            "interval arithmetic on the step",
+            lambda: _inside(Ranges(self._given()).interval(now)),
         )
 
     def assumptions(self) -> tuple[str, ...]:
@@ -198,8 +219,18 @@ def _holds(proof: Proof) -> Any:
     return lambda: proof.holds
 
 
-def _tex(state: str) -> str:
-    return state
+def _norm_at_most(ends: tuple[tuple[str, str], tuple[str, str]], words: str, formula: str) -> Statement:
+    """‖∂a/∂b‖ ≤ … as text and as LaTeX."""
+    (end, start), (end_tex, start_tex) = ends
+    return Statement(
+        f"‖∂{end}/∂{start}‖ ≤ {words}",
+        rf"\left\lVert \frac{{\partial {end_tex}}}{{\partial {start_tex}}} \right\rVert \le {formula}",
+    )
+
+
+def _inside(interval: Interval | None) -> bool:
+    """Whether an interval is known and lies in [−1, 1]."""
+    return interval is not None and interval[0] >= -1 and interval[1] <= 1
 
 
 def _inequality(line: Inequality) -> Statement:
@@ -218,22 +249,35 @@ def invariant_parts(step: "TracedStep") -> tuple[str, ...]:
     parts = tuple(step.carried())
     while True:
         ranges = Ranges(given_intervals(step, parts))
-        found = {key: ranges.interval(step.term(key)) for key in parts}
-        kept = tuple(key for key, one in found.items() if one is not None and one[0] >= -1 and one[1] <= 1)
+        kept = tuple(key for key in parts if _inside(ranges.interval(step.term(key))))
         if kept == parts:
             return kept
         parts = kept
 
 
-def bound_of_step(step: "TracedStep", jacobian: Term) -> Bound:
+def _needed_parts(step: "TracedStep", within: tuple[str, ...], used: set[Term]) -> tuple[str, ...]:
+    """Of the parts that stay in [−1, 1] those that were used, and those that they need in order to stay there."""
+    carried = step.carried()
+    needed = {key for key in within if step.term(carried[key]) in used}
+    while True:
+        ranges = Ranges(given_intervals(step, within))
+        for key in needed:
+            ranges.interval(step.term(key))
+        more = needed | {key for key in within if step.term(carried[key]) in ranges.used}
+        if more == needed:
+            return tuple(key for key in within if key in needed)
+        needed = more
+
+
+def bound_of_step(step: "TracedStep", jacobian: Term, subject: tuple[str, str] | None = None) -> Bound:
     """Bound the Jacobian of a step by the calculus of norms."""
     within = invariant_parts(step)
     norms = Norms(given_intervals(step, within))
     factor = norms.norm(jacobian)
-    carried = step.carried()
     inequalities = tuple(norms.found)
-    growth = {key: norms.largest(step.term(key)) for key in carried if key not in within}
-    needed = {part.args[0] for part in subterms([factor]) if part.kind == "largest"}
-    growth = {key: bound for key, bound in growth.items() if step.term(carried[key]) in needed}
-    used = tuple(key for key in within if step.term(carried[key]) in norms.ranges.used)
-    return Bound(step, jacobian, factor, used, growth, inequalities)
+    carried = step.carried()
+    held = {part.args[0] for part in subterms([factor]) if part.kind == "largest"}
+    growing = [key for key in carried if key not in within and step.term(carried[key]) in held]
+    growth = {key: norms.largest(step.term(key)) for key in growing}
+    needed = _needed_parts(step, within, norms.ranges.used)
+    return Bound(step, jacobian, factor, needed, growth, inequalities, subject)

@@ -50,6 +50,10 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
     diag(1 − h_t²) W
     """
+    if not hasattr(cell, "attend") and not hasattr(cell, "step"):
+        raise FormulaError(
+            f"a {type(cell).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
+        )
     step = trace_attention(cell) if hasattr(cell, "attend") else trace_step(cell)
     heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
     return Derivation(step, heard)
@@ -251,14 +255,17 @@ class Derivation:
         self._refuse_memory("Jacobians of a state of fixed size")
         return transition(self.step, self.state, self.joint)
 
-    def bound(self) -> Bound:
-        """A proved bound of ‖∂s_t/∂s_{t−1}‖, and of the product over time.
+    def bound(self, out: str | None = None, wrt: str | None = None) -> Bound:
+        """A proved bound of ‖∂s_t/∂s_{t−1}‖ and of the product over time, or of one Jacobian ‖∂out/∂wrt‖.
 
         Raises
         ------
         FormulaError
-            As `adjoints`, or if no rule bounds a part of the Jacobian.
+            For the state, as `adjoints`.
         """
+        if out is not None and wrt is not None:
+            out, wrt = self.resolve(out), self.resolve(wrt)
+            return bound_of_step(self.step, self.jacobian(out, wrt), (out, wrt))
         self._refuse_memory("bounds over time")
         return bound_of_step(self.step, self.joint)
 
@@ -282,7 +289,7 @@ class Derivation:
         sections["Gradients"] = [
             _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
         ]
-        sections["Over time"] = [self.product().equation()]
+        sections["Over time"] = [self.product().equation(), self.bound().over_time()]
         return sections
 
     def text(self) -> str:

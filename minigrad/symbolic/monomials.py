@@ -6,6 +6,7 @@ like terms can be collected.
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 from .errors import FormulaError
@@ -169,4 +170,13 @@ def power(base: Term, exponent: Any) -> Term:
         return base
     if exponent == 0:
         return ones(base.shape)
-    return times([base], [exponent])
+    root = _whole_root(base) if exponent.denominator == 2 else None
+    return times([base], [exponent]) if root is None else number(Fraction(root) ** int(2 * exponent))
+
+
+def _whole_root(base: Term) -> int | None:
+    """√base of a square number."""
+    if base.kind != "scale" or base.args[-1] is not ONE or base.data < 0 or base.data.denominator != 1:
+        return None
+    root = isqrt(int(base.data))
+    return root if root * root == base.data else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .intervals import Interval, Ranges
-from .monomials import ONE, magnitude, number, power, scale, split, times, zero
+from .monomials import ONE, Rational, magnitude, number, power, scale, split, times, zero
 from .products import outer
 from .sums import add, diag, minus
 from .terms import Term, make
@@ -18,11 +18,14 @@ __all__ = ["AXIOMS", "Inequality", "Norms"]
 
 AXIOMS = {
     "triangle": "‖A + B‖ ≤ ‖A‖ + ‖B‖",
+    "scale": "‖c A‖ = |c| ‖A‖",
     "product": "‖A B‖ ≤ ‖A‖ ‖B‖",
     "diagonal": "‖diag(v)‖ = max|v|",
     "outer": "‖u vᵀ‖ = ‖u‖ ‖v‖",
     "blocks": "a matrix of blocks has at most the norm of the matrix of their norms",
     "rows": "max|A v| ≤ ‖A‖_∞ max|v|, ‖A‖_∞ the largest row sum of |A|",
+    "entries": "‖A‖ ≤ √(rows · columns) max|A_ij|",
+    "column": "a column of A is no longer than ‖A‖",
     "softmax": "‖diag(α) − α αᵀ‖ ≤ 1/2 for a softmax α (proved in softmax_proof)",
 }
 
@@ -81,7 +84,7 @@ class Norms:
             return self.largest(matrix.args[0]), "diagonal"
         if kind == "scale":
             coefficient, scalar, body = split(matrix)
-            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "scale"
         if kind == "product":
             return times([self.norm(factor) for factor in matrix.args]), "product"
         if kind == "outer":
@@ -97,14 +100,24 @@ class Norms:
                 make("entries", tuple(norms[i * columns : (i + 1) * columns]), None, (columns,)) for i in range(rows)
             ]
             return make("norm", (make("stack", tuple(grid), None, (rows, columns)),)), "blocks"
-        return make("norm", (matrix,)), ""
+        return self._norm_of_entries(matrix) or (make("norm", (matrix,)), "")
+
+    def _norm_of_entries(self, matrix: Term) -> tuple[Term, str] | None:
+        """A matrix of which only the range of the entries is known."""
+        interval = self.ranges.interval(matrix)
+        if interval is None or not all(isinstance(size, int) for size in matrix.shape):
+            return None
+        largest = number(max(abs(interval[0]), abs(interval[1])))
+        count = number(matrix.shape[0] * matrix.shape[1])
+        return times([largest, power(count, Fraction(1, 2))]), "entries"
 
     def _norm_of_sum(self, matrix: Term) -> tuple[Term, str]:
         for part in matrix.args:
             inner = part.args[0] if part.kind == "diag" else None
             if inner is not None and _is_softmax(inner) and matrix is add([diag(inner), minus(outer(inner, inner))]):
                 return number(Fraction(1, 2)), "softmax"
-        return add([self.norm(part) for part in matrix.args]), "triangle"
+        entrywise = self._norm_of_entries(matrix)
+        return entrywise or (add([self.norm(part) for part in matrix.args]), "triangle")
 
     def _length(self, vector: Term) -> tuple[Term, str]:
         """‖v‖₂ of a vector."""
@@ -114,10 +127,23 @@ class Norms:
             return times([self.norm(factor) for factor in vector.args]), "product"
         if vector.kind == "scale":
             coefficient, scalar, body = split(vector)
-            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.norm(body)), "scale"
         if vector.kind == "add":
+            if _is_covariance_column(vector):
+                return number(Fraction(1, 2)), "column"
             return add([self.norm(part) for part in vector.args]), "triangle"
+        if vector.kind == "hadamard":
+            return self._length_of_product(vector)
         return make("norm", (vector,)), ""
+
+    def _length_of_product(self, vector: Term) -> tuple[Term, str]:
+        """‖d ⊙ v‖ ≤ max|d| ‖v‖, where d are the factors of known range."""
+        pairs = list(zip(vector.args, vector.data, strict=True))
+        known = [power(base, e) for base, e in pairs if self.ranges.interval(base) is not None]
+        rest = [power(base, e) for base, e in pairs if self.ranges.interval(base) is None]
+        if not known or not rest:
+            return make("norm", (vector,)), ""
+        return times([self.largest(times(known)), self.norm(times(rest))]), "diagonal"
 
     def _largest(self, vector: Term) -> tuple[Term, str]:
         interval = self.ranges.interval(vector)
@@ -129,7 +155,7 @@ class Norms:
             return add([self.largest(part) for part in vector.args]), "triangle"
         if kind == "scale":
             coefficient, scalar, body = split(vector)
-            return scale(magnitude(coefficient), self.largest(scalar), self.largest(body)), "triangle"
+            return scale(magnitude(coefficient), self.largest(scalar), self.largest(body)), "scale"
         if kind == "hadamard":
             return self._largest_of_product(vector)
         if kind == "product" and len(vector.args) == 2:
@@ -140,12 +166,30 @@ class Norms:
 
     def _largest_of_product(self, vector: Term) -> tuple[Term, str]:
         """Factors of known range together, so that y (1 − y) ≤ 1/4 is seen; the others one by one."""
-        pairs = list(zip(vector.args, vector.data, strict=True))
-        known = [(base, e) for base, e in pairs if self.ranges.interval(base) is not None]
-        bounds = [power(self.largest(base), e) for base, e in pairs if (base, e) not in known]
+        factors = [(power(base, e), base, e) for base, e in zip(vector.args, vector.data, strict=True)]
+        known = [factor for factor, _, _ in factors if self.ranges.interval(factor) is not None]
+        bounds = [self._largest_power(factor, base, e) for factor, base, e in factors if factor not in known]
         if known:
-            bounds.append(self.largest(times([base for base, _ in known], [e for _, e in known])))
+            bounds.append(self.largest(times(known)))
         return times(bounds), "factor by factor"
+
+    def _largest_power(self, factor: Term, base: Term, exponent: Rational) -> Term:
+        """max|vᵉ|: a root of a number is itself; only powers that grow with |v| are bounded by max|v|."""
+        if base.kind == "scale" and base.args[-1] is ONE:
+            return factor
+        if exponent < 0:
+            return make("largest", (factor,))
+        return power(self.largest(base), exponent)
+
+
+def _is_covariance_column(vector: Term) -> bool:
+    """Whether a vector is α_s e_s − α_s α, a column of diag(α) − α αᵀ."""
+    for part in vector.args:
+        _, scalar, body = split(part)
+        if body.kind == "basis" and scalar.kind == "entry" and _is_softmax(scalar.args[0]):
+            alpha = scalar.args[0]
+            return vector is add([scale(1, scalar, body), scale(-1, scalar, alpha)])
+    return False
 
 
 def _is_softmax(term: Term) -> bool:

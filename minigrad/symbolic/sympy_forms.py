@@ -14,7 +14,7 @@ from .evaluate import evaluate
 from .fields import SYMPY
 from .lazy import sympy
 from .monomials import ONE, split
-from .terms import Term
+from .terms import ALGEBRA, Term
 from .walk import fold, leaves
 
 __all__ = ["symbol_entries", "to_sympy"]
@@ -145,3 +145,6 @@ _EXPRESSIONS: dict[str, Callable[..., Any]] = {
     "function": _function,
     "entry": _entry,
 }
+
+
+ALGEBRA["to_sympy"] = to_sympy

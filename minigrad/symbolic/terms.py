@@ -56,8 +56,8 @@ __all__ = ["ALGEBRA", "PRINTERS", "Term", "make"]
 #: Every term alive, by how it is built.
 _TERMS: WeakValueDictionary[Any, "Term"] = WeakValueDictionary()
 
-#: What each primitive of the engine means on terms; filled by `algebra`.
-ALGEBRA: dict[str, Callable[..., "Term"]] = {}
+#: What terms can do that is defined on top of them; filled by `algebra` and `sympy_forms`.
+ALGEBRA: dict[str, Callable[..., Any]] = {}
 
 #: How a term is written, by format; filled by `text`, `latex` and `mathml`.
 PRINTERS: dict[str, Callable[["Term"], str]] = {}
@@ -122,6 +122,22 @@ class Term:
     def T(self) -> "Term":
         """The transpose; a vector stays a column, as NumPy has it."""
         return bind(PRIMITIVES["transpose"], (self,), {"axes": None})
+
+    def text(self) -> str:
+        """The formula as one line of text."""
+        return PRINTERS["text"](self)
+
+    def latex(self) -> str:
+        """The formula in LaTeX's mathematics mode."""
+        return PRINTERS["latex"](self)
+
+    def mathml(self) -> str:
+        """The formula as MathML; needs ``latex2mathml``."""
+        return PRINTERS["mathml"](self)
+
+    def to_sympy(self, sizes: Any = None, *, open_names: bool = False) -> Any:
+        """The formula in SymPy; see `minigrad.symbolic.sympy_forms.to_sympy`."""
+        return ALGEBRA["to_sympy"](self, sizes, open_names=open_names)
 
     def named(self, name: str) -> "Term":
         """The same value under a name that derivations and printers keep.

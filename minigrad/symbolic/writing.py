@@ -70,7 +70,14 @@ def _written_parts(term: Term) -> tuple[Term, ...]:
         return _two_sides(term.args[0])
     if term.kind == "transpose" and term.args[0].kind == "stack":
         return term.args[0].args
+    if _is_table(term):
+        return tuple(cell for line in term.args for cell in line.args)
     return term.args
+
+
+def _is_table(term: Term) -> bool:
+    """Whether a matrix is given by its entries, row by row."""
+    return term.kind == "stack" and all(line.kind == "entries" for line in term.args)
 
 
 def _two_sides(body: Term) -> tuple[Term, Term]:
@@ -184,7 +191,11 @@ class _Writer:
         return _Piece(self.n.function("softmax", _signed(x, self.n)))
 
     def _stack(self, term: Term, *rows: _Piece) -> _Piece:
-        return _Piece(self.n.transposed(self.n.matrix([[_signed(one, self.n) for one in rows]])))
+        texts = [_signed(one, self.n) for one in rows]
+        if _is_table(term):
+            columns = term.shape[1]
+            return _Piece(self.n.matrix([texts[i : i + columns] for i in range(0, len(texts), columns)]))
+        return _Piece(self.n.transposed(self.n.matrix([texts])))
 
     def _entries(self, term: Term, *rows: _Piece) -> _Piece:
         return _Piece(self.n.matrix([[_signed(one, self.n)] for one in rows]))

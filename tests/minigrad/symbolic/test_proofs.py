@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN
+from cells import GRU, LSTM, RNN, Attention
 from minigrad.primitive import PRIMITIVES
-from minigrad.symbolic import ProofError, derive
+from minigrad.symbolic import ProofError, derive, evaluate
 from minigrad.symbolic.induction import Transition
 from minigrad.symbolic.labels import Index
 from minigrad.symbolic.products import product, transpose
@@ -188,6 +188,38 @@ def _bound(name: str) -> Any:
     if name not in _BOUNDS:
         _BOUNDS[name] = _derived(name).bound()
     return _BOUNDS[name]
+
+
+@given(st.sampled_from(["additive", "dot", "scaled_dot", "general", "concat"]), st.integers(0, 10**6))
+def test_attentions_bounds_are_never_exceeded(score: str, seed: int) -> None:
+    """‖∂context/∂q‖ and ‖∂context/∂m_s‖ stay below their proved bounds on random memories."""
+    attention, rng = Attention(4, score=score), np.random.default_rng(seed)
+    derivation = derive(attention)
+    params = random_like(rng, attention.init(rng), 2.0)
+    values = {**params, "q": rng.standard_normal(4), **{f"m_{s}": rng.standard_normal(4) for s in (1, 2, 3)}}
+    for wrt in ("q", "m_1", "m_3"):
+        norm = np.linalg.norm(evaluate(derivation.jacobian("context", wrt), values), 2)
+
+        assert norm <= derivation.bound("context", wrt).value(values) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("score", ["additive", "dot", "scaled_dot", "general", "concat"])
+def test_attentions_bounds_are_proved(score: str) -> None:
+    """Every line of the bounds of ∂context/∂q and ∂context/∂m_s holds when it is run again."""
+    derivation = derive(Attention(4, score=score))
+
+    derivation.bound("context", "q").proof().run()
+    derivation.bound("context", "m_2").proof().run()
+
+
+def test_all_that_an_invariant_needs_is_assumed() -> None:
+    """An LSTM with h = o ⊙ c needs |c_0| ≤ 1 wherever |h_0| ≤ 1 is assumed, and the proof says that both stay."""
+    bound = derive(LSTM(2, 3, coupled=True, output_activation="identity")).bound()
+    statements = [step.statement.text for step in bound.proof().steps]
+
+    assert "c" in bound.within
+    assert "if |c_{t-1}| ≤ 1 in every entry, then |c_t| ≤ 1" in statements
+    assert bound.proof().holds
 
 
 def test_the_bound_of_the_rnn_is_reached() -> None:
