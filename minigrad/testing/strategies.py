@@ -212,7 +212,7 @@ def _params(name: str, x: np.ndarray) -> st.SearchStrategy[dict[str, Any]]:
 def _fitting_pair(a: np.ndarray, b: np.ndarray) -> list[str]:
     """Operations on a and b that their shapes allow, smooth at their values."""
     names = []
-    if _broadcast(a, b) is not None:
+    if _broadcast_shape(a.shape, b.shape) is not None:
         names += ["multiply", "add", "subtract", "where"]
         if np.abs(b).min() > 0.25:
             names.append("divide")
@@ -225,7 +225,7 @@ def _fitting_pair(a: np.ndarray, b: np.ndarray) -> list[str]:
     if a.ndim and b.ndim:
         if a.shape[:-1] == b.shape[:-1]:
             names.append("outer")
-        if a.shape[-1] == b.shape[max(b.ndim - 2, 0)]:
+        if a.shape[-1] == b.shape[max(b.ndim - 2, 0)] and _broadcast_shape(a.shape[:-2], b.shape[:-2]) is not None:
             names.append("matmul")
         if a.ndim == b.ndim and a.shape[1:] == b.shape[1:]:
             names.append("concatenate")
@@ -237,7 +237,7 @@ def _fitting_pair(a: np.ndarray, b: np.ndarray) -> list[str]:
 def _pair_params(name: str, a: np.ndarray, b: np.ndarray) -> st.SearchStrategy[dict[str, Any]]:
     """The settings of an operation on a and b."""
     if name == "where":
-        return hnp.arrays(np.bool_, _broadcast(a, b) or ()).map(lambda mask: {"mask": mask})
+        return hnp.arrays(np.bool_, _broadcast_shape(a.shape, b.shape) or ()).map(lambda mask: {"mask": mask})
     if name == "concatenate":
         return st.just({"axis": 0})
     if name == "stack":
@@ -245,9 +245,9 @@ def _pair_params(name: str, a: np.ndarray, b: np.ndarray) -> st.SearchStrategy[d
     return st.just({})
 
 
-def _broadcast(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
+def _broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
     """The common shape, or None."""
     try:
-        return np.broadcast_shapes(a.shape, b.shape)
+        return np.broadcast_shapes(a, b)
     except ValueError:
         return None
