@@ -71,7 +71,7 @@ def parse_line(text: str) -> Line:
     of, by = _target(left.strip(), source)
     offset = len(left) + 1 + len(right) - len(right.lstrip())
     tree = _tree(right.strip(), offset)
-    formula = _Reader(offset).read(tree, 0)
+    formula = _Reader(right.strip(), offset).read(tree, 0)
     check_size(formula, {})
     return Line(source, of, by, formula)
 
@@ -86,7 +86,7 @@ def _target(text: str, source: str) -> tuple[str | None, str]:
         return "E", adjoint[1]
     if text in FUNCTIONS or text in _SIZES or keyword.iskeyword(text):
         raise FormulaError(f"{text!r} at column 1 has a meaning of its own; define another name")
-    if _NAME.fullmatch(text):
+    if _NAME.fullmatch(text) and not text.startswith("d_"):
         return None, text
     raise FormulaError(
         f"{text!r} is no target; write dh/dh_prev for a Jacobian, d_a for an adjoint, d_W for a gradient, "
@@ -125,7 +125,8 @@ def _tree(text: str, offset: int) -> ast.expr:
 class _Reader:
     """Copies Python's tree into the kinds of this module, refusing everything else."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, text: str, offset: int) -> None:
+        self.text = text
         self.offset = offset
 
     def refuse(self, node: ast.AST, why: str) -> FormulaError:
@@ -164,7 +165,9 @@ class _Reader:
     def number(self, node: ast.expr, value: object) -> Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.refuse(node, f"{value!r} is no number")
-        if not (value == 0 or 1 / MAX_NUMBER <= abs(value) <= MAX_NUMBER):
+        written = self.text[node.col_offset : node.end_col_offset].lower().partition("e")[0]
+        is_zero = value == 0 and not set(written) & set("123456789")
+        if not (is_zero or 1 / MAX_NUMBER <= abs(value) <= MAX_NUMBER):
             raise self.refuse(node, f"numbers are from 1/{MAX_NUMBER} to {MAX_NUMBER} in size; this one")
         return Number(Fraction(str(value)))
 

@@ -56,6 +56,7 @@ def _repairs(line: Line, vocabulary: Vocabulary) -> Iterator[Repair]:
         yield from _everywhere(formula, rule)
     yield "the sign of the whole is wrong", Negative(formula)
     yield from _sums_over_time(formula)
+    yield from _everywhere(formula, _complement(vocabulary))
     yield from _everywhere(formula, _other_letter(vocabulary))
 
 
@@ -81,6 +82,9 @@ def _slope(part: Expression) -> Iterator[Repair]:
     match part:
         case Binary("*", x, Binary("-", Number(), again, column)) if x == again or _same_letter(x, again):
             yield "f (1 − f) is the slope of σ; that of tanh is 1 − h²", Binary("-", _ONE, Power(x, 2), column)
+        case Binary("*", Binary("*", rest, x, _), Binary("-", Number(), again, column)) if _same_letter(x, again):
+            slope = Binary("-", _ONE, Power(x, 2), column)
+            yield "f (1 − f) is the slope of σ; that of tanh is 1 − h²", Binary("*", rest, slope, column)
 
 
 def _same_letter(a: Expression, b: Expression) -> bool:
@@ -160,6 +164,20 @@ def _slopes(vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
             yield key, Binary("-", _ONE, Power(letter, 2), 0)
         if definition.kind == "function" and definition.data == "sigmoid":
             yield key, Binary("*", letter, Binary("-", _ONE, letter, 0), 0)
+
+
+def _complement(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
+    """1 − z for z or the reverse: papers differ in which of the two keeps the old state."""
+    gates = {key for key, one in vocabulary.derivation.definitions.items() if one.kind == "function"}
+
+    def rule(part: Expression) -> Iterator[Repair]:
+        match part:
+            case Binary("-", Number(Fraction(numerator=1, denominator=1)), Name(name), _) if name in gates:
+                yield f"1 − {name} stands where {name} belongs", part.right
+            case Name(name, column) if name in gates:
+                yield f"{name} stands where 1 − {name} belongs", Binary("-", _ONE, part, column)
+
+    return rule
 
 
 def _other_letter(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
