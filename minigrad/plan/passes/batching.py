@@ -54,9 +54,7 @@ def _worthwhile(members: list[Node], limit: int) -> bool:
     return first.op in ELEMENTWISE and small and not is_parameter(first)
 
 
-def _batched(
-    builder: Builder, stacker: Stacker, members: list[Node], new: dict[Node, Node]
-) -> dict[Node, Node]:
+def _batched(builder: Builder, stacker: Stacker, members: list[Node], new: dict[Node, Node]) -> dict[Node, Node]:
     """Slices of one operation in the place of all members; nothing if their operands cannot be stacked."""
     rows = {node: [new[arg] if type(arg) is Node else arg for arg in node.args] for node in members}
     members = stacker.ordered(members, rows.__getitem__)

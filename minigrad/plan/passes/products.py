@@ -133,9 +133,7 @@ def fuse_outer_products(program: Program, builder: Builder, notes: list[str]) ->
     return program
 
 
-def _rows_of_one(
-    builder: Builder, whole: Node, parts: list[Node], uses: dict[Node, list[Node]]
-) -> dict[Node, Node]:
+def _rows_of_one(builder: Builder, whole: Node, parts: list[Node], uses: dict[Node, list[Node]]) -> dict[Node, Node]:
     """Outer products and column sums of parts, as slices of those of the whole."""
     replacement: dict[Node, Node] = {}
     start = 0

@@ -33,7 +33,9 @@ def regroup(program: Program, builder: Builder, notes: list[str], limit: int) ->
             early.sort(key=lambda leaf: (leaf.order, leaf.serial))
             replacement[root] = _combined(builder, op, [_combined(builder, op, early, root), *late], root)
     if replacement:
-        notes.append(f"{len(replacement)} sums and products reordered, so that a part of them does not wait for a recurrence")
+        notes.append(
+            f"{len(replacement)} sums and products reordered, so that a part of them does not wait for a recurrence"
+        )
     return substitute(program, replacement)
 
 
