@@ -98,7 +98,7 @@ class Diagnosis:
         return [f"Saturated, that is with less than a tenth of the largest slope: {listed}."]
 
     def _on_routes(self) -> list[str]:
-        if not self.routes:
+        if len(self.routes) < 2:
             return []
         way = max(self.routes, key=lambda name: self.routes[name])
         goes = "meets no gate until the readout" if way == "direct" else f"goes through {way} first"
