@@ -1,4 +1,4 @@
-"""Giving a parsed formula a meaning: on arrays here, on terms where derivations are checked.
+"""Giving a parsed formula a meaning: on arrays in `measured`, on terms in `vocabulary`.
 
 A formula is worked out in some `Algebra`: what its numbers, operators and functions are. Shapes are held to
 what is written: ``*`` is entry by entry and takes equal shapes or a scalar, ``@`` is the matrix product, and
@@ -9,12 +9,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Protocol
 
-import numpy as np
-
 from .errors import FormulaError
 from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, subexpressions
 
-__all__ = ["ARRAYS", "Algebra", "MisfitError", "evaluate"]
+__all__ = ["Algebra", "MisfitError", "evaluate"]
 
 
 class MisfitError(FormulaError):
@@ -138,56 +136,3 @@ def _check_ranks(function: str, values: list[Any], column: int) -> None:
         if allowed and len(value.shape) not in allowed:
             kind = "a matrix" if allowed == (2,) else "a vector"
             raise MisfitError(f"{function} takes {kind}, got shape {_shape(value)} at column {column}")
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    weights = np.exp(x - np.max(x, initial=-np.inf))
-    return weights / weights.sum()
-
-
-_BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "@": np.matmul,
-}
-_CALLS: dict[str, Callable[..., Any]] = {
-    "diag": np.diag,
-    "exp": np.exp,
-    "log": np.log,
-    "outer": np.outer,
-    "positive": lambda x: np.where(x > 0, 1.0, 0.0),
-    "relu": lambda x: np.maximum(x, 0.0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "softmax": _softmax,
-    "sqrt": np.sqrt,
-    "sum": np.sum,
-    "tanh": np.tanh,
-    "transpose": np.transpose,
-}
-
-
-class _Arrays:
-    """Formulas on float64 arrays, written without the engine, so that it can judge the engine."""
-
-    def number(self, value: Fraction) -> Any:
-        return np.float64(value)
-
-    def power(self, x: Any, n: int) -> Any:
-        with np.errstate(all="ignore"):
-            return np.asarray(x, np.float64) ** n
-
-    def binary(self, operator: str, a: Any, b: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return np.asarray(_BINARY[operator](a, b))
-
-    def call(self, function: str, *args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return np.asarray(_CALLS[function](*args))
-
-    def filled(self, function: str, size: Any) -> Any:
-        return np.ones(size) if function == "ones" else np.eye(size)
-
-
-ARRAYS: Algebra = _Arrays()

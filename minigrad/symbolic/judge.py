@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from .errors import FormulaError
 from .expressions import Call, Expression, Line, Name, subexpressions
-from .interpret import ARRAYS, evaluate
+from .interpret import evaluate
+from .measured import MEASURED, Measured
 from .reachable import OutsideError, Run
 
 __all__ = ["Counterexample", "Judge", "Trial"]
@@ -20,6 +23,9 @@ SEEDS = (0, 1)
 
 #: Both sides come from a few dozen operations in float64; what differs by more than this is different.
 TOLERANCE = 1e-9
+
+#: How far rounding can put a value off, as a part of the numbers that it was made of.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,12 @@ class Judge:
             for seed in SEEDS:
                 run = self._run(sizes, seed)
                 for t, formula, truth in self._sides(line, run):
-                    if not np.isfinite(formula).all():
+                    if not np.isfinite(formula.value).all():
                         undefined += 1
                     elif _differ(formula, truth):
-                        letters = {name: self._letter(name, run, t) for name in self._names(line)}
-                        return Trial(Counterexample(dict(run.sizes), t, letters, formula, truth), held, undefined)
+                        letters = {name: self._letter(name, run, t).value for name in self._names(line)}
+                        found = Counterexample(dict(run.sizes), t, letters, formula.value, truth)
+                        return Trial(found, held, undefined)
                     else:
                         held += 1
         return Trial(None, held, undefined)
@@ -114,11 +121,11 @@ class Judge:
             return False
         return bool(pairs) and not any(_differ(formula, truth) for formula, truth in pairs)
 
-    def pairs(self, line: Line) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def pairs(self, line: Line) -> Iterator[tuple[Measured, np.ndarray]]:
         """Both sides of a line in a few states of nets whose sizes are all different."""
         for seed in SEEDS:
             for _, formula, truth in self._sides(line, self._run(LADDER[4], seed), strict=True):
-                if np.isfinite(formula).all():
+                if np.isfinite(formula.value).all():
                     yield formula, truth
 
     def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
@@ -127,7 +134,7 @@ class Judge:
             self._runs[sizes, seed] = Run(self.cell, self.readout, named, seed)
         return self._runs[sizes, seed]
 
-    def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
         """``(t, formula, truth)`` at every step; a parameter's gradient has one truth for all steps.
 
         Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
@@ -135,7 +142,7 @@ class Judge:
         whole = line.of == "E" and line.by in {*run.params, *run.readout_letters}
         for t in (1,) if whole else range(1, run.steps + 1):
             try:
-                formula = np.asarray(self._evaluate(line.formula, run, t))
+                formula = self._evaluate(line.formula, run, t)
                 truth = self._truth(line, run, t)
             except OutsideError:
                 if strict:
@@ -148,23 +155,24 @@ class Judge:
             return run.value(line.by, t)
         return run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
 
-    def _evaluate(self, formula: Expression, run: Run, t: int) -> Any:
-        def over_time(inner: Expression) -> Any:
+    def _evaluate(self, formula: Expression, run: Run, t: int) -> Measured:
+        def over_time(inner: Expression) -> Measured:
             with np.errstate(all="ignore"):
-                return np.asarray(sum(self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
+                return reduce(add, (self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
 
-        return evaluate(
-            formula, ARRAYS, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
+        found: Measured = evaluate(
+            formula, MEASURED, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
         )
+        return found
 
-    def _letter(self, name: str, run: Run, t: int) -> np.ndarray:
+    def _letter(self, name: str, run: Run, t: int) -> Measured:
         for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
             stem = name.removesuffix(suffix)
             if stem in self.definitions and (name.endswith(suffix) or not suffix):
                 return self._definition(stem, run, t + shift)
-        return run.value(name, t)
+        return Measured.given(run.value(name, t))
 
-    def _definition(self, wanted: str, run: Run, t: int) -> np.ndarray:
+    def _definition(self, wanted: str, run: Run, t: int) -> Measured:
         """The value of a defined name; all names are worked out in their order, each once at every step."""
         for name, formula in self.definitions.items():
             for step in range(1, run.steps + 2):
@@ -179,7 +187,7 @@ class Judge:
 
     def _or_error(self, formula: Expression, run: Run, t: int) -> Any:
         try:
-            return np.asarray(self._evaluate(formula, run, t))
+            return self._evaluate(formula, run, t)
         except OutsideError as error:
             return error
 
@@ -199,8 +207,11 @@ class Judge:
         return [name for name in dict.fromkeys(names) if name not in inside and name not in ("H", "D", "K")]
 
 
-def _differ(formula: np.ndarray, truth: np.ndarray) -> bool:
+def _differ(formula: Measured, truth: np.ndarray) -> bool:
+    """Whether two values are further apart than rounding can put them."""
     if formula.shape != truth.shape:
         return True
     scale = 1.0 + float(np.max(np.abs(truth), initial=0.0))
-    return bool(np.max(np.abs(formula - truth), initial=0.0) > TOLERANCE * scale)
+    with np.errstate(all="ignore"):
+        allowed = TOLERANCE * scale + ROUNDING * formula.size
+        return bool(np.any(np.abs(formula.value - truth) > allowed))

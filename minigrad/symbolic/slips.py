@@ -212,7 +212,7 @@ def _sums_over_time(formula: Expression) -> Iterator[Repair]:
 
 def _factor_or_transpose(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
     try:
-        pairs = list(judge.pairs(line))
+        pairs = [(formula.value, truth) for formula, truth in judge.pairs(line)]
     except FormulaError:
         return None
     if pairs and all(formula.T.shape == truth.shape and np.allclose(formula.T, truth) for formula, truth in pairs):

@@ -250,7 +250,7 @@ def test_many_lines_cannot_hide_a_large_formula() -> None:
     doubling = ["d1 = h + b"] + [f"d{i + 1} = d{i} + d{i}" for i in range(1, 60)] + ["h = d60"]
     powers = ["d1 = 1 + h"] + [f"d{i + 1} = d{i}**8" for i in range(1, 20)]
     digits = ["d1 = " + "*".join(["1000000"] * 60)] + [f"d{i + 1} = " + "*".join([f"d{i}"] * 60) for i in range(1, 9)]
-    nested = ["d1 = h"] + [f"d{i + 1} = tanh(d{i})*2 - d{i}" for i in range(1, 30)] + ["h = d30"]
+    nested = ["d1 = h"] + [f"d{i + 1} = tanh(d{i}) + d{i}" for i in range(1, 30)] + ["h = d30"]
     over_time = ["d1 = h"] + [f"d{i + 1} = sum_t(d{i})" for i in range(1, 20)] + ["h = d20"]
 
     assert check_derivation(RNN(3, 3), doubling)[-1].status == "refuted"
@@ -272,7 +272,7 @@ def test_a_long_chain_of_names_does_not_overflow() -> None:
 
 def test_equal_formulas_that_are_too_large_to_multiply_out_are_undecided() -> None:
     """A true line that would have millions of terms is not multiplied out."""
-    line = "h = h + (h + d_h + a + b)**7*(h + d_h + a)**7 - (b + a + d_h + h)**7*(a + (d_h + h))**7 + (h+1)**2 - h**2 - 2*h - 1"
+    line = "h = h + (h + d_h + a + b)**7*(h + d_h + a)**7 - (b + a + d_h + h)**7*(a + (d_h + h))**7"
 
     assert check_derivation(RNN(3, 3), line)[0].status in ("proved", "undecided")
     hidden = "h = h + (h**2 + 2*h*b + b**2)**3*(a + b)**6 - (h + b)**6*(a*a + 2*a*b + b*b)**3"
