@@ -260,6 +260,7 @@ def _spread_into(flat: ndarray, g: ndarray, indices: ndarray, starts: ndarray) -
 KERNELS: dict[str, Callable[..., list[Call] | None]] = {
     "linear": _linear,
     "linear_t": _linear_t,
+    "turned": lambda out, W: [(np.copyto, (out, W.T))],
     "multiply_blocks": _multiply_blocks,
     "outer": _outer,
     "matmul": lambda out, a, b: product(a, b, out) if a.ndim == b.ndim == 2 else None,

@@ -5,6 +5,7 @@ from .activations import sigmoid_by_tanh
 from .batching import batch
 from .blocks import multiply_blocks
 from .factors import common_factors
+from .layout import lay_out_matrices
 from .packing import pack_slices
 from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
 from .regroup import regroup
@@ -26,6 +27,7 @@ PASSES = {
     "regroup": "sums and products first over what does not wait for a recurrence",
     "batch": "operations outside of recurrences for all steps at once",
     "blocks": "products of one vector with several neighbours as one product",
+    "layout": "matrices of many products turned once",
     "homes": "parts of stacks and concatenations are computed in their slot",
     "reuse": "memory that nothing reads any more is reused, elementwise operations run in place",
 }
@@ -58,4 +60,6 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
         program = merge_slices(batch(program, builder, notes, LIMIT), builder)
     if "blocks" in passes:
         program = multiply_blocks(program, builder, notes)
+    if "layout" in passes:
+        program = lay_out_matrices(program, builder, notes)
     return program, notes
