@@ -367,7 +367,7 @@ def bind(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] 
         If an argument is not numeric.
     """
     values = []
-    recorded = tracked = False
+    recorded = tracked = mixed = False
     for arg in args:
         if type(arg) is Tensor:
             value = arg.value
@@ -379,8 +379,13 @@ def bind(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] 
             values.append(value)
         elif type(arg) in SCALARS:
             values.append(arg)
+        elif type(arg) is ndarray:
+            mixed = True
+            values.append(arg)
         else:
             return _bind_other(primitive, args, params)
+    if mixed and recorded:
+        return _bind_other(primitive, args, params)
     try:
         value = primitive.value(*values, **params) if params else primitive.value(*values)
     except ValueError as error:
