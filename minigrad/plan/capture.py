@@ -25,11 +25,24 @@ __all__ = ["Captured", "capture"]
 
 @dataclass(frozen=True)
 class Captured:
-    """A program, the paths of its inputs, and the structure of what the function returned."""
+    """What a trace gave.
+
+    Attributes
+    ----------
+    program : Program
+    paths : tuple of str
+        The inputs by the caller's names.
+    structure : Structure
+        Of what the function returned.
+    operations, bytes : int
+        How many operations were traced, and the memory of all their results.
+    """
 
     program: Program
     paths: tuple[str, ...]
     structure: Structure
+    operations: int
+    bytes: int
 
 
 def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
@@ -90,7 +103,10 @@ def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -
         raise TreeError("the compiled function returned nothing; return a Tensor or a tree of Tensors")
     outputs = [value if isinstance(value, Tensor) else constant(value) for value in returned]
     names_of_inputs = tuple(path for path, value in zip(paths, lifted, strict=True) if isinstance(value, Tensor))
-    return Captured(_program(inputs, outputs), names_of_inputs, out_structure)
+    program = _program(inputs, outputs)
+    made = [node for node in program.nodes() if node.op not in ("input", "constant")]
+    size = sum(node.size * node.dtype.itemsize for node in made)
+    return Captured(program, names_of_inputs, out_structure, len(made), size)
 
 
 def _program(inputs: list[Tensor], outputs: list[Tensor]) -> Program:

@@ -46,7 +46,7 @@ class Compiled:
         if any(isinstance(leaf, Tensor) for leaf in leaves):
             return self._f(*args)
         plan = self._plan(leaves, structure)
-        return plan.captured.structure.unflatten(plan.run([leaf for leaf in leaves if _is_array(leaf)]))
+        return plan.structure.unflatten(plan.run([leaf for leaf in leaves if _is_array(leaf)]))
 
     def plan(self, *args: Any) -> Plan:
         """The plan for these arguments, made if there is none yet; see `Plan.explain`."""

@@ -1,5 +1,6 @@
 """A plan: memory allocated once and a flat list of calls, replayed for new inputs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -21,13 +22,17 @@ class Plan:
     ----------
     program : Program
         What is computed, after all passes.
-    captured : Captured
-        What was traced, before any.
+    structure : Structure
+        Of what the function returns.
     calls : list of (function, arguments)
+    notes : tuple of str
+        What the passes did.
     """
 
     def __init__(self, captured: Captured, program: Program, storage: Storage, notes: Sequence[str]) -> None:
-        self.captured = captured
+        self.structure = captured.structure
+        self.paths = captured.paths
+        self.traced = (captured.operations, captured.bytes)
         self.program = program
         self.storage = storage
         self.notes = tuple(notes)
@@ -48,13 +53,35 @@ class Plan:
                 f(*args)
             return [array[()] if array.ndim == 0 else array.copy() for array in self._outputs]
 
+    def explain(self) -> str:
+        """What was fused, hoisted and planned, calls and bytes before and after, as text."""
+        operations, size = self.traced
+        kinds = Counter(node.op for node in self.storage.order if not is_view(node) and node.op not in _GIVEN)
+        lines = [
+            f"{len(self.paths)} inputs, {len(self.program.outputs)} outputs",
+            f"traced: {operations} operations, {_mebibytes(size)} of results",
+            f"planned: {len(self.calls)} calls, {_mebibytes(self.storage.allocated)} of memory",
+            "what remains: " + ", ".join(f"{count} {op}" for op, count in kinds.most_common()),
+            "what was done:",
+            *(f"  {note}" for note in self.notes or ("nothing",)),
+        ]
+        return "\n".join(lines)
+
+
+#: What is given, not computed.
+_GIVEN = ("input", "constant")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.2f} MiB"
+
 
 def _calls(storage: Storage) -> list[Call]:
     """The calls of all nodes, in order."""
     calls: list[Call] = []
     arrays = storage.arrays
     for node in storage.order:
-        if node.op in ("input", "constant"):
+        if node.op in _GIVEN:
             continue
         out = arrays[node]
         if is_view(node):

@@ -85,7 +85,8 @@ class _Row:
         place = {part: i for i, part in enumerate(self.parts)}
         known = next(i for i, part in enumerate(wanted) if part in place)
         offset = place[wanted[known]] - known
-        before, after = [], []
+        before: list[Node] = []
+        after: list[Node] = []
         if len(set(wanted)) < len(wanted):
             return False
         for i, part in enumerate(wanted, start=offset):

@@ -1,11 +1,11 @@
 """Which operations are the same in every step, and which of them form a recurrence.
 
 An unrolled loop repeats itself: step after step the same operations on the same kind of operands. A
-*family* collects what looks alike: same operation, shapes and settings, and the same for its operands, three
-levels deep; of a product only the matrix counts. Put each family into one node and the program becomes a small graph, as if the loop were
-rolled up again. In it, a strongly connected component is a recurrence: its members need each other's earlier
-values and must go step by step. A family that is alone in its component does not, and may be computed for
-all steps at once, by one operation on stacked operands.
+*family* collects what looks alike: same operation, shapes and settings, and the same for its operands,
+three levels deep; of a product only the matrix counts. Put each family into one node and the program
+becomes a small graph, as if the loop were rolled up again. In it, a strongly connected component is a
+recurrence: its members need each other's earlier values and must go step by step. A family that is alone
+in its component does not, and may be computed for all steps at once, by one operation on stacked operands.
 """
 
 from collections import defaultdict
@@ -59,11 +59,17 @@ def _label(nodes: list[Node]) -> dict[Node, int]:
             if type(arg) is Node and arg.op in ("input", "constant"):
                 counts[arg, node.op, position] += 1
     known = {arg for (arg, _, _), n in counts.items() if n >= _OFTEN}
-    own = {node: _own_label(node, node in known) for node in nodes}
-    label = {node: own[node] if node in known else hash((node.shape, node.dtype)) for node in nodes}
+    # Labels are numbered in order of appearance, not hashed: plans are the same in every process.
+    numbers: dict[Any, int] = {}
+
+    def number(key: Any) -> int:
+        return numbers.setdefault(key, len(numbers))
+
+    own = {node: number(_own_label(node, node in known)) for node in nodes}
+    label = {node: own[node] if node in known else number((node.shape, node.dtype)) for node in nodes}
     for _ in range(_DEPTH):
         label = {
-            node: hash((own[node], *[label[arg] if type(arg) is Node else freeze(arg) for arg in _telling(node)]))
+            node: number((own[node], *[label[arg] if type(arg) is Node else freeze(arg) for arg in _telling(node)]))
             for node in nodes
         }
     return label
@@ -74,16 +80,16 @@ def _telling(node: Node) -> tuple[Any, ...]:
     return node.args[:1] if node.op in ("linear", "linear_t") else node.args
 
 
-def _own_label(node: Node, known: bool) -> int:
+def _own_label(node: Node, known: bool) -> tuple[Any, ...]:
     """What a node is, whatever its operands are."""
     if node.op in ("input", "constant"):
-        return hash((node.serial,)) if known else hash(("leaf", node.shape, node.dtype))
+        return (node.serial,) if known else ("leaf", node.shape, node.dtype)
     params: Any = ()
     if node.op == "getitem":
         params = freeze(_without_numbers(node.params["index"]))
     elif node.op not in ("scatter", "stack"):
         params = freeze(node.params) if node.params else ()
-    return hash((node.op, params, node.shape, node.dtype, len(node.args)))
+    return (node.op, params, node.shape, node.dtype, len(node.args))
 
 
 def _without_numbers(index: Any) -> Any:

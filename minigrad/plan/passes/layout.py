@@ -14,7 +14,9 @@ def lay_out_matrices(program: Program, builder: Builder, notes: list[str]) -> Pr
     replacement: dict[Node, Node] = {}
     matrices = 0
     for matrix, users in program.uses().items():
-        products = [user for user in users if user.op == "linear" and user.args[0] is matrix and user.args[1] is not matrix]
+        products = [
+            user for user in users if user.op == "linear" and user.args[0] is matrix and user.args[1] is not matrix
+        ]
         if len(products) < _OFTEN or not is_parameter(matrix):
             continue
         builder.order = matrix.order

@@ -54,9 +54,9 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
     return substitute(program, replacement)
 
 
-def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[Any, ...]:
+def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[str, ...]:
     """How a result is used: the operations that follow as long as there is one, then their number."""
-    path = []
+    path: list[str] = []
     for _ in range(8):
         users = uses[node]
         if len(users) != 1:

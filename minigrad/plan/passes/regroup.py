@@ -8,7 +8,7 @@ __all__ = ["regroup"]
 
 
 def regroup(program: Program, builder: Builder, notes: list[str], limit: int) -> Program:
-    """(d a) b = d (a b), and (W h + U x) + b = W h + (U x + b), where d and h belong to a recurrence and the rest does not.
+    """(d a) b = d (a b), and (W h + U x) + b = W h + (U x + b): d and h belong to a recurrence, the rest does not.
 
     What stands in brackets is then the same kind of operation in all steps, and independent of the
     recurrence: it can be computed for all steps at once. Not done for products where the arrays of all

@@ -36,7 +36,8 @@ def sum_over_time(program: Program, builder: Builder, notes: list[str]) -> Progr
         for term in terms[1:]:
             total = builder.make("add", (total, term), shape=root.shape, dtype=root.dtype)
         replacement[root] = total
-        notes.append(f"sum of {len(leaves)} terms of shape {root.shape}: {len(terms)} over time")
+    if replacement:
+        notes.append(f"{len(replacement)} sums over time as one operation each")
     return substitute(program, replacement)
 
 
