@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-__all__ = ["Block", "Shape", "arrange"]
+__all__ = ["Block", "Shape", "arrange", "highway_of"]
 
 #: Points between marks: from row to row, from column to column, and along a highway.
 ROW, GAP, ALONG = 24.0, 12.0, 26.0

@@ -18,7 +18,7 @@ from .placed import LAYOUT as PLACED
 from .placed import placed_source
 from .words import step_of
 
-__all__ = ["draw"]
+__all__ = ["draw", "picture_for"]
 
 DETAILS = ("auto", *grouping.DETAILS)
 #: The most steps that are drawn one by one if folding is allowed.

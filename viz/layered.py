@@ -8,7 +8,7 @@ from .picture import Line, Mark, Picture
 from .scale import Scale
 from .sizes import shown_label
 
-__all__ = ["layered_source"]
+__all__ = ["edge_statements", "layered_source", "mark_attributes"]
 
 _DEFAULTS = {
     "graph": {"rankdir": "LR", "fontname": style.FONT, "bgcolor": "white", "nodesep": "0.18", "ranksep": "0.35"},

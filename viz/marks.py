@@ -17,7 +17,7 @@ from .states import carried_nodes, crosses_time
 from .tooltips import called, line_note, mark_tooltip
 from .words import is_parameter, norm, short_name, step_of, symbol, title, wrapped_formula
 
-__all__ = ["picture_of", "share_norm"]
+__all__ = ["kind_of", "picture_of", "share_norm"]
 
 _ENTRYWISE = ("multiply", "add", "subtract", "divide", "negative", "alias", "where")
 

@@ -19,7 +19,7 @@ from .executable import Plan
 from .passes import PASSES, optimise
 from .storage import Storage
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Compiled", "compile", "make_plan"]
 
 
 class Compiled:

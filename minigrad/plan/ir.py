@@ -16,7 +16,18 @@ import numpy as np
 
 from ..primitive import PRIMITIVES
 
-__all__ = ["Builder", "CyclicProgramError", "Node", "Program", "behind", "freeze", "rewrite", "substitute"]
+__all__ = [
+    "Builder",
+    "CyclicProgramError",
+    "Node",
+    "Program",
+    "behind",
+    "freeze",
+    "result_type",
+    "rewrite",
+    "schedule",
+    "substitute",
+]
 
 
 class CyclicProgramError(Exception):

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ..primitive import PRIMITIVES
 
-__all__ = ["ELEMENTWISE", "Call", "calls_for", "is_basic"]
+__all__ = ["ELEMENTWISE", "Call", "calls_for", "is_basic", "product"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 

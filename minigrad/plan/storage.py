@@ -15,7 +15,7 @@ from numpy import ndarray
 from .ir import Node, Program
 from .kernels import ELEMENTWISE, is_basic
 
-__all__ = ["JOINS", "Storage", "find_homes", "is_row_slice", "is_view"]
+__all__ = ["JOINS", "Storage", "find_homes", "is_row_slice", "is_view", "slots", "view_of"]
 
 #: Operations that put parts side by side.
 JOINS = ("stack", "concatenate")

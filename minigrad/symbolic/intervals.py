@@ -8,7 +8,7 @@ from .normal import equal
 from .sums import add, minus
 from .terms import Term
 
-__all__ = ["Interval", "Ranges"]
+__all__ = ["Interval", "Ranges", "are_complements", "complement_in"]
 
 Interval = tuple[Fraction, Fraction]
 

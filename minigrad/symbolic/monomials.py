@@ -22,6 +22,7 @@ __all__ = [
     "power",
     "scale",
     "split",
+    "summand_order",
     "times",
     "whole",
     "zero",

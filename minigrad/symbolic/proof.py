@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .errors import ProofError
 
-__all__ = ["Proof", "ProofStep", "Statement"]
+__all__ = ["Proof", "ProofStep", "Statement", "aligned"]
 
 
 @dataclass(frozen=True)

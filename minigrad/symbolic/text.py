@@ -5,7 +5,7 @@ from .monomials import Rational
 from .terms import PRINTERS, Term
 from .writing import Notation, write
 
-__all__ = ["GREEK", "text"]
+__all__ = ["GREEK", "place_text", "text"]
 
 #: Names of Greek letters and how they are written.
 GREEK = {

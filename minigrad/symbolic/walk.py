@@ -5,7 +5,7 @@ from typing import Any
 
 from .terms import Term
 
-__all__ = ["contains", "fold", "leaves", "subterms"]
+__all__ = ["contains", "fold", "leaves", "parts", "subterms", "visible"]
 
 
 def parts(term: Term) -> tuple[Term, ...]:

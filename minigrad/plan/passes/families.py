@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir import Node, Program, freeze
 
-__all__ = ["Families"]
+__all__ = ["Families", "components"]
 
 _DEPTH = 3
 #: A leaf that is used so often in one way is a parameter, and told from others; states are not.

@@ -8,7 +8,7 @@ from ..ir import Builder, Node, Program, behind, substitute
 from .chains import chains, is_parameter
 from .stacking import Stacker
 
-__all__ = ["fuse_outer_products", "fuse_products", "fuse_sums_of_products"]
+__all__ = ["column_slices", "fuse_outer_products", "fuse_products", "fuse_sums_of_products", "join"]
 
 
 def column_slices(builder: Builder, whole: Node, parts: Sequence[Node], axis: int = -1) -> list[Node]:

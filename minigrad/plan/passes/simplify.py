@@ -9,7 +9,7 @@ import numpy as np
 from ...primitive import PRIMITIVES
 from ..ir import Builder, Node, Program, rewrite
 
-__all__ = ["copied", "simplified"]
+__all__ = ["copied", "first_index", "simplified"]
 
 #: Larger arrays are not made when planning, they would only take memory.
 _FOLD_LIMIT = 4096
