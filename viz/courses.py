@@ -1,6 +1,8 @@
 """Which way a line takes through the strip: straight, along a rail, through a gutter, or by the bus."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import dist
 
@@ -9,13 +11,38 @@ from .picture import Line, Mark
 from .strip import SIDE, Lane, Spot, Strip
 from .wires import Point, clip
 
-__all__ = ["course"]
+__all__ = ["Surroundings", "course", "surroundings"]
 
 #: How far lines keep from the marks they pass, and from each other at the foot of a mark.
 CLEAR, FOOT = 7.0, 5.0
 
 
-def course(line: Line, marks: dict[str, Mark], strip: Strip, around: Iterable[Spot] = ()) -> list[Point]:
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What stands in a frame, as seen from its left end: one object for all steps that are alike."""
+
+    spots: tuple[Spot, ...]
+
+
+#: One object for equal spots, so that what is known of it is found by identity.
+_alike = lru_cache(maxsize=256)(Surroundings)
+
+
+def surroundings(spots: Iterable[Spot]) -> tuple[float, Surroundings]:
+    """The left end of a frame, and what stands in it."""
+    inside = list(spots)
+    left = min((spot.x for spot in inside), default=0.0)
+    return left, _alike(tuple(_moved(spot, -left) for spot in inside))
+
+
+def _moved(spot: Spot, by: float) -> Spot:
+    """Rounded, so that equal steps stay equal wherever they are."""
+    return Spot(round(spot.x + by, 4), spot.y, spot.width, spot.height, spot.low)
+
+
+def course(
+    line: Line, marks: dict[str, Mark], strip: Strip, around: tuple[float, Surroundings] | None = None
+) -> list[Point]:
     """The points of the forward line, from border to border.
 
     Parameters
@@ -24,16 +51,16 @@ def course(line: Line, marks: dict[str, Mark], strip: Strip, around: Iterable[Sp
     marks : dict
         All marks by key.
     strip : Strip
-    around : iterable of Spot
-        What a straight line must not cross.
+    around : (float, Surroundings), optional
+        What a straight line must not cross, see `surroundings`.
     """
     tail, head = marks[line.tail], marks[line.head]
     a, b = strip.spots[line.tail], strip.spots[line.head]
-    points = _between(tail, head, a, b, strip, list(around))
+    points = _between(tail, head, a, b, strip, around or surroundings(()))
     return clip(points, (a.width, a.height), (b.width, b.height))
 
 
-def _between(tail: Mark, head: Mark, a: Spot, b: Spot, strip: Strip, around: list[Spot]) -> list[Point]:
+def _between(tail: Mark, head: Mark, a: Spot, b: Spot, strip: Strip, around: tuple[float, Surroundings]) -> list[Point]:
     start, end = (a.x, a.y), (b.x, b.y)
     through_fold = (tail.carried and head.kind == "fold") or (head.carried and tail.kind == "fold")
     if (tail.key, head.key) in strip.highways or through_fold:
@@ -48,13 +75,29 @@ def _between(tail: Mark, head: Mark, a: Spot, b: Spot, strip: Strip, around: lis
     if tail.carried:
         near = tail.lane == head.lane and abs(tail.step - head.step) == 1
         level = lane.rails[tail.family] if near else strip.lanes[tail.lane].bus
-        return _from_below(a, b, level, -1 if lane.forward else 1, around)
+        return _repeated(a, b, around, level, -1 if lane.forward else 1)
     if tail.lane != head.lane:
         margin = _margin(strip, tail, strip.lanes[tail.lane]) + (CLEAR if lane.forward else -CLEAR)
         return [start, (margin, a.y), (margin, b.y), end]
     if tail.kind == "input" and head.kind != "input":
-        return _from_below(a, b, a.y + a.height / 2 + 2 * CLEAR, 1, around)
-    return _straight(a, b, around)
+        return _repeated(a, b, around, a.y + a.height / 2 + 2 * CLEAR, 1)
+    return _repeated(a, b, around)
+
+
+def _repeated(
+    a: Spot, b: Spot, around: tuple[float, Surroundings], level: float | None = None, side: int = 0
+) -> list[Point]:
+    """The course that was found in the first step like this one, moved here."""
+    left, frame = around
+    points = _found(_moved(a, -left), _moved(b, -left), frame, level, side)
+    return [(x + left, y) for x, y in points]
+
+
+@lru_cache(maxsize=4096)
+def _found(a: Spot, b: Spot, frame: Surroundings, level: float | None, side: int) -> tuple[Point, ...]:
+    """Under the marks if there is a level for it, else straight."""
+    around = list(frame.spots)
+    return tuple(_straight(a, b, around) if level is None else _from_below(a, b, level, side, around))
 
 
 def _margin(strip: Strip, mark: Mark, lane: Lane) -> float:
@@ -71,7 +114,7 @@ def _from_below(a: Spot, b: Spot, level: float, side: int, around: list[Spot]) -
         return [*start, (foot, level), (foot, b.y)]
     edges = [(spot.x, spot.width / 2 + GAP / 2) for spot in around if spot not in (a, b)]
     gutters = [x + way * reach for x, reach in [(b.x, b.width / 2 + CLEAR), *edges] for way in (side, -side)]
-    gutters.sort(key=lambda x: abs(x - b.x))
+    gutters.sort(key=lambda x: round(abs(x - b.x), 1))
     ways = ([(x, level), (x, b.y), (b.x, b.y)] for x in gutters)
     gutter = next((way[0][0] for way in ways if _is_free(way, around, (a, b))), gutters[0])
     return [*start, (gutter, level), (gutter, b.y), (b.x, b.y)]
@@ -104,7 +147,7 @@ def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
         min((s.x - s.width / 2 for s in between), default=0.0) - CLEAR,
     ):
         ways.append([start, (x, a.y), end])
-    ways.sort(key=lambda way: sum(dist(p, q) for p, q in pairwise(way)))
+    ways.sort(key=lambda way: round(sum(dist(p, q) for p, q in pairwise(way)), 1))
     return next((way for way in ways if _is_free(way, around, (a, b))), ways[0])
 
 

@@ -27,7 +27,7 @@ def printable(words: str, limit: int = 400) -> str:
     >>> printable("a\x00b\ud800"), printable("abcdef", limit=4)
     ('a�b�', 'abc…')
     """
-    clean = _NOT_XML.sub("�", words)
+    clean = words if words.isascii() and words.isprintable() else _NOT_XML.sub("�", words)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -89,8 +89,14 @@ def _attributes(attributes: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """The value as DOT wants it; colours, shapes and widths come again and again."""
-    return _remembered(value) if len(value) < 24 else quote(value)
+    """The value as DOT wants it; colours, shapes and widths come again and again.
+
+    A value with a space or comma that has nothing to be escaped, as a position has, only needs its quotes.
+    """
+    if len(value) < 24:
+        return _remembered(value)
+    plain = '"' not in value and "\\" not in value and value[0] != "<" and (" " in value or "," in value)
+    return f'"{value}"' if plain else quote(value)
 
 
 #: Told apart by type, since a text that is to be shown letter by letter equals the same text that is not.

@@ -92,21 +92,27 @@ class _Sketch:
         found = []
         for group in self.groups:
             if not (group.face.serial in self.split and group.face.is_leaf):
-                found += [self._mark(group, place) for place in self._places_of(group)]
+                found += self._marks(group)
             found += [self._state(node) for node in group.members if node.serial in self.split]
         return found
 
-    def _mark(self, group: Group, place: tuple[str, ...]) -> Mark:
+    def _marks(self, group: Group) -> list[Mark]:
+        """The same mark at all places where the group is drawn."""
         node = group.face
-        return Mark(
-            self._key(node, place),
-            self._label(group),
-            self._kind(group),
-            self._tooltip(group),
-            self._scope(place),
-            step=self._column(place),
-            entrywise=group.kind == "step" or node.primitive.name in _ENTRYWISE,
-        )
+        label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
+        entrywise = group.kind == "step" or node.primitive.name in _ENTRYWISE
+        return [
+            Mark(
+                self._key(node, place),
+                label,
+                kind,
+                words,
+                self._scope(place),
+                step=self._column(place),
+                entrywise=entrywise,
+            )
+            for place in self._places_of(group)
+        ]
 
     def _scope(self, scope: tuple[str, ...]) -> tuple[str, ...]:
         """The frame for a scope."""
@@ -208,20 +214,22 @@ class _Sketch:
         group = self.groups[self.owner[node.serial]]
         places = self._places_of(group)
         number = self.order[group.face.serial]
-        return f"n{number}" if len(places) == 1 else f"n{number}_{places.index(place)}"
+        return f"n{number}" if len(places) == 1 else f"n{number}_{places[place]}"
 
-    def _places_of(self, group: Group) -> list[tuple[str, ...]]:
-        return self.places[group.face.serial] if len(group.members) == 1 else [group.face.scope]
+    def _places_of(self, group: Group) -> dict[tuple[str, ...], int]:
+        return self.places[group.face.serial] if len(group.members) == 1 else {group.face.scope: 0}
 
 
-def _places(graph: Graph, fold: Fold | None) -> dict[int, list[tuple[str, ...]]]:
-    """The scopes in which each node is drawn: its own, or for a leaf outside of scopes those of its users."""
+def _places(graph: Graph, fold: Fold | None) -> dict[int, dict[tuple[str, ...], int]]:
+    """The scopes in which each node is drawn, numbered: its own, or for a leaf outside of scopes those of its users."""
     users: dict[int, dict[tuple[str, ...], None]] = {}
     for edge in graph.edges:
         inside = fold is not None and fold.holds(step_of(edge.target.scope))
         if edge.source.is_leaf and not edge.source.scope and not inside:
             users.setdefault(edge.source.serial, {})[edge.target.scope] = None
-    return {node.serial: list(users.get(node.serial, {node.scope: None})) for node in graph.nodes}
+    return {
+        node.serial: {scope: i for i, scope in enumerate(users.get(node.serial, [node.scope]))} for node in graph.nodes
+    }
 
 
 def kind_of(node: Tensor, outputs: Container[int] = (), named_apart: bool = False) -> str:

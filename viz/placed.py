@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from . import dot, style
-from .courses import course
+from .courses import Surroundings, course, surroundings
 from .legend import legend
 from .picture import Line, Mark, Picture
 from .sizes import FONT_SIZE, font_size, shown_label
@@ -33,19 +33,19 @@ def placed_source(picture: Picture) -> str:
     body = _frames(picture.marks, strip)
     body += [_mark(mark, strip.spots[mark.key]) for mark in picture.marks if mark.scope == () or mark.carried]
     for line in picture.lines:
-        around = neighbours.get(marks[line.tail].scope, ())
+        around = neighbours.get(marks[line.tail].scope)
         body += _edges(line, course(line, marks, strip, around), picture, strip)
     graph = {**_DEFAULTS["graph"], "tooltip": dot.tooltip(picture.title)}
     return dot.digraph({**_DEFAULTS, "graph": graph}, [*body, *_legend(picture, strip)])
 
 
-def _neighbours(marks: Iterable[Mark], strip: Strip) -> dict[tuple[str, ...], list[Spot]]:
+def _neighbours(marks: Iterable[Mark], strip: Strip) -> dict[tuple[str, ...], tuple[float, Surroundings]]:
     """What stands in the same frame."""
     found: dict[tuple[str, ...], list[Spot]] = {}
     for mark in marks:
         if not mark.carried:
             found.setdefault(mark.scope, []).append(strip.spots[mark.key])
-    return found
+    return {scope: surroundings(spots) for scope, spots in found.items()}
 
 
 def _mark(mark: Mark, spot: Spot) -> str:

@@ -1,5 +1,7 @@
 """How large a mark has to be for its label; estimated, so that it is the same on every platform."""
 
+from functools import lru_cache
+
 from .dot import printable
 from .picture import Mark
 from .style import KINDS
@@ -15,24 +17,38 @@ _WIDE, _HIGH = 0.56, 1.2
 
 def shown_label(mark: Mark) -> str:
     """The label, each line cut to what fits on a mark."""
-    lines = mark.label.split("\n")[:_LINES]
+    return _shown(mark.label)
+
+
+@lru_cache(maxsize=4096)
+def _shown(label: str) -> str:
+    lines = label.split("\n")[:_LINES]
     return "\n".join(printable(line, _LONGEST) for line in lines)
 
 
 def font_size(mark: Mark) -> float:
     """In points."""
-    return float(KINDS[mark.kind].get("fontsize", FONT_SIZE))
+    return _points(mark.kind)
+
+
+def _points(kind: str) -> float:
+    return float(KINDS[kind].get("fontsize", FONT_SIZE))
 
 
 def size(mark: Mark) -> tuple[float, float]:
     """Width and height in points."""
-    lines = shown_label(mark).split("\n")
-    points = font_size(mark)
+    return _size(mark.label, mark.kind)
+
+
+@lru_cache(maxsize=4096)
+def _size(label: str, kind: str) -> tuple[float, float]:
+    lines = _shown(label).split("\n")
+    points = _points(kind)
     width = max(map(len, lines)) * _WIDE * points + 10
     height = len(lines) * _HIGH * points + 9
-    if mark.kind == "step":
+    if kind == "step":
         return max(width, 44.0), 26.0 * len(lines) + 6
-    shape = KINDS[mark.kind]["shape"]
+    shape = KINDS[kind]["shape"]
     if shape == "circle":
         return (max(width, height, 21.0),) * 2
     if shape == "ellipse":

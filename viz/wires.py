@@ -69,13 +69,5 @@ def spline(points: Sequence[Point], arrowsize: float) -> str:
             (px + (qx - px) * 2 / 3, py + (qy - py) * 2 / 3),
             (qx, qy),
         ]
-    return f"e,{_pair((bx, by))} " + " ".join(map(_pair, controls))
-
-
-def _pair(p: Point) -> str:
-    return f"{_tidy(p[0])},{_tidy(p[1])}"
-
-
-def _tidy(x: float) -> str:
-    """One decimal, without a sign on zero."""
-    return f"{round(x, 1) + 0.0:.1f}"
+    pairs = " ".join([f"{x:.1f},{y:.1f}" for x, y in controls])
+    return f"e,{bx:.1f},{by:.1f} {pairs}".replace("-0.0", "0.0")

@@ -1,6 +1,8 @@
 """What stands on a node and in its tooltip: names with the time as subscript, symbols, short formulas."""
 
 import re
+from functools import lru_cache
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,13 @@ _STEP = re.compile(r"t=(\d+)")
 _SPAN = re.compile(r"t=\d+( … t=\d+)?")
 _LAST_KEY = re.compile(r'\["([^"\[\]]+)"\]$')
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+#: Sums of squares that neither overflowed nor lost small terms.
+_SAFE = (1e-200, 1e200)
 #: How deep a formula may look behind unnamed nodes.
 _DEPTH = 4
 
 
+@lru_cache(maxsize=4096)
 def step_of(scope: tuple[str, ...]) -> int | None:
     """The time step a scope stands for: 3 for ``("layer 2", "t=3")``; None outside of time."""
     for part in reversed(scope):
@@ -40,6 +45,7 @@ def step_of(scope: tuple[str, ...]) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def is_time(part: str) -> bool:
     """Whether a scope stands for a time step, or for several that are drawn as one."""
     return _SPAN.fullmatch(part) is not None
@@ -162,8 +168,11 @@ def norm(value: Any) -> float | None:
     """The Euclidean norm of all entries; None for what has none (formulas, indices)."""
     if not isinstance(value, np.ndarray | float | int) or np.asarray(value).dtype.kind not in "fiub":
         return None
+    flat = np.asarray(value, np.float64).ravel()
     with np.errstate(all="ignore"):
-        flat = np.asarray(value, np.float64).ravel()
+        squares = float(flat @ flat)
+        if _SAFE[0] < squares < _SAFE[1]:
+            return sqrt(squares)
         largest = float(np.max(np.abs(flat), initial=0.0))
         if largest == 0.0 or not np.isfinite(largest):
             return largest
