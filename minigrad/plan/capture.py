@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff import argument_names, recording
 from ..course import fixed_course
 from ..errors import TreeError, ValueDependentError
+from ..lifting import argument_names, recording
 from ..sweep import ancestors
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
 from ..tree import Structure, flatten

@@ -178,10 +178,10 @@ def _shifted(out: ndarray, x: ndarray, axis: int) -> tuple[list[Call], ndarray]:
     return calls, top
 
 
-def _finite_or_zero(top: ndarray, finite: ndarray) -> None:
-    np.isfinite(top, finite)
-    if not finite.all():
-        top[~finite] = 0
+def _finite_or_zero(top: ndarray, unusable: ndarray) -> None:
+    np.isfinite(top, unusable)
+    np.logical_not(unusable, unusable)
+    np.copyto(top, 0, "same_kind", unusable)
 
 
 def _softmax(out: ndarray, x: ndarray, *, axis: int) -> list[Call] | None:
@@ -226,18 +226,21 @@ def is_basic(index: Any) -> bool:
     )
 
 
-def _pick(out: ndarray, x: ndarray, indices: ndarray) -> list[Call]:
+def _pick(out: ndarray, x: ndarray, indices: ndarray) -> list[Call] | None:
     """One entry of each row, by its place in the flattened array."""
-    return [(_pick_into, (out, x, indices, _row_starts(x)))]
+    if not (x.flags.c_contiguous and out.flags.c_contiguous and indices.dtype == np.intp):
+        return [(_check_classes, (indices, x.shape[-1])), _by_primitive("pick", out, (x, indices), {})]
+    places = np.empty(indices.shape, np.intp)
+    return [
+        (_check_classes, (indices, x.shape[-1])),
+        (np.add, (_row_starts(x), indices, places)),
+        (x.reshape(-1).take, (places, None, out, "clip")),
+    ]
 
 
 def _row_starts(x: ndarray) -> ndarray:
+    """Where each row begins in the flattened array."""
     return (np.arange(prod(x.shape[:-1])) * x.shape[-1]).reshape(x.shape[:-1])
-
-
-def _pick_into(out: ndarray, x: ndarray, indices: ndarray, starts: ndarray) -> None:
-    _check_classes(indices, x.shape[-1])
-    np.take(x.reshape(-1), starts + indices, None, out, "clip")
 
 
 def _check_classes(indices: ndarray, count: int) -> None:
@@ -248,13 +251,15 @@ def _check_classes(indices: ndarray, count: int) -> None:
 
 
 def _spread(out: ndarray, g: ndarray, indices: ndarray, *, size: int) -> list[Call] | None:
-    if not out.flags.c_contiguous:
+    """Zeros with g at one place of each row."""
+    if not (out.flags.c_contiguous and indices.dtype == np.intp):
         return None
-    return [(out.fill, (0,)), (_spread_into, (out.reshape(-1), g, indices, _row_starts(out)))]
-
-
-def _spread_into(flat: ndarray, g: ndarray, indices: ndarray, starts: ndarray) -> None:
-    flat[starts + indices] = g
+    places = np.empty(indices.shape, np.intp)
+    return [
+        (out.fill, (0,)),
+        (np.add, (_row_starts(out), indices, places)),
+        (out.reshape(-1).__setitem__, (places, g)),
+    ]
 
 
 KERNELS: dict[str, Callable[..., list[Call] | None]] = {

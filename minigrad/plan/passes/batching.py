@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..ir import Builder, Node, Program
+from ..ir import Builder, Node, Program, freeze
 from ..kernels import ELEMENTWISE
 from .chains import is_parameter
 from .families import Families
+from .simplify import first_index
 from .stacking import Stacker
 
 __all__ = ["batch"]
@@ -30,10 +31,11 @@ def batch(program: Program, builder: Builder, notes: list[str], limit: int) -> P
     for stage in sorted(by_stage):
         members = [node for node in by_stage[stage] if node not in new]
         if len(members) > 1 and families.family[members[0]] not in families.recurrent and _worthwhile(members, limit):
-            made = _batched(builder, stacker, members, new)
-            new |= made
-            if made:
-                counts[members[0].op] = counts.get(members[0].op, 0) + len(members)
+            for alike in _by_origin(members, new):
+                made = _batched(builder, stacker, alike, new)
+                new |= made
+                if made:
+                    counts[members[0].op] = counts.get(members[0].op, 0) + len(alike)
         for node in members:
             if node not in new:
                 builder.order = node.order
@@ -43,6 +45,24 @@ def batch(program: Program, builder: Builder, notes: list[str], limit: int) -> P
                     stacker.position.setdefault(new[node], stacker.position[node])
     notes += [f"{count} operations {op} of all steps at once" for op, count in counts.items()]
     return Program(program.inputs, tuple(new[node] for node in program.outputs))
+
+
+def _by_origin(members: list[Node], new: dict[Node, Node]) -> list[list[Node]]:
+    """The members whose operands are steps of the same arrays, together: other operands would have to be copied."""
+    groups: dict[Any, list[Node]] = {}
+    for node in members:
+        key = tuple(_origin(new[arg]) if type(arg) is Node else None for arg in node.args)
+        groups.setdefault(key, []).append(node)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _origin(node: Node) -> Any:
+    """The array that a node is a step of, also through a slice of columns."""
+    if node.op != "getitem":
+        return None
+    if node.args[0].shape and first_index(node) is not None:
+        return node.args[0]
+    return (freeze(node.params["index"]), _origin(node.args[0]))
 
 
 def _worthwhile(members: list[Node], limit: int) -> bool:
