@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import Any
 
 from . import errors, numpy_protocol
-from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .autodiff import grad, jvp, value_and_grad, vjp
 from .checkpoint import checkpoint
 from .functions import cross_entropy
 from .graph import Graph, trace
+from .jacobians import hessian, hvp, jacobian
 from .primitives import (
     add,
     broadcast_to,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .autodiff import recording
 from .course import course_is_fixed
+from .lifting import recording
 from .primitive import PRIMITIVES, register
 from .primitives import concatenate, reshape
 from .sweep import ancestors, forward_sweep, reverse_sweep

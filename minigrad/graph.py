@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .autodiff import argument_names, recording, unit_cotangent
 from .errors import NonScalarOutputError, TreeError, UnknownNodeError
+from .lifting import argument_names, recording, unit_cotangent
 from .nans import first_nan
 from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf

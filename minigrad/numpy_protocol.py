@@ -51,6 +51,10 @@ def _outer(a: Any, b: Any) -> Any:
     return p.reshape(a, (-1, 1)) * p.reshape(b, (1, -1))
 
 
+def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
+    return p.concatenate(arrays, axis) if axis is not None else p.concatenate([p.reshape(a, -1) for a in arrays])
+
+
 def _where(condition: Any, x: Any, y: Any) -> Any:
     return p.where(condition, x, y)
 
@@ -88,7 +92,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,
     np.broadcast_to: lambda array, shape: p.broadcast_to(array, shape),
-    np.concatenate: lambda arrays, axis=0: p.concatenate(arrays, axis),
+    np.concatenate: _concatenate,
     np.stack: lambda arrays, axis=0: p.stack(arrays, axis),
     np.take: lambda a, indices, axis=None: p.take(a, indices, axis),
     np.where: _where,
@@ -97,11 +101,35 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.size,
+    np.zeros_like: lambda a: np.zeros(a.shape, a.dtype),
+    np.ones_like: lambda a: np.ones(a.shape, a.dtype),
+}
+
+#: The nearest function with a gradient, where the spelling alone would mislead.
+_NEAREST = {
+    "append": "concatenate",
+    "clip": "minimum(np.maximum(x, low), high)",
+    "column_stack": "concatenate",
+    "cos": "exp",
+    "dstack": "concatenate",
+    "einsum": "matmul",
+    "hstack": "concatenate",
+    "inner": "dot",
+    "log1p": "log",
+    "max": "maximum",
+    "norm": "sqrt(np.sum(x * x))",
+    "prod": "multiply",
+    "sin": "tanh",
+    "std": "mean",
+    "tensordot": "matmul",
+    "var": "mean",
+    "vdot": "dot",
+    "vstack": "concatenate",
 }
 
 
 #: Functions that say something about a Tensor without computing with it: no help where a gradient is wanted.
-_QUERIES = (np.shape, np.ndim, np.size)
+_QUERIES = (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like)
 
 
 def _full_name(f: Any) -> str:
@@ -112,7 +140,7 @@ def _full_name(f: Any) -> str:
 
 def _refuse(f: Any, method: str = "") -> UnsupportedNumPyError:
     candidates = [g.__name__ for g in (*UFUNCS, *FUNCTIONS) if g not in _QUERIES]
-    near = get_close_matches(f.__name__, candidates, n=1, cutoff=0.0)[0]
+    near = _NEAREST.get(f.__name__) or get_close_matches(f.__name__, candidates, n=1, cutoff=0.0)[0]
     return UnsupportedNumPyError(
         f"{_full_name(f)}{method} has no primitive, so its gradient is not known. The nearest that has one is "
         f"np.{near}; if no gradient is wanted, call it on the plain array, `.value`."
@@ -139,11 +167,19 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         raise _refuse(func)
     implementation = FUNCTIONS[func]
     try:
+        return implementation(*args, **kwargs)
+    except TypeError:
+        _check_options(func, implementation, args, kwargs)
+        raise
+
+
+def _check_options(func: Any, implementation: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> None:
+    """Say so if the failure was an option of NumPy's that Tensors do not have."""
+    try:
         signature(implementation).bind(*args, **kwargs)
     except TypeError as error:
         names = ", ".join(signature(implementation).parameters)
         raise UnsupportedNumPyError(f"{_full_name(func)} of a Tensor takes ({names}): {error}") from None
-    return implementation(*args, **kwargs)
 
 
 METHODS.update(

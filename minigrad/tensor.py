@@ -429,12 +429,13 @@ def _plain_value(value: Any) -> Any:
 
 def _misfit(primitive: Primitive, args: tuple[Any, ...], error: ValueError) -> Exception:
     """The error for operands that a primitive cannot take together."""
-    if isinstance(error, MinigradError):
-        return error
     operands = " and ".join(describe(arg) for arg in args)
-    if not any(word in str(error) for word in _SHAPE_WORDS):
-        return ValueError(f"{primitive.name} cannot take {operands}: {error}")
-    return ShapeError(f"{primitive.name} cannot take {operands}: {error}. Reshape or transpose one of them.")
+    place = f" at {'/'.join(current_scope())}" if current_scope() else ""
+    if isinstance(error, MinigradError):
+        return type(error)(f"{error}. The operands{place} are {operands}.")
+    text = f"{primitive.name}{place} cannot take {operands}: {error}"
+    shapes = any(word in str(error) for word in _SHAPE_WORDS)
+    return ShapeError(f"{text}. Reshape or transpose one of them.") if shapes else ValueError(text)
 
 
 #: NumPy speaks of shapes in these words; other errors of value are passed on as what they are.

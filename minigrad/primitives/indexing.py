@@ -35,7 +35,10 @@ def _fixed(part: Any) -> Any:
     """An index that later changes to the caller's array do not reach."""
     if isinstance(part, Tensor):
         raise ShapeError("an index that is a Tensor must stand alone, as in x[i]; use take(x, i, axis) for other axes")
-    return np.array(part) if isinstance(part, list | np.ndarray) else part
+    if not isinstance(part, list | tuple | np.ndarray):
+        return part
+    array = np.array(part)
+    return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
 
 
 def getitem(x: Any, index: Any) -> Any:

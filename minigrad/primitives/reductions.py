@@ -82,7 +82,8 @@ def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def _shifted(x: Any, axis: int) -> Any:
-    """x − max x, so that no exponential overflows."""
+    """x − max x, so that no exponential overflows; whole numbers become floats."""
+    x = x.astype(np.float64) if x.dtype.kind in "biu" else x
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
 

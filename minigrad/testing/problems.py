@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff import argument_names, jvp, vjp
+from ..autodiff import jvp, vjp
 from ..errors import DtypeError
+from ..lifting import argument_names
 from ..tensor import Tensor, constant, is_floating
 from ..tree import flatten
 

@@ -46,7 +46,8 @@ CALLS: dict[Any, Callable[[Any], Any]] = {
     np.expand_dims: lambda x: np.expand_dims(x, (0, 2)),
     np.squeeze: lambda x: np.squeeze(x[None, :, None]),
     np.broadcast_to: lambda x: np.broadcast_to(x, (4, 2, 3)) * np.arange(4.0)[:, None, None],
-    np.concatenate: lambda x: np.concatenate([x, X, 2.0 * x], axis=1) * np.arange(9.0),
+    np.concatenate: lambda x: np.concatenate([x, X, 2.0 * x], axis=1) * np.arange(9.0)
+    + np.sum(np.concatenate([x, X], axis=None) * np.arange(12.0)),
     np.stack: lambda x: np.stack([X, x], axis=-1) * np.arange(2.0),
     np.take: lambda x: np.take(x, [0, 2, 2], axis=1) + np.take(x, 3),
     np.where: lambda x: np.where(X > 0, x, X),
@@ -55,6 +56,8 @@ CALLS: dict[Any, Callable[[Any], Any]] = {
     np.shape: lambda x: x * np.shape(x)[0],
     np.ndim: lambda x: x * np.ndim(x),
     np.size: lambda x: x * np.size(x),
+    np.zeros_like: lambda x: x + np.zeros_like(x),
+    np.ones_like: lambda x: x * 2.0 - np.ones_like(x),
 }
 
 
@@ -137,7 +140,7 @@ def test_unsupported_functions_are_refused(name: str) -> None:
 
 def test_the_nearest_name() -> None:
     """The name suggested is one that does the job, where there is one."""
-    for call, near in ((lambda: np.max(T), "np.maximum"), (lambda: np.hstack([T]), "np.stack")):
+    for call, near in ((lambda: np.max(T), "np.maximum"), (lambda: np.hstack([T]), "np.concatenate")):
         with pytest.raises(UnsupportedNumPyError, match=f"is {near};"):
             call()
 
