@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor
+from minigrad import Tensor, where
 from minigrad import stack as stack_arrays
-from minigrad.errors import DtypeError, OptionError, ShapeError
+from minigrad.errors import OptionError, ShapeError
 from minigrad.tree import flatten
 
 from .cell import Layer
+from .lengths import checked_lengths, column, within
 from .walk import Walk, run_layer
 
 __all__ = ["Run", "unroll"]
@@ -61,7 +62,7 @@ def unroll(
         The initial state; zeros by default.
     lengths : (...) integers from 0 to T, optional
         How long each sequence of the batch is. Past its end the state holds and the output is zero, so
-        that what stands there in `xs` has no influence.
+        that what stands there in `xs` has no influence, were it NaN.
     truncate : int, optional
         Truncated backpropagation through time: the state becomes a constant after every `truncate`
         steps. The gradient is that of the function with `minigrad.stop_gradient` at these cuts; the
@@ -105,7 +106,9 @@ def unroll(
     if truncate is not None and truncate < 1:
         raise OptionError(f"truncate must be at least 1 step, got {truncate!r}; leave it out for the full gradient")
     batch_shape = xs.shape[1:-1]
-    lengths = None if lengths is None else _checked_lengths(lengths, batch_shape, xs.shape[0])
+    if lengths is not None:
+        lengths = checked_lengths(lengths, batch_shape, xs.shape[0])
+        xs = _without_padding(xs, lengths)
     zeros = cell.initial_state(batch_shape, np.float64 if _counts(xs) else xs.dtype)
     state = zeros if state is None else _checked_state(state, zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
@@ -113,22 +116,14 @@ def unroll(
     return Run(stack_arrays(steps.outputs), steps.states, steps.final)
 
 
+def _without_padding(xs: Any, lengths: Any) -> Any:
+    """Zeros past the end of each sequence: what stands there, NaN too, must not meet a weight (0 · NaN = NaN)."""
+    return where(column(within(lengths, xs.shape[0])), xs, 0.0)
+
+
 def _counts(xs: Any) -> bool:
     """Whether the inputs are integers or booleans, which is no type for a state."""
     return getattr(xs.dtype, "kind", "f") in "iub"
-
-
-def _checked_lengths(lengths: Any, batch_shape: tuple[int, ...], T: int) -> Any:
-    """Lengths as an array, or as the Tensor that they are (values of a Tensor may change on replay)."""
-    given = lengths if isinstance(lengths, Tensor) else np.asarray(lengths)
-    if given.shape != batch_shape:
-        raise ShapeError(f"lengths must have the batch's shape {batch_shape}, got {given.shape}")
-    if given.dtype.kind not in "iu":
-        raise DtypeError(f"lengths count steps and are integers, got {given.dtype}")
-    if not isinstance(given, Tensor) and given.size and (given.min() < 0 or given.max() > T):
-        wrong = given.min() if given.min() < 0 else given.max()
-        raise OptionError(f"lengths must be from 0 to T = {T}, got {wrong}")
-    return given
 
 
 def _checked_state(state: Any, zeros: Any) -> Any:

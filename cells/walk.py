@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, named, reshape, scope, stop_gradient, tensor, where
+from minigrad import Tensor, named, scope, stop_gradient, tensor, where
 from minigrad.tree import tree_map
+
+from .lengths import column
 
 __all__ = ["Steps", "Walk", "hold", "run_layer"]
 
@@ -87,7 +89,7 @@ def _run_steps(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Wal
             state = cell.step(params, before, named("x", xs[t - 1]))
             if alive is not None:
                 state = hold(alive, state, before)
-            outputs.append(state.h if alive is None else where(_column(alive), state.h, 0.0))
+            outputs.append(state.h if alive is None else where(column(alive), state.h, 0.0))
         states.append(state)
     final = states[-1]
     return Steps(outputs[::-1], states[::-1], final) if walk.backward else Steps(outputs, states, final)
@@ -103,12 +105,7 @@ def hold(alive: Any, new: Any, old: Any) -> Any:
     if isinstance(new, tuple):
         parts = [hold(alive, a, b) for a, b in zip(new, old, strict=True)]
         return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)
-    return where(_column(alive), new, old)
-
-
-def _column(alive: Any) -> Any:
-    """A mask over the batch with an axis for the vectors: (...) -> (..., 1)."""
-    return reshape(alive, (*alive.shape, 1))
+    return where(column(alive), new, old)
 
 
 def _as_nodes(state: Any, name: str | None = None) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import LAYERS, close, filled, filled_state, seeds
+from cell_cases import LAYERS, NETS, close, filled, filled_state, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +93,26 @@ def test_padded_batch_has_the_gradient_of_its_sequences(seed: int, name: str, le
         close(found, sum(own), 1e-11)
     for b, length in enumerate(lengths):
         assert not np.any(d_xs[length:, b])
+
+
+@pytest.mark.parametrize("name", sorted(NETS) + ["LSTM plain", "Conv1d 3", "Attention before dot"])
+def test_nan_in_the_padding_reaches_nothing(name: str) -> None:
+    """Values, gradients and tangents of a batch padded with NaN or inf are those of one padded with zeros."""
+    rng = np.random.default_rng(4)
+    cell, lengths = LAYERS[name](2, 2), np.array([4, 2, 0])
+    params, xs = filled(cell, rng), rng.standard_normal((4, 3, 2))
+    inside = (np.arange(4)[:, None] < lengths)[..., None]
+
+    def loss(params: Any, xs: Any, lengths: Any) -> Any:
+        return (unroll(cell, params, xs, lengths=lengths).outputs ** 2).sum()
+
+    expected = flatten(mg.value_and_grad(loss, (0, 1))(params, np.where(inside, xs, 0.0), lengths))[0]
+    for padding in (np.nan, np.inf):
+        padded = np.where(inside, xs, padding)
+        for f in (mg.value_and_grad(loss, (0, 1)), mg.compile(mg.value_and_grad(loss, (0, 1)))):
+            for ours, theirs in zip(flatten(f(params, padded, lengths))[0], expected, strict=True):
+                close(ours, theirs)
+        assert np.isfinite(mg.jvp(lambda p, padded=padded: loss(p, padded, lengths), (params,), (params,))[1])
 
 
 def test_lengths_may_be_zero_or_a_tensor() -> None:
