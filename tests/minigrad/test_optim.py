@@ -372,3 +372,50 @@ def test_regularizer_inside_a_deep_net_and_where_there_is_none() -> None:
         pascanu_regularizer(graph)
     with pytest.raises(mg.errors.ShapeError):
         pascanu_omega(np.eye(2), np.ones((3, 2)), np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+def test_omega_of_two_runs_with_one_weight(form: str) -> None:
+    """Runs of other lengths and batches stay apart: Ω is Σ, or the mean, over the terms of each by itself."""
+    rng = np.random.default_rng(8)
+    cell, params, _ = rnn_run(rng)
+    short, long = rng.standard_normal((3, 2)), rng.standard_normal((5, 4, 2))
+
+    def loss(params: Any) -> Any:
+        return (unroll(cell, params, short).outputs ** 2).sum() + (unroll(cell, params, long).outputs ** 3).sum()
+
+    together = pascanu_regularizer(mg.trace(loss, params), form)
+    alone = [
+        pascanu_regularizer(
+            mg.trace(lambda params, xs=xs, k=k: (unroll(cell, params, xs).outputs ** k).sum(), params), form
+        )
+        for xs, k in ((short, 2), (long, 3))
+    ]
+    shares = [3 / 23, 20 / 23] if form == "code" else [1, 1]
+    for found, first, second in zip(together, *alone, strict=True):
+        np.testing.assert_allclose(found, shares[0] * first + shares[1] * second, rtol=1e-10)
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+@pytest.mark.parametrize("options", [{}, {"lengths": [4, 2]}, {"truncate": 2}])
+def test_omega_of_a_continued_run(form: str, options: Any) -> None:
+    """A run that starts with the final state of another one counts as one long run, held and cut states included."""
+    rng = np.random.default_rng(9)
+    cell, params, _ = rnn_run(rng)
+    xs, weights = rng.standard_normal((4, 2, 2)), rng.standard_normal((4, 2, 3))
+
+    def in_parts(params: Any) -> Any:
+        first = unroll(cell, params, xs[:2])
+        return (weights * np.concatenate([first.outputs, unroll(cell, params, xs[2:], first.final).outputs])).sum()
+
+    def whole(params: Any, **options: Any) -> Any:
+        return (weights * unroll(cell, params, xs, **options).outputs).sum()
+
+    graph = mg.trace(lambda params: whole(params, **options), params)
+    a, h = ([graph.find(k, f"t={t}") for t in range(1, 5)] for k in "ah")
+    found = graph.adjoints().nodes
+    errors = np.stack([found[n] for n in (a if form == "paper" else h)])
+    expected = pascanu_omega(params["W"], errors, np.stack([1 - n.value**2 for n in h]), form)
+    np.testing.assert_allclose(pascanu_regularizer(graph, form)[0], expected, rtol=1e-12)
+    if not options:
+        np.testing.assert_allclose(pascanu_regularizer(mg.trace(in_parts, params), form)[0], expected, rtol=1e-12)
