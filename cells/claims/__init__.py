@@ -1,0 +1,34 @@
+"""What textbooks claim of recurrent nets: proved, refuted, or true under conditions, each by steps that run again.
+
+From easy to hard: `claim` (what a claim is), `evidence` (what it is checked with), then the claims by subject:
+`slopes`, `recurrence`, `cell_path` and `gates` (LSTM), `merged` (GRU), `looking_back` (attention), `training`.
+"""
+
+from . import cell_path, gates, looking_back, merged, recurrence, slopes, training
+from .claim import Claim, Counterexample
+
+__all__ = ["Claim", "Counterexample", "examine"]
+
+
+def examine() -> list[Claim]:
+    """Every claim, from the slope of tanh to the number of parameters.
+
+    The verdicts are what the steps show; `Claim.run` does the steps again and raises if one does not hold.
+
+    Examples
+    --------
+    >>> claims = {claim.name: claim for claim in examine()}
+    >>> claims["tan_slope"].verdict
+    'refuted'
+    >>> claims["large_weight_explodes"].run().counterexample.run()["derivative per step"].round(3)
+    0.551
+    """
+    return [
+        *slopes.claims(),
+        *recurrence.claims(),
+        *cell_path.claims(),
+        *gates.claims(),
+        *merged.claims(),
+        *looking_back.claims(),
+        *training.claims(),
+    ]
