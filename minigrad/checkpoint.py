@@ -22,7 +22,11 @@ __all__ = ["checkpoint"]
 
 
 class _Segment:
-    """A function of Tensors that can be run again: its inputs are `count` leaves and some Tensors it closes over."""
+    """A function of Tensors that can be run again.
+
+    Its inputs are the Tensors among its arguments and those it closes over; its outputs, as a node sees
+    them, are the floating-point ones, joined to one vector.
+    """
 
     def __init__(self, f: Callable[..., Any], leaves: list[Any], structure: Structure) -> None:
         self.f = f
@@ -31,6 +35,7 @@ class _Segment:
         self.structure = structure
         self.free: tuple[Tensor, ...] = ()
         self.shapes: list[tuple[int, ...]] = []
+        self.dtypes: list[np.dtype] = []
 
     def run(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Structure]:
         """Call the function on nodes in the place of its Tensor arguments."""
@@ -38,21 +43,23 @@ class _Segment:
         for i, node in zip(self.moving, inputs, strict=True):
             leaves[i] = node
         with recording():
-            outputs, structure = flatten(self.f(*self.structure.unflatten(leaves)))
+            args, options = self.structure.unflatten(leaves)
+            outputs, structure = flatten(self.f(*args, **options))
         return [node if isinstance(node, Tensor) else constant(node) for node in outputs], structure
 
     def rerun(self, xs: Sequence[Any], recorded: bool) -> tuple[list[Tensor], list[Tensor]]:
         """Fresh nodes for the inputs, and the outputs computed from them."""
         given = xs[: len(self.moving)]
         fresh = [bind(PRIMITIVES["alias"], (x,)) if recorded else _fresh(x) for x in given]
-        return fresh, self.run(fresh)[0]
+        return fresh, [node for node in self.run(fresh)[0] if is_floating(node.value)]
 
     def split(self, flat: Any) -> list[Any]:
-        """The joined outputs, one by one."""
+        """The joined outputs, one by one, each in its own precision."""
         parts = []
         start = 0
-        for shape in self.shapes:
-            parts.append(reshape(flat[start : start + prod(shape)], shape))
+        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
+            part = reshape(flat[start : start + prod(shape)], shape)
+            parts.append(part if part.dtype == dtype else bind(PRIMITIVES["astype"], (part,), {"dtype": dtype}))
             start += prod(shape)
         return parts
 
@@ -96,7 +103,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        A pure function of trees, returning a tree of floating-point Tensors. It may close over Tensors.
+        A pure function of trees, returning a tree. It may close over Tensors.
 
     Examples
     --------
@@ -106,26 +113,36 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(f)
-    def checkpointed(*args: Any) -> Any:
-        leaves, structure = flatten(args)
+    def checkpointed(*args: Any, **options: Any) -> Any:
+        leaves, structure = flatten((args, options))
         inputs = [value for value in leaves if isinstance(value, Tensor)]
         if course_is_fixed() or not all(isinstance(node.value, np.ndarray) for node in inputs):
-            return f(*args)
+            return f(*args, **options)
         segment = _Segment(f, leaves, structure)
         start = constant(0.0).serial
         outputs, out_structure = segment.run([_fresh(node.value) for node in inputs])
+        floating = [i for i, node in enumerate(outputs) if is_floating(node.value)]
         segment.free = _closed_over(outputs, start)
-        segment.shapes = [node.shape for node in outputs]
         parts = (*inputs, *segment.free)
         if not parts:
             return out_structure.unflatten([node.value for node in outputs])
-        joined = _join([node.value for node in outputs])
-        values = [part.value for part in parts]
-        tracked = any(part.tracked for part in parts)
-        node = Tensor(joined, _checkpoint, parts, values, {"segment": segment}, tracked)
-        return out_structure.unflatten(segment.split(node))
+        results = [constant(node.value) for node in outputs]
+        if floating:
+            joined = _joined_node(segment, parts, [outputs[i] for i in floating])
+            for i, part in zip(floating, segment.split(joined), strict=True):
+                results[i] = part
+        return out_structure.unflatten(results)
 
     return checkpointed
+
+
+def _joined_node(segment: _Segment, parts: tuple[Tensor, ...], outputs: list[Tensor]) -> Tensor:
+    """The one node that stands for the whole segment."""
+    segment.shapes = [node.shape for node in outputs]
+    segment.dtypes = [node.dtype for node in outputs]
+    values = [part.value for part in parts]
+    tracked = any(part.tracked for part in parts)
+    return Tensor(_join([node.value for node in outputs]), _checkpoint, parts, values, {"segment": segment}, tracked)
 
 
 def _fixed(value: Any) -> Any:

@@ -54,6 +54,25 @@ def reshape(x: Any, shape: Any) -> Any:
     return bind(_reshape, (x,), {"shape": sizes})
 
 
+def _astype_vjp(g: Any, y: Any, x: Any, *, dtype: Any) -> Any:
+    """The cotangent goes back in the precision of x."""
+    return bind(_astype, (g,), {"dtype": x.dtype})
+
+
+def _astype_value(x: Any, *, dtype: Any) -> Any:
+    """Complex numbers, which only numerical differentiation passes, stay complex."""
+    return x.astype(np.result_type(dtype, np.complex64) if x.dtype.kind == "c" else dtype)
+
+
+#: The same entries in another floating-point precision.
+_astype = register(
+    "astype",
+    _astype_value,
+    vjps=(_astype_vjp,),
+    jvps=(substitute("astype", 0),),
+)
+
+
 def _transpose_vjp(g: Any, y: Any, x: Any, *, axes: Any) -> Any:
     """Axes go back where they came from."""
     return transpose(g, None if axes is None else tuple(int(i) for i in np.argsort(axes)))

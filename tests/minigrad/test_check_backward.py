@@ -121,3 +121,41 @@ def test_several_arguments_at_once():
     check_backward(lambda a, b: np.sum(a * b), lambda a, b: (b, a), make, wrt=(0, 1), sizes={"D": (1, 3)})
     with pytest.raises(GradientCheckError, match="the gradient of a"):
         check_backward(lambda a, b: np.sum(a * b), lambda a, b: (a, a), make, wrt=(0, 1), sizes={"D": (1, 3)})
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda w: (0.5 * np.sum(w * w)).item(),
+        lambda w: 0.5 * w.dot(w),
+        lambda w: 0.5 * np.sum(w.copy() ** 2),
+        lambda w: 0.5 * np.sum(w.astype(float) ** 2),
+    ],
+    ids=["item", "dot", "copy", "astype"],
+)
+def test_habits_of_numpy_in_the_forward_pass(forward):
+    """A pass that leaves Tensors behind is judged by central differences: right passes pass, wrong ones fail."""
+
+    def make(rng, D):
+        return (rng.normal(size=D),)
+
+    check_backward(forward, lambda w: w, make, sizes={"D": (1, 3)})
+    with pytest.raises(GradientCheckError, match="central differences"):
+        check_backward(forward, lambda w: 0 * w, make, sizes={"D": (1, 3)})
+
+
+def test_a_forward_pass_that_fails_on_arrays_too():
+    """An error that the pass raises on plain arrays is the caller's to see."""
+
+    def broken(w):
+        raise LookupError("no such layer")
+
+    with pytest.raises(LookupError, match="no such layer"):
+        check_backward(broken, lambda w: w, lambda rng, D: (rng.normal(size=D),), sizes={"D": (1, 2)})
+
+
+def test_a_tuple_of_one_argument():
+    """With wrt=(0,) the backward pass returns a tuple of one gradient."""
+    check_backward(
+        lambda w: np.sum(w * w), lambda w: (2 * w,), lambda rng, D: (rng.normal(size=D),), wrt=(0,), sizes={"D": (1, 3)}
+    )

@@ -297,3 +297,23 @@ def test_indexing_with_tensors() -> None:
         x[:, mg.tensor(0)]
     with pytest.raises(IndexError):
         x[2]
+
+
+@pytest.mark.parametrize(
+    "index", [((0, 0),), ((0, 0), (1, 1)), ([0, 0], (1, 1)), [], ([],), ((), 0), (slice(None), (0, 0, 1)), [[0, 0]]]
+)
+def test_indices_of_nested_sequences(index: Any) -> None:
+    """Lists and tuples inside an index are arrays of positions: repeated entries add up, empty ones take nothing."""
+    x = np.arange(4.0).reshape(2, 2)
+    picked = mg.tensor(x)[index]
+    np.testing.assert_array_equal(picked.value, x[index])
+
+    expected = np.zeros_like(x)
+    np.add.at(expected, index if isinstance(index, tuple) else (np.array(index, int),), 1.0)
+    np.testing.assert_array_equal(mg.grad(lambda v: v[index].sum())(x), expected)
+
+
+@pytest.mark.parametrize("f", [mg.softmax, mg.log_softmax])
+def test_softmax_of_whole_numbers(f: Any) -> None:
+    """Whole numbers are taken as floats, as NumPy's exp takes them."""
+    np.testing.assert_array_equal(f(np.array([1, 2, 3])), f(np.array([1.0, 2.0, 3.0])))

@@ -160,6 +160,11 @@ def _matmul(draw: Any, dtype: Any, side: int) -> Case:
     return (draw(strategies.arrays(a, dtype)), draw(strategies.arrays(b, dtype))), {}
 
 
+def _astype(draw: Any, dtype: Any, side: int) -> Case:
+    (x,), _ = _one()(draw, dtype, side)
+    return (x,), {"dtype": np.dtype(dtype)}
+
+
 CASES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("alias", "negative", "tanh", "sigmoid", "exp", "relu"), _one()),
     **dict.fromkeys(("log", "sqrt"), _one(low=0.25)),
@@ -172,6 +177,7 @@ CASES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "sum": _reduction,
     "mean": _mean,
+    "astype": _astype,
     "reshape": _reshape,
     "transpose": _transpose,
     "broadcast_to": _broadcast_to,

@@ -260,3 +260,11 @@ def test_errors_in_a_rule_name_the_node() -> None:
         mg.sum(broken).backward()
 
     assert any("raised by the reverse rule of reshape of shape (2, 2)" in note for note in caught.value.__notes__)
+
+
+def test_shape_errors_name_parameter_and_step() -> None:
+    """A weight of the wrong shape is named, with the step in which it was used."""
+    W = mg.tensor(np.ones((3, 3)), name='params["W_f"]')
+
+    with mg.scope("t=3"), pytest.raises(ShapeError, match=r't=3 are `params\["W_f"\]` \(input of shape \(3, 3\)\)'):
+        mg.linear(W, np.ones(2))

@@ -355,3 +355,27 @@ def test_float32_stays_float32_through_every_transform() -> None:
     results = [value, gradient, mg.jvp(f, (x,), (x,))[1], mg.hessian(f)(x), mg.hvp(f, (x,), (x,)), mg.jacobian(f)(x)]
 
     assert {result.dtype for result in results} == {np.dtype(np.float32)}
+
+
+def test_tensors_closed_over_outside_of_any_transform_are_constants() -> None:
+    """Plain arguments give a plain gradient, also of a function that closes over a Tensor."""
+    w = mg.tensor(2.0)
+
+    gradient = mg.grad(lambda x: w * x**2)(3.0)
+
+    assert isinstance(gradient, np.float64)
+    assert gradient == 12.0
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mg.grad(lambda x: x)(x=2.0), "pass the argument by position"),
+        (lambda: mg.grad(lambda x: (x, x))(2.0), "must return one scalar Tensor, got a tuple"),
+        (lambda: mg.jvp(np.tanh, np.ones((1, 3)), np.ones((1, 3))), r"write jvp\(f, \(x,\), \(t,\)\)"),
+    ],
+)
+def test_calls_that_misunderstand(call: Any, text: str) -> None:
+    """An argument by name, several outputs, and bare arrays for tuples are named as what they are."""
+    with pytest.raises(TreeError, match=text):
+        call()
