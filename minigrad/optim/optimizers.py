@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import OptionError
-from ..tree import tree_map
+from ..errors import OptionError, ShapeError
+from ..tree import flatten, flatten_like, tree_map
 
 __all__ = ["SGD", "Adam", "AdamState", "SGDState"]
 
@@ -30,6 +30,18 @@ def _check(what: str, value: float, allowed: bool, expected: str) -> None:
 def _like(result: Any, p: Any) -> Any:
     """A new parameter in the dtype of the old one."""
     return np.asarray(result, p.dtype) if isinstance(p, np.ndarray) else result
+
+
+def _check_shapes(params: Any, **others: Any) -> None:
+    """Every leaf must have its parameter's shape: broadcasting would train another model without a word."""
+    leaves, structure = flatten(params)
+    for what, tree in others.items():
+        found = flatten_like(structure, tree, what)
+        for p, leaf, path in zip(leaves, found, structure.paths(), strict=True):
+            if np.shape(leaf) != np.shape(p):
+                raise ShapeError(
+                    f"{what}{path} must have the shape of its parameter, {np.shape(p)}; got {np.shape(leaf)}"
+                )
 
 
 def _zeros(tree: Any) -> Any:
@@ -91,7 +103,13 @@ class SGD:
         ------
         TreeError
             If the gradient does not have the structure of the parameters.
+        ShapeError
+            If an array of the gradient or of the state does not have its parameter's shape.
         """
+        if self.momentum:
+            _check_shapes(params, gradient=gradient, velocity=state.velocity)
+        else:
+            _check_shapes(params, gradient=gradient)
         velocity = (
             tree_map(lambda p, v, g: self.momentum * v + g, params, state.velocity, gradient)
             if self.momentum
@@ -169,7 +187,10 @@ class Adam:
         ------
         TreeError
             If the gradient does not have the structure of the parameters.
+        ShapeError
+            If an array of the gradient or of the state does not have its parameter's shape.
         """
+        _check_shapes(params, gradient=gradient, m=state.m, v=state.v)
         t = state.steps + 1
         m = tree_map(lambda p, m, g: self.beta1 * m + (1 - self.beta1) * g, params, state.m, gradient)
         v = tree_map(lambda p, v, g: self.beta2 * v + (1 - self.beta2) * g * g, params, state.v, gradient)
