@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import NonFiniteGradientError, OptionError
+from ..errors import DtypeError, NonFiniteGradientError, OptionError
 from ..tree import flatten, tree_map
 
 __all__ = ["clip_by_norm", "clip_by_value", "global_norm"]
@@ -56,6 +56,8 @@ def clip_by_norm(tree: Any, limit: float, nonfinite: NonFinite = "raise") -> Any
     ------
     NonFiniteGradientError
         If an entry is inf or NaN and `nonfinite` is "raise"; names the leaf.
+    DtypeError
+        If a leaf is not floating point: a direction has no room among integers.
     OptionError
         If `limit` is not above 0 or `nonfinite` is not one of the two.
 
@@ -70,7 +72,7 @@ def clip_by_norm(tree: Any, limit: float, nonfinite: NonFinite = "raise") -> Any
     top, norm = _norm_over_largest(tree)
     if top == 0 or norm <= limit / top:
         return tree
-    return tree_map(lambda g: (g / top * (limit / norm)).astype(g.dtype), tree_map(np.asarray, tree))
+    return tree_map(lambda g: _scaled(np.asarray(g), top, limit / norm), tree)
 
 
 def clip_by_value(tree: Any, limit: float, nonfinite: NonFinite = "raise") -> Any:
@@ -92,7 +94,7 @@ def clip_by_value(tree: Any, limit: float, nonfinite: NonFinite = "raise") -> An
 
     Raises
     ------
-    NonFiniteGradientError, OptionError
+    NonFiniteGradientError, DtypeError, OptionError
         As `clip_by_norm`.
 
     Examples
@@ -106,6 +108,11 @@ def clip_by_value(tree: Any, limit: float, nonfinite: NonFinite = "raise") -> An
     return tree_map(lambda g: np.clip(g, -limit, limit), tree)
 
 
+def _scaled(g: np.ndarray, top: float, factor: float) -> np.ndarray:
+    """g / top · factor in the dtype of g; in float64 between, because float32 may not hold another leaf's `top`."""
+    return (np.asarray(g, np.float64) / top * factor).astype(g.dtype)
+
+
 def _must_skip(tree: Any, limit: float, nonfinite: str) -> bool:
     """Check the settings and the entries; True if this gradient is to be replaced by zeros."""
     if not limit > 0:
@@ -113,7 +120,11 @@ def _must_skip(tree: Any, limit: float, nonfinite: str) -> bool:
     if nonfinite not in ("raise", "skip"):
         raise OptionError(f"nonfinite must be 'raise' or 'skip', got {nonfinite!r}")
     leaves, structure = flatten(tree)
-    for g, path in zip(leaves, structure.paths("gradient"), strict=True):
+    paths = structure.paths("gradient")
+    for g, path in zip(leaves, paths, strict=True):
+        if np.asarray(g).dtype.kind != "f":
+            raise DtypeError(f"{path} has dtype {np.asarray(g).dtype}; gradients are floating point, convert it first")
+    for g, path in zip(leaves, paths, strict=True):
         if np.all(np.isfinite(g)):
             continue
         if nonfinite == "skip":

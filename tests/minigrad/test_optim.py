@@ -161,6 +161,45 @@ def test_a_gradient_of_another_structure() -> None:
         optimizer.step(params, {"v": np.ones(2)}, optimizer.init(params))
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("shape", [(3,), (), (1, 1)])
+def test_a_gradient_of_another_shape(optimizer: Any, shape: tuple[int, ...]) -> None:
+    """A gradient or a state that would only broadcast with its parameter is an error that names the leaf."""
+    params = {"layers": [{"w": np.ones(1)}]}
+    other = {"layers": [{"w": np.ones(shape)}]}
+    with pytest.raises(mg.errors.ShapeError, match=r'gradient\["layers"\]\[0\]\["w"\] must have'):
+        optimizer.step(params, other, optimizer.init(params))
+    if not isinstance(optimizer, SGD) or optimizer.momentum:
+        with pytest.raises(mg.errors.ShapeError, match=r'(velocity|m)\["layers"\]'):
+            optimizer.step(params, params, optimizer.init(other))
+
+
+@pytest.mark.parametrize("clip", [clip_by_norm, clip_by_value])
+def test_integers_are_no_gradient(clip: Any) -> None:
+    """Integers cannot be scaled to a limit, so they raise instead of becoming zeros."""
+    with pytest.raises(TypeError, match=r'gradient\["b"\] has dtype int'):
+        clip({"w": np.ones(2), "b": np.array([3, 4])}, 1.0)
+
+
+@given(st.floats(-300, 300), st.floats(-3, 300), st.floats(-8, -1))
+def test_leaves_of_two_dtypes(exponent: float, ratio: float, below: float) -> None:
+    """A float32 leaf beside float64 ones of any size is scaled as it would be in float64."""
+    large = 10.0**exponent
+    gradient = [np.array([0.0, min(10.0 ** (exponent - ratio), 1e30)], np.float32), np.full(2, large)]
+    limit = global_norm(gradient) * 10.0**below
+    clipped = clip_by_norm(gradient, limit)
+    exact = clip_by_norm([leaf.astype(np.float64) for leaf in gradient], limit)
+    assert clipped[0].dtype == np.float32
+    assert np.array_equal(clipped[0], exact[0].astype(np.float32))
+    assert np.array_equal(clipped[1], exact[1])
+
+
+def test_a_float32_leaf_of_zeros_beside_tiny_numbers() -> None:
+    """Zeros stay zeros where the largest entry of all leaves is none in float32."""
+    clipped = clip_by_norm([np.zeros(2, np.float32), np.full(2, 1e-300)], 1e-305)
+    assert np.array_equal(clipped[0], np.zeros(2))
+
+
 @given(seeds, st.floats(1e-3, 1e3), st.floats(1e-6, 1e6))
 def test_clipping_by_norm_keeps_the_direction(seed: int, limit: float, scale: float) -> None:
     """The norm becomes the limit where it was above, and every entry is scaled by the same factor."""
