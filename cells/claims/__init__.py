@@ -20,8 +20,9 @@ def examine() -> list[Claim]:
     >>> claims = {claim.name: claim for claim in examine()}
     >>> claims["tan_slope"].verdict
     'refuted'
-    >>> claims["large_weight_explodes"].run().counterexample.run()["derivative per step"].round(3)
-    0.551
+    >>> numbers = claims["large_weight_explodes"].counterexample.run()
+    >>> print(f"w = {numbers['w']:.3f}, derivative per step = {numbers['derivative per step']:.3f}")
+    w = 1.313, derivative per step = 0.551
     """
     return [
         *slopes.claims(),
