@@ -1,6 +1,6 @@
 """The command line: each command is a thin wrapper over one function.
 
-Exit codes: 0 done; 1 a line of a derivation is not proved; 2 the input cannot be used or the output
+Exit codes: 0 done; 1 a line of a derivation is refuted; 2 the input cannot be used or the output
 cannot be written, said in one line on stderr; 130 interrupted.
 """
 
@@ -11,17 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cells import Readout
 from minigrad.errors import MinigradError
-from minigrad.symbolic import check_derivation, derive
 
-from .cli_options import Parser, add_cell_option, add_net_options, progress, settings
+from .cli_options import Parser, add_net_options, progress, settings
+from .commands_formulas import add_formula_commands
 from .files import require_writable
 from .findings import CELLS, findings
 from .flows import flow
 from .graphs import DETAILS, draw
 from .reports import report
-from .texts import read_corpus, read_text
+from .texts import read_corpus
 
 __all__ = ["main"]
 
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="minigrad", description="See, derive and check how gradients flow through recurrent nets.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for add in (_add_report, _add_draw, _add_flow, _add_derive, _add_check):
+    for add in (_add_report, _add_draw, _add_flow, add_formula_commands):
         add(commands)
     return parser
 
@@ -110,40 +109,3 @@ def _flow(options: argparse.Namespace) -> None:
     }
     flow(graphs, options.out)
     print(f"Wrote {options.out}")
-
-
-def _add_derive(commands: Any) -> None:
-    command = commands.add_parser(
-        "derive",
-        help="a cell's Jacobians, adjoints and gradients in closed form, and a proved bound",
-        description="Derive a cell's gradients from the lines that compute it, and prove a bound of its Jacobian over "
-        "time.",
-    )
-    add_cell_option(command)
-    command.add_argument("--latex", action="store_true", help="LaTeX instead of text")
-    command.set_defaults(run=_derive)
-
-
-def _derive(options: argparse.Namespace) -> None:
-    derivation = derive(CELLS[options.cell](2, 3), Readout(3, 2))
-    bound = derivation.bound()
-    print(f"{derivation.latex()}\n\n{bound.latex()}" if options.latex else f"{derivation.text()}\n\n{bound.text()}")
-
-
-def _add_check(commands: Any) -> None:
-    command = commands.add_parser(
-        "check",
-        help="judge a derivation line by line",
-        description="Read lines such as `dh/dh_prev = diag(1 - h**2) @ W` and say of each if it is proved, refuted "
-        "(with a counterexample) or undecided. Exit code 1 if a line is not proved.",
-    )
-    command.add_argument("lines", nargs="?", default="-", metavar="FILE", help="a UTF-8 file; - for stdin (default)")
-    add_cell_option(command)
-    command.set_defaults(run=_check)
-
-
-def _check(options: argparse.Namespace) -> int:
-    lines = sys.stdin.read() if options.lines == "-" else read_text(options.lines)
-    verdicts = check_derivation(CELLS[options.cell](2, 3), lines)
-    print("\n".join(map(str, verdicts)))
-    return 0 if all(verdict.status == "proved" for verdict in verdicts) else 1

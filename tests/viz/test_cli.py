@@ -1,4 +1,3 @@
-import io
 import os
 import re
 import subprocess
@@ -209,45 +208,7 @@ def test_flow(tmp_path):
     assert len((tmp_path / "all.svg").read_bytes()) > len((tmp_path / "one.svg").read_bytes())
 
 
-def test_derive(capsys):
-    """The closed form and the bound, as text and as LaTeX."""
-    assert minigrad("derive", "--cell", "rnn") == 0
-    said = capsys.readouterr().out
-    assert "∂h_t/∂h_{t-1} = diag(1 − h_t²) W" in said
-    assert "‖∂h_T/∂h_k‖ ≤ ‖W‖^(T-k)" in said
-
-    assert minigrad("derive", "--latex") == 0
-    assert r"\begin{align*}" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "words"),
-    [
-        ("dh/dh_prev = diag(1 - h**2) @ W", 0, "proved"),
-        ("dh/dh_prev = diag((1 - h)**2) @ W", 1, "refuted"),
-    ],
-)
-def test_check(tmp_path, monkeypatch, capsys, line, code, words):
-    """A derivation from a file or from stdin; the exit code says whether all of it is right."""
-    (tmp_path / "lines").write_text(line, encoding="utf-8")
-    assert minigrad("check", "--cell", "rnn", tmp_path / "lines") == code
-    assert words in capsys.readouterr().out
-
-    monkeypatch.setattr("sys.stdin", io.StringIO(line))
-    assert minigrad("check", "--cell", "rnn") == code
-
-
-def test_check_says_what_it_cannot_read(tmp_path, capsys):
-    """A line that is no formula, and a file that is none, are one line on stderr and exit code 2."""
-    (tmp_path / "lines").write_text("dh/dh_prev = diag(1 -", encoding="utf-8")
-
-    assert minigrad("check", "--cell", "rnn", tmp_path / "lines") == 2
-    _one_line(capsys, "line 1")
-    assert minigrad("check", "no-such-file") == 2
-    _one_line(capsys, "no such file")
-
-
-@pytest.mark.parametrize("command", [[], ["report"], ["draw"], ["flow"], ["derive"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["report"], ["draw"], ["flow"], ["derive"], ["check"], ["claims"]])
 def test_help(command, capsys):
     """Every command explains itself."""
     assert minigrad(*command, "--help") == 0
