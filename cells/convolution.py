@@ -70,8 +70,8 @@ class Conv1d:
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> Conv1dState:
         """Zeros in the place of the inputs before the first."""
-        zeros = np.zeros((*batch_shape, self.input_size), dtype)
-        return Conv1dState(np.zeros((*batch_shape, self.hidden_size), dtype), (zeros,) * (self.width - 1))
+        past = tuple(np.zeros((*batch_shape, self.input_size), dtype) for _ in range(self.width - 1))
+        return Conv1dState(np.zeros((*batch_shape, self.hidden_size), dtype), past)
 
     def step(self, params: dict[str, Any], state: Conv1dState, x: Any) -> Conv1dState:
         """One position: x (..., D) and the inputs before it -> h (..., H)."""

@@ -169,8 +169,8 @@ class LSTM:
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> LSTMState | LSTMGatesState:
         """h_0 = c_0 = 0, and likewise the gates if the state holds them."""
-        zeros = np.zeros((*batch_shape, self.hidden_size), dtype)
-        return LSTMGatesState(zeros, zeros, zeros, zeros, zeros) if self.gate_recurrence else LSTMState(zeros, zeros)
+        kind = LSTMGatesState if self.gate_recurrence else LSTMState
+        return kind(*(np.zeros((*batch_shape, self.hidden_size), dtype) for _ in kind._fields))
 
     def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
         """One step: x (..., D), h_prev and c_prev (..., H) -> h and c (..., H)."""

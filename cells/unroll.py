@@ -1,6 +1,7 @@
 """Running a cell over a sequence: the same parameters at every step."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from minigrad.errors import OptionError, ShapeError
 from minigrad.tree import flatten
 
 from .cell import Layer
+from .initial import checked_state
 from .lengths import checked_lengths, column, within
 from .walk import Walk, run_layer
 
@@ -57,7 +59,7 @@ def unroll(
     params : dict
         As `cell.init` makes them.
     xs : (T, ..., D)
-        Time first.
+        Time first; an array, a Tensor, or a list of either.
     state : state, optional
         The initial state; zeros by default.
     lengths : (...) integers from 0 to T, optional
@@ -78,10 +80,12 @@ def unroll(
     ShapeError
         If `xs` has no step, its last axis is not the cell's input size, or the shapes of `state` or
         `lengths` do not fit.
+    TreeError
+        If `state` is no state of this cell.
     DtypeError
         If `lengths` are no integers.
     OptionError
-        If a length is not from 0 to T, or `truncate` is below 1.
+        If a length is not from 0 to T, or `truncate` is no integer or below 1.
 
     Examples
     --------
@@ -99,21 +103,32 @@ def unroll(
     >>> bool(np.all(second.outputs == unroll(cell, params, xs).outputs[2:]))
     True
     """
+    xs = _as_array(xs)
     if len(xs.shape) < 2 or xs.shape[0] == 0 or xs.shape[-1] != cell.input_size:
         raise ShapeError(
             f"unroll needs xs of shape (T, ..., {cell.input_size}) with T at least 1, got {xs.shape}; time comes first"
         )
-    if truncate is not None and truncate < 1:
-        raise OptionError(f"truncate must be at least 1 step, got {truncate!r}; leave it out for the full gradient")
+    if truncate is not None and not (isinstance(truncate, Integral) and truncate >= 1):
+        raise OptionError(
+            f"truncate must be an integer of at least 1 step, got {truncate!r}; leave it out for the full gradient"
+        )
     batch_shape = xs.shape[1:-1]
     if lengths is not None:
         lengths = checked_lengths(lengths, batch_shape, xs.shape[0])
         xs = _without_padding(xs, lengths)
     zeros = cell.initial_state(batch_shape, np.float64 if _counts(xs) else xs.dtype)
-    state = zeros if state is None else _checked_state(state, zeros)
+    state = zeros if state is None else checked_state(state, zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
     steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
     return Run(stack_arrays(steps.outputs), steps.states, steps.final)
+
+
+def _as_array(xs: Any) -> Any:
+    """A list of vectors, of arrays or of Tensors as the one array or Tensor that unroll runs over."""
+    if hasattr(xs, "shape"):
+        return xs
+    given = list(xs)
+    return stack_arrays(given) if any(isinstance(x, Tensor) for x in given) else np.asarray(given)
 
 
 def _without_padding(xs: Any, lengths: Any) -> Any:
@@ -124,15 +139,3 @@ def _without_padding(xs: Any, lengths: Any) -> Any:
 def _counts(xs: Any) -> bool:
     """Whether the inputs are integers or booleans, which is no type for a state."""
     return getattr(xs.dtype, "kind", "f") in "iub"
-
-
-def _checked_state(state: Any, zeros: Any) -> Any:
-    """An initial state, its shapes compared with those of the zeros that would stand in its place."""
-    leaves, structure = flatten(state)
-    expected, expected_structure = flatten(zeros)
-    if structure != expected_structure:
-        return state
-    for leaf, zero, path in zip(leaves, expected, structure.paths("state"), strict=True):
-        if leaf.shape != zero.shape:
-            raise ShapeError(f"{path} must have the shape {zero.shape}, got {leaf.shape}")
-    return state

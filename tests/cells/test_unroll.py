@@ -274,12 +274,74 @@ def test_arrays_in_arrays_out() -> None:
         assert all(isinstance(leaf, np.ndarray) for leaf in flatten([run.outputs, run.states, run.final])[0])
 
 
+@given(seeds, layers, st.sampled_from([(), (2,)]))
+def test_no_two_parts_of_an_initial_state_are_one_array(seed: int, name: str, batch: tuple[int, ...]) -> None:
+    """Writing into one part of an initial state, or of a final one, leaves the other parts as they were."""
+    cell = LAYERS[name](2, 2)
+    leaves, _ = flatten(cell.initial_state(batch))
+    for i, leaf in enumerate(leaves):
+        leaf[...] = i + 1
+    assert all(np.all(leaf == i + 1) for i, leaf in enumerate(leaves))
+    assert not any(np.any(leaf) for leaf in flatten(cell.initial_state(batch))[0])
+
+
+def test_a_sequence_given_as_a_list() -> None:
+    """A list of numbers, of arrays or of Tensors is run as the array that it stands for."""
+    rng = np.random.default_rng(0)
+    cell, xs = GRU(2, 3), rng.standard_normal((3, 4, 2))
+    params = filled(cell, rng)
+    expected = unroll(cell, params, xs).outputs
+    for given_as in (xs.tolist(), list(xs), tuple(xs)):
+        assert np.array_equal(unroll(cell, params, given_as).outputs, expected)
+    gradient = mg.grad(lambda xs: unroll(cell, params, xs).outputs.sum())
+    ours = gradient(list(xs))
+    assert np.array_equal(np.stack(ours), gradient(xs))
+    with pytest.raises(ValueError, match="time comes first"):
+        unroll(cell, params, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    ("cell", "state", "text"),
+    [
+        (RNN(2, 3), LSTM(2, 3).initial_state(), "state must be of type RNNState, got LSTMState"),
+        (LSTM(2, 3), RNN(2, 3).initial_state(), "state must be of type LSTMState, got RNNState"),
+        (LSTM(2, 3), LSTM(2, 3, gate_recurrence=True).initial_state(), "got LSTMGatesState"),
+        (RNN(2, 3), GRU(2, 3).initial_state(), "got GRUState"),
+        (RNN(2, 3), np.zeros(3), r"got ndarray of shape \(3,\)"),
+        (LSTM(2, 3), (np.zeros(3), np.zeros(3)), "got tuple"),
+        (RNN(2, 3), RNN(2, 3).initial_state()._replace(h=[0.0] * 3), r"state.h must be an array of shape \(3,\)"),
+        (RNN(2, 3), RNN(2, 4).initial_state(), r"state.h must have the shape \(3,\), got \(4,\)"),
+        (Stacked([RNN(2, 3)]), RNN(2, 3).initial_state(), "must be of type StackedState"),
+        (
+            Stacked([RNN(2, 3)]),
+            Stacked([RNN(2, 3), RNN(3, 3)]).initial_state(),
+            "state.layers must have 1 parts, got 2",
+        ),
+        (Stacked([RNN(2, 3)]), Stacked([LSTM(2, 3)]).initial_state(), r"state.layers\[0\] must be of type RNNState"),
+        (
+            Bidirectional(RNN(2, 3), GRU(2, 3)),
+            Bidirectional(RNN(2, 3), RNN(2, 3)).initial_state(),
+            "state.backward must",
+        ),
+        (AttentionCell(GRU(2, 3)), AttentionCell(LSTM(2, 3)).initial_state(), "state.inner must be of type GRUState"),
+    ],
+)
+def test_a_state_of_another_cell(cell: Any, state: Any, text: str, recorded: bool) -> None:
+    """A state that is not the cell's raises before the first step, and says what the cell takes."""
+    params, xs = cell.init(np.random.default_rng(0)), np.ones((3, 2))
+    with pytest.raises(ValueError, match=text) as caught:
+        unroll(cell, params, mg.tensor(xs) if recorded else xs, state)
+    assert isinstance(caught.value, mg.errors.TreeError | mg.errors.ShapeError)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
         ({"xs": np.ones((3, 2, 4))}, ValueError, "time comes first"),
         ({"xs": np.ones((0, 2))}, ValueError, "at least 1"),
         ({"truncate": 0}, ValueError, "at least 1 step"),
+        ({"truncate": 2.5}, ValueError, "an integer of at least 1 step, got 2.5"),
         ({"lengths": [3]}, ValueError, "batch's shape"),
         ({"lengths": [3.0, 2.0]}, TypeError, "integers"),
         ({"lengths": [3, 4]}, ValueError, "from 0 to T = 3"),
