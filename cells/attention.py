@@ -115,12 +115,12 @@ class Attention:
         m : (S, ..., M)
             The memory, with the batch axes of the query.
         mask : (S, ...) booleans, optional
-            True where q may look.
+            An array, a Tensor or a list. True where q may look.
 
         Raises
         ------
         ShapeError
-            If the batch axes of query, memory and mask differ.
+            If q and m do not have the lengths Q and M, or the batch axes of query, memory and mask differ.
         AttentionMaskError
             If the mask allows a query no place at all.
 
@@ -132,6 +132,10 @@ class Attention:
         """
         if m.shape[1:-1] != q.shape[:-1]:
             raise ShapeError(f"q of shape {q.shape} and m of shape {m.shape} must be (..., Q) and (S, ..., M)")
+        if (*q.shape[-1:], *m.shape[-1:]) != (self.query_size, self.memory_size):
+            raise ShapeError(
+                f"q must be (..., {self.query_size}) and m (S, ..., {self.memory_size}), got {q.shape} and {m.shape}"
+            )
         e = named("e", self.scores(params, q, m))
         if mask is not None:
             e = where(_checked_mask(mask, e.shape), e, -np.inf)
@@ -150,6 +154,7 @@ def _weighted_sum(alpha: Any, m: Any) -> Any:
 
 
 def _checked_mask(mask: Any, shape: tuple[int, ...]) -> Any:
+    mask = mask if hasattr(mask, "shape") else np.asarray(mask)
     if mask.shape != shape:
         raise ShapeError(f"a mask has one entry for each score, of shape {shape}; got {mask.shape}")
     values = mask.value if isinstance(mask, Tensor) else mask

@@ -10,7 +10,7 @@ from minigrad.errors import ShapeError
 
 from .activations import check_switch
 from .attention import Attention
-from .cell import Cell
+from .cell import Cell, one_step
 from .initializers import glorot
 from .walk import hold
 
@@ -56,7 +56,7 @@ class AttentionCell:
     Parameters
     ----------
     inner : Cell
-        Any cell.
+        Any cell that goes one step at a time.
     when : {"before", "after"}
     score : str
         See `Attention`.
@@ -71,6 +71,8 @@ class AttentionCell:
         If a switch has no such value.
     ShapeError
         If "after" is asked with an input size that is not the inner cell's.
+    NoStepError
+        If the inner cell has no single step: it is bidirectional, or holds something that is.
 
     Notes
     -----
@@ -87,6 +89,7 @@ class AttentionCell:
 
     def __post_init__(self) -> None:
         check_switch("when", self.when, ("before", "after"))
+        one_step("inner", self.inner)
         if self.input_size == -1:
             object.__setattr__(self, "input_size", self.inner.input_size)
         if self.when == "after" and self.input_size != self.inner.input_size:
@@ -117,7 +120,7 @@ class AttentionCell:
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> AttentionState:
         """The inner cell's initial state, and nothing before it."""
         inner = self.inner.initial_state(batch_shape, dtype)
-        return AttentionState(inner.h, inner, (), (None,))
+        return AttentionState(np.zeros((*batch_shape, self.hidden_size), dtype), inner, (), (None,))
 
     def step(self, params: dict[str, Any], state: AttentionState, x: Any) -> AttentionState:
         """One step: x (..., D) and all earlier states -> h (..., H)."""

@@ -1,10 +1,12 @@
 """What every cell offers, so that `unroll`, pictures and formulas can take any of them."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Cell", "Layer"]
+from .errors import NoStepError
+
+__all__ = ["Cell", "Layer", "one_step"]
 
 
 @runtime_checkable
@@ -39,3 +41,21 @@ class Cell(Layer, Protocol):
 
     def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
         """One step in time: the next state."""
+
+
+def one_step(what: str, layer: Any) -> Cell:
+    """The layer itself, as one that can go a step at a time.
+
+    Raises
+    ------
+    NoStepError
+        If it cannot, or a layer inside it cannot; the error names that one.
+    """
+    if not hasattr(layer, "step"):
+        raise NoStepError(
+            f"{what} is a {type(layer).__name__}, which needs the whole sequence and has no single step; "
+            "use unroll on it, or on a Stacked net with it as a layer"
+        )
+    for i, inside in enumerate(getattr(layer, "layers", ()), start=1):
+        one_step(f"layer {i} of {what}", inside)
+    return cast(Cell, layer)

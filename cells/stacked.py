@@ -9,8 +9,7 @@ import numpy as np
 from minigrad import scope
 from minigrad.errors import ShapeError
 
-from .cell import Cell, Layer
-from .errors import NoStepError
+from .cell import Layer, one_step
 from .walk import Steps, Walk, run_layer
 
 __all__ = ["Stacked", "StackedState"]
@@ -98,10 +97,9 @@ class Stacked:
         """
         states = []
         for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
-            if not isinstance(layer, Cell):
-                raise NoStepError(f"{name} is a {type(layer).__name__}, which needs the whole sequence; use unroll")
+            cell = one_step(name, layer)
             with scope(name):
-                states.append(layer.step(params[name], layer_state, x))
+                states.append(cell.step(params[name], layer_state, x))
             x = states[-1].h
         return StackedState(tuple(states))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Attention, AttentionCell, unroll
+from cells import GRU, LSTM, RNN, Attention, AttentionCell, Bidirectional, Stacked, unroll
 from cells.attention import SCORES
 from minigrad.testing import check_grads
 
@@ -115,6 +115,10 @@ def test_attention_errors() -> None:
         attention.attend({}, q, m, np.ones(2, bool))
     with pytest.raises(ValueError, match=r"\(S, ..., M\)"):
         attention.attend({}, np.ones((4, 2)), m)
+    with pytest.raises(ValueError, match=r"q must be \(..., 3\) and m \(S, ..., 3\), got \(4, 3\) and \(2, 4, 1\)"):
+        Attention(3, score="dot").attend({}, np.ones((4, 3)), np.ones((2, 4, 1)))
+    with pytest.raises(ValueError, match=r"got \(1,\) and"):
+        attention.attend({}, np.ones(1), m)
     with pytest.raises(ValueError, match="general"):
         Attention(2, 3, score="dot")
     with pytest.raises(ValueError, match="score must be one of"):
@@ -123,6 +127,27 @@ def test_attention_errors() -> None:
         AttentionCell(RNN(1, 1), when="during")
     with pytest.raises(ValueError, match="passes x on unchanged"):
         AttentionCell(RNN(3, 1), when="after", input_size=2)
+
+
+def test_a_mask_given_as_a_list() -> None:
+    """A mask may be a list of truth values."""
+    attention, m = Attention(2, score="dot"), np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert np.array_equal(attention.attend({}, np.ones(2), m, [True, False]).context, [1.0, 0.0])
+    with pytest.raises(ValueError, match="at least one True"):
+        attention.attend({}, np.ones(2), m, [False, False])
+
+
+@pytest.mark.parametrize(
+    ("inner", "text"),
+    [
+        (Bidirectional(RNN(2, 1), RNN(2, 1)), "inner is a Bidirectional, which needs the whole sequence"),
+        (Stacked([RNN(2, 2), Bidirectional(RNN(2, 1), RNN(2, 1))]), "layer 2 of inner is a Bidirectional"),
+    ],
+)
+def test_a_two_way_net_cannot_be_inside(inner: Any, text: str) -> None:
+    """A net without a single step is refused when the cell is made, not in the midst of its first run."""
+    with pytest.raises(TypeError, match=text):
+        AttentionCell(inner)
 
 
 @given(seeds, scores, sizes, sizes, st.integers(1, 4))
