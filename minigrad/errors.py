@@ -13,6 +13,7 @@ __all__ = [
     "OptionError",
     "ShapeError",
     "TreeError",
+    "UndecidedGradientError",
     "UnknownNodeError",
     "UnsupportedNumPyError",
     "ValueDependentError",
@@ -65,6 +66,10 @@ class UnknownNodeError(MinigradError, LookupError):
 
 class GradientCheckError(MinigradError, AssertionError):
     """A derivative rule that disagrees with a numerical derivative."""
+
+
+class UndecidedGradientError(GradientCheckError):
+    """A derivative that arithmetic cannot check at this point: a kink, a jump, the edge of the domain."""
 
 
 class NonFiniteGradientError(MinigradError, FloatingPointError):

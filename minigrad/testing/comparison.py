@@ -1,16 +1,37 @@
 """Both modes of a function against its numerical Jacobian, one column for each entry of the arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..autodiff import jvp, vjp
-from ..errors import DtypeError, GradientCheckError
+from ..errors import DtypeError, GradientCheckError, UndecidedGradientError
 from .numerical import Column, column
 from .problems import Problem, cotangents_of, weights
 
-__all__ = ["compare_with_numbers"]
+__all__ = ["Tolerances", "compare_with_numbers"]
+
+#: Outputs whose derivatives differ by more than this factor are pulled back apart: in one sum the large
+#: ones would hide the small.
+GROUP = 100.0
+
+
+class Tolerances(NamedTuple):
+    """How far a rule may be off.
+
+    Attributes
+    ----------
+    relative, absolute : float
+        Of the compared number, and beside it.
+    rounding : float
+        Of the largest number that goes into the compared one: what cancels leaves its rounding behind.
+    """
+
+    relative: float
+    absolute: float
+    rounding: float
 
 
 @dataclass(frozen=True)
@@ -22,14 +43,16 @@ class _Claim:
     got: float
     expected: float
     noise: float
+    largest: float
     kink: bool
+    exact: bool
 
 
 def compare_with_numbers(
     problem: Problem,
     modes: Sequence[str],
     use_complex: bool | None,
-    tolerances: tuple[float, float],
+    tolerances: Tolerances,
     step: float,
     title: str,
 ) -> None:
@@ -38,45 +61,106 @@ def compare_with_numbers(
     Raises
     ------
     GradientCheckError
-        At the first entry where they differ by more than the tolerances (relative, absolute).
+        At the first entry where they differ by more than the tolerances.
+    UndecidedGradientError
+        If the numerical derivative does not converge, or if the two differ at a kink.
     DtypeError
         If the complex step is insisted on and the function does not allow it.
     """
     precise = [array.astype(np.result_type(array, np.float64)) for array in problem.arrays]
     cotangents = cotangents_of(problem)
-    seed = np.concatenate([np.ravel(g) for g in cotangents]).astype(np.float64) if cotangents else np.zeros(0)
-    pulled = _pulled(problem, cotangents, title) if "reverse" in modes else None
-    for which, array in enumerate(problem.arrays):
-        for index in np.ndindex(array.shape):
-            judge = column(problem.flat, precise, which, index, step=step, use_complex=use_complex is not False)
-            if use_complex and judge.method != "the complex step":
-                raise DtypeError(
-                    f"complex_step=True, but {title} does not carry complex numbers through; leave the option out"
-                )
-            claims = [] if pulled is None else [_reverse_claim(float(pulled[which][index]), seed, judge)]
-            if "forward" in modes:
-                claims += _forward_claims(_pushed(problem, which, index, title), judge)
-            place = f"{problem.paths[which]}{list(index) if index else ''}"
-            for claim in claims:
-                _examine(claim, judge, tolerances, f"`{title}`", place)
+    if not cotangents:
+        return
+    middle = problem.flat(precise)
+    entries = [(which, index) for which, array in enumerate(problem.arrays) for index in np.ndindex(array.shape)]
+    judges = []
+    for which, index in entries:
+        judge = column(
+            problem.flat, precise, which, index, step=step, use_complex=use_complex is not False, middle=middle
+        )
+        _be_sure(judge, middle, f"`{title}`", _place(problem, which, index))
+        if use_complex and not judge.exact.all():
+            raise DtypeError(
+                f"complex_step=True, but {title} does not carry complex numbers through; leave the option out"
+            )
+        judges.append(judge)
+    pulled = list(_pulled_groups(problem, cotangents, judges, title)) if "reverse" in modes else []
+    for (which, index), judge in zip(entries, judges, strict=True):
+        claims = [_reverse_claim(float(found[which][index]), seed, judge) for seed, found in pulled]
+        if "forward" in modes:
+            claims += _forward_claims(_pushed(problem, which, index, title), judge)
+        for claim in claims:
+            _examine(claim, tolerances, f"`{title}`", _place(problem, which, index))
+
+
+def _place(problem: Problem, which: int, index: tuple[int, ...]) -> str:
+    return f"{problem.paths[which]}{list(index) if index else ''}"
+
+
+def _be_sure(judge: Column, middle: np.ndarray, title: str, place: str) -> None:
+    """Raise unless every number of the judge can be relied on."""
+    if judge.converged.all():
+        return
+    row = int(np.argmin(judge.converged))
+    output = f" of output entry {row}" if judge.value.size > 1 else ""
+    if not np.isfinite(middle[row]):
+        reason = f"the value{output} itself is {middle[row]}"
+    elif np.isfinite(judge.noise[row]) and judge.noise[row] > max(1.0, abs(judge.value[row])) / 100:
+        reason = f"beside the value{output}, {middle[row]:.4g}, rounding hides it; scale the function down"
+    else:
+        reason = (
+            f"the difference quotients{output} do not converge, however narrow: the point is too near the edge of "
+            "the domain, a kink or a jump; choose another"
+        )
+    raise UndecidedGradientError(f"the derivative of {title} at {place} cannot be checked: {reason}")
+
+
+def _pulled_groups(
+    problem: Problem, cotangents: list[np.ndarray], judges: list[Column], title: str
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """The reverse mode's answers, with their cotangents: one for all outputs of like scale."""
+    seed = np.concatenate([np.ravel(g) for g in cotangents])
+    scales = np.max([np.ones(seed.size), *(np.abs(judge.value) for judge in judges)], axis=0)
+    groups = np.floor(np.log(scales) / np.log(GROUP))
+    cuts = np.cumsum([g.size for g in cotangents])[:-1]
+    for group in np.unique(groups) if seed.size else [0.0]:
+        chosen = np.where(groups == group, seed, 0)
+        parts = [
+            part.reshape(g.shape).astype(g.dtype) for part, g in zip(np.split(chosen, cuts), cotangents, strict=True)
+        ]
+        yield chosen.astype(np.float64), _pulled(problem, parts, title)
 
 
 def _reverse_claim(got: float, seed: np.ndarray, judge: Column) -> _Claim:
     """The pullback's number: of a scalar the derivative, of several outputs that of their weighted sum."""
-    expected, noise = float(seed @ judge.value), judge.noise * float(np.abs(seed).sum())
-    kink = bool(judge.kink.any())
+    used = seed != 0
+    chosen, value = seed[used], judge.value[used]
+    noise, largest = float(np.abs(chosen) @ judge.noise[used]), float(np.max(np.abs(value), initial=0.0))
+    kink, exact = bool(judge.kink[used].any()), bool(judge.exact[used].all())
+    expected = float(chosen @ value)
     if seed.size == 1:
-        return _Claim("reverse", "the derivative", got / seed[0], expected / seed[0], noise, kink)
-    return _Claim("reverse", "the derivative of Σ ȳ·out for a fixed ȳ", got, expected, noise, kink)
+        return _Claim(
+            "reverse", "the derivative", got / seed[0], expected / seed[0], noise, largest, kink=kink, exact=exact
+        )
+    what = "the derivative of Σ ȳ·out for a fixed ȳ"
+    return _Claim("reverse", what, got, expected, noise, largest, kink=kink, exact=exact)
 
 
-def _forward_claims(got: np.ndarray, judge: Column) -> list[_Claim]:
+def _forward_claims(got: np.ndarray, judge: Column) -> Iterator[_Claim]:
     """The pushforward's numbers, one for each entry of the output."""
-    names = ["the derivative"] if got.size == 1 else [f"the derivative of output entry {j}" for j in range(got.size)]
-    rows = zip(names, got, judge.value, judge.kink, strict=True)
-    return [
-        _Claim("forward", name, float(t), float(expected), judge.noise, bool(kink)) for name, t, expected, kink in rows
-    ]
+    largest = float(np.max(np.abs(judge.value), initial=0.0))
+    for j, tangent in enumerate(got):
+        what = "the derivative" if got.size == 1 else f"the derivative of output entry {j}"
+        yield _Claim(
+            "forward",
+            what,
+            float(tangent),
+            float(judge.value[j]),
+            float(judge.noise[j]),
+            largest,
+            kink=bool(judge.kink[j]),
+            exact=bool(judge.exact[j]),
+        )
 
 
 def _pulled(problem: Problem, cotangents: list[np.ndarray], title: str) -> list[np.ndarray]:
@@ -111,14 +195,17 @@ def _pushed(problem: Problem, which: int, index: tuple[int, ...], title: str) ->
     return np.concatenate([np.ravel(t) for t in found]) / tangents[which][index] if found else np.zeros(0)
 
 
-def _examine(claim: _Claim, judge: Column, tolerances: tuple[float, float], title: str, place: str) -> None:
+def _examine(claim: _Claim, tolerances: Tolerances, title: str, place: str) -> None:
     """Raise unless the two numbers agree."""
-    rtol, atol = tolerances
-    largest = max(1.0, float(np.max(np.abs(judge.value), initial=0.0)))
-    if abs(claim.got - claim.expected) <= rtol * abs(claim.expected) + atol * largest + claim.noise:
+    allowed = tolerances.relative * abs(claim.expected) + tolerances.absolute + tolerances.rounding * claim.largest
+    if abs(claim.got - claim.expected) <= allowed + claim.noise:
         return
-    hint = " The slopes from the two sides differ, so there may be a kink or jump at this point." if claim.kink else ""
-    raise GradientCheckError(
-        f"{claim.mode} mode of {title} disagrees with {judge.method} at {place}: {claim.what} is {claim.got:.10g}, "
-        f"expected {claim.expected:.10g}.{hint}"
+    method = "the complex step" if claim.exact else "central differences"
+    text = (
+        f"{claim.mode} mode of {title} disagrees with {method} at {place}: {claim.what} is {claim.got:.10g}, "
+        f"expected {claim.expected:.10g}."
     )
+    if claim.kink:
+        hint = "The slopes from the two sides differ, so there may be a kink or jump at this point; choose another."
+        raise UndecidedGradientError(f"{text} {hint}")
+    raise GradientCheckError(text)

@@ -5,19 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradientCheckError
+from ..errors import DtypeError, GradientCheckError, UndecidedGradientError
 from ..graph import trace
 from ..primitive import PRIMITIVES, Primitive
 from ..tensor import SCALARS, Tensor, bind, describe, is_floating
-from .comparison import compare_with_numbers
-from .problems import Problem, derivatives_of, reduced
+from .comparison import Tolerances, compare_with_numbers
+from .problems import Problem, cotangents_of, derivatives_of, reduced
 
 __all__ = ["check_grads", "check_primitive"]
 
-#: Relative and absolute tolerance by precision of the arguments. float64: central differences with
-#: h = 1e-3 are good to about 1e-11, and 1e-6 leaves room for functions whose fifth derivative is large.
-#: float32: eps is 1e-7; sums of some hundred terms and a subtraction cost three digits. float16: eps is 1e-3.
-TOLERANCES = {2: (5e-2, 5e-2), 4: (5e-4, 5e-5), 8: (1e-6, 1e-7)}
+#: Tolerances by precision of the arguments. float64: central differences with h = 1e-3 are good to about
+#: 1e-11, and 1e-6 leaves room for functions whose fifth derivative is large. float32: eps is 1e-7; sums of
+#: some hundred terms and a subtraction cost three digits. float16: eps is 1e-3.
+TOLERANCES = {
+    2: Tolerances(5e-2, 5e-2, 5e-2),
+    4: Tolerances(5e-4, 5e-5, 5e-5),
+    8: Tolerances(1e-6, 1e-7, 1e-13),
+}
 
 #: Up to how many nodes are searched for the operation to blame when a check has failed.
 _BLAME_LIMIT = 500
@@ -37,7 +41,8 @@ def check_grads(
 
     Every floating-point leaf of the arguments is moved; integers, masks, strings and the like are held
     fixed. The judge is the central difference with Richardson's extrapolation, and the complex step
-    where the function carries complex numbers through.
+    where the function carries complex numbers through. Close to the edge of the domain, a pole or a kink the
+    difference is narrowed until it converges; where it never does, no rule is accused.
 
     Parameters
     ----------
@@ -54,20 +59,24 @@ def check_grads(
         difference, as it does unless the function is not analytic.
     rtol, atol : float, optional
         Tolerances; by default, from the least precise argument: 1e-6 and 1e-7 for float64 (limited by
-        the difference quotient), 5e-4 and 5e-5 for float32 (limited by rounding inside the rules). `atol` is
-        relative to the largest derivative where that is above 1.
+        the difference quotient), 5e-4 and 5e-5 for float32 (limited by rounding inside the rules). Each
+        derivative is held to its own size, also beside much larger ones.
     step : float
-        The width of the difference, relative to entries above 1.
+        The widest difference that is tried, relative to entries above 1.
 
     Raises
     ------
     GradientCheckError
         Naming the mode, the argument, the position, both numbers and, if it can be found, the operation
         whose rule is wrong.
+    UndecidedGradientError
+        A `GradientCheckError` too, if the point is at a kink or so close to one, to a jump or to the edge of
+        the domain that no difference quotient converges.
     ValueError
         If `order` or `modes` is not one of those above.
     DtypeError
-        If there is no floating-point leaf, or `complex_step` is True and the function does not allow it.
+        If there is no floating-point leaf among the arguments or in what ``f`` returns, or `complex_step` is
+        True and the function does not allow it.
 
     Examples
     --------
@@ -76,12 +85,19 @@ def check_grads(
     """
     _check_options(order, modes)
     problem = reduced(f, args)
+    if not cotangents_of(problem):
+        raise DtypeError(
+            f"`{problem.name}` returns no floating-point number, so there is no derivative to check; "
+            "return the arrays, not None, integers, masks or strings"
+        )
     tolerances = _tolerances(problem.arrays, rtol, atol)
     try:
         compare_with_numbers(problem, modes, complex_step, tolerances, step, problem.name)
         if order == 2:
             for title, derivative in derivatives_of(problem, modes):
                 compare_with_numbers(derivative, modes, complex_step and None, tolerances, step, title)
+    except UndecidedGradientError:
+        raise
     except GradientCheckError as error:
         blamed = _blame(problem, order)
         raise GradientCheckError(f"{error}{blamed}") from error.__cause__
@@ -138,10 +154,11 @@ def _check_options(order: int, modes: Sequence[str]) -> None:
         raise ValueError(f'modes={modes!r} must be some of "reverse" and "forward"')
 
 
-def _tolerances(arrays: list[np.ndarray], rtol: float | None, atol: float | None) -> tuple[float, float]:
+def _tolerances(arrays: list[np.ndarray], rtol: float | None, atol: float | None) -> Tolerances:
     size = min(8, *(array.dtype.itemsize for array in arrays)) if arrays else 8
     usual = TOLERANCES[size]
-    return (usual[0] if rtol is None else rtol, usual[1] if atol is None else atol)
+    absolute = usual.absolute if atol is None else atol
+    return Tolerances(usual.relative if rtol is None else rtol, absolute, min(usual.rounding, absolute))
 
 
 def _blame(problem: Problem, order: int) -> str:
@@ -152,6 +169,8 @@ def _blame(problem: Problem, order: int) -> str:
         values = [arg.value if isinstance(arg, Tensor) else arg for arg in node.args]
         try:
             check_primitive(node.primitive, *values, order=order, **node.params)
+        except UndecidedGradientError:
+            continue
         except GradientCheckError as error:
             return f" The rule to blame is that of {describe(node)}: {error}"
         except Exception:  # a search for a hint must not hide the failure itself

@@ -1,14 +1,16 @@
 """Derivatives by arithmetic alone, from values of the function: the judge of every rule.
 
 Everything is computed in float64 or better, also for functions of float32 numbers, so that what is left
-as a difference is the rule's own rounding.
+as a difference is the rule's own rounding. A judge may only accuse when it is sure itself: each entry
+says whether the difference quotients have converged.
 
 Squire and Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40(1),
 1998; Richardson's extrapolation as in any textbook of numerical analysis.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,26 +22,39 @@ Flat = Callable[[list[np.ndarray]], np.ndarray]
 #: So small that its square vanishes beside 1; no difference is taken, so nothing cancels.
 TINY = 1e-30
 
+#: D(h) and D(h/2) may differ by so much, relatively and absolutely. Their difference is of order h², the
+#: error of the extrapolated value is of order its square.
+CONVERGED = (1e-4, 1e-7)
+
+#: Rounding may hide no more than this part of a derivative, or of 1.
+QUIET = 1e-2
+
+#: By how many powers of ten the width is shrunk before giving up.
+DECADES = 10
+
 
 class Column(NamedTuple):
-    """∂out/∂(one entry) by arithmetic.
+    """∂out/∂(one entry) by arithmetic; every field has one number for each entry of the output.
 
     Attributes
     ----------
     value : numpy.ndarray
-        The derivative of every entry of the output.
-    noise : float
+        The derivative.
+    noise : numpy.ndarray
         Round-off of the difference quotient; 0 for the complex step.
-    method : str
-        How it was found.
+    exact : numpy.ndarray of bool
+        Found by the complex step, not by central differences.
     kink : numpy.ndarray of bool
-        Where the slopes from the left and from the right differ.
+        Where the slopes from the left and from the right differ, however narrow the difference.
+    converged : numpy.ndarray of bool
+        Where narrower differences do not change the value.
     """
 
     value: np.ndarray
-    noise: float
-    method: str
+    noise: np.ndarray
+    exact: np.ndarray
     kink: np.ndarray
+    converged: np.ndarray
 
 
 def _moved(arrays: list[np.ndarray], which: int, index: tuple[int, ...], by: complex) -> list[np.ndarray]:
@@ -51,8 +66,39 @@ def _moved(arrays: list[np.ndarray], which: int, index: tuple[int, ...], by: com
     return moved
 
 
-def central_difference(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], step: float) -> Column:
+def _beside(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], by: float, middle: Any) -> Any:
+    """How far the entry was really moved, and the output there: NaN where the function is not defined."""
+    moved = _moved(arrays, which, index, by)
+    distance = moved[which][index] - arrays[which][index]
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return distance, f(moved)
+    except (ValueError, ArithmeticError):
+        return distance, np.full_like(middle, np.nan)
+
+
+def _widths(entry: float, step: float) -> Iterator[float]:
+    """`step` relative to entries above 1, then narrower and narrower, at last relative to the entry itself."""
+    widest = step * max(1.0, abs(entry))
+    for decade in range(DECADES + 1):
+        yield widest / 10**decade
+    if 0 < step * abs(entry) < widest / 10**DECADES:
+        yield step * abs(entry)
+
+
+def central_difference(
+    f: Flat,
+    arrays: list[np.ndarray],
+    which: int,
+    index: tuple[int, ...],
+    step: float,
+    middle: np.ndarray | None = None,
+) -> Column:
     """``(4 D(h/2) − D(h)) / 3`` with ``D(h) = (f(x + h) − f(x − h)) / 2h``; the error is of order h⁴.
+
+    The width h is shrunk where D(h) and D(h/2) disagree or are not finite, as they do close to the edge of
+    the domain, to a pole or to a kink.
 
     Parameters
     ----------
@@ -63,16 +109,62 @@ def central_difference(f: Flat, arrays: list[np.ndarray], which: int, index: tup
     which, index : int, tuple of int
         The entry to move.
     step : float
-        h, relative to the size of the entry where that is above 1.
+        The widest h, relative to the size of the entry where that is above 1.
+    middle : numpy.ndarray, optional
+        ``f(arrays)``, if it is known already.
     """
-    h = step * max(1.0, abs(float(arrays[which][index])))
-    middle = f(arrays)
-    outer, inner = ((f(_moved(arrays, which, index, by)), f(_moved(arrays, which, index, -by))) for by in (h, h / 2))
-    value = (4 * (inner[0] - inner[1]) / h - (outer[0] - outer[1]) / (2 * h)) / 3
-    right, left = (inner[0] - middle) / (h / 2), (middle - inner[1]) / (h / 2)
-    kink = np.abs(right - left) > 50 * h * np.maximum(1.0, np.abs(value))
-    largest = float(np.max(np.abs(middle), initial=0.0))
-    return Column(value, 10 * np.finfo(np.float64).eps * largest / h, "central differences", kink)
+    here = f(arrays) if middle is None else middle
+    best, doubt = None, np.full(here.shape, np.inf)
+    for h in _widths(float(arrays[which][index]), step):
+        found, gap = _extrapolated(f, arrays, which, index, h, here)
+        if best is None:
+            best, doubt = found, gap
+        else:
+            better = (gap < doubt) | (found.converged & ~found.kink)
+            better &= ~best.converged | best.kink
+            best = Column(*(np.where(better, new, old) for new, old in zip(found, best, strict=True)))
+            doubt = np.where(better, gap, doubt)
+        if (best.converged & ~best.kink).all():
+            break
+    assert best is not None
+    return best
+
+
+def _extrapolated(
+    f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], h: float, middle: np.ndarray
+) -> tuple[Column, np.ndarray]:
+    """The central difference of one width, and how far its two quotients and its rounding leave it open."""
+    slopes, bends, size = [], [], np.abs(middle)
+    for width in (h, h / 2):
+        (right, above), (left, below) = (_beside(f, arrays, which, index, by, middle) for by in (width, -width))
+        if right == 0 or left == 0:
+            return _nothing(middle), np.full(middle.shape, np.inf)
+        with np.errstate(all="ignore"):
+            slopes.append((above - below) / (right - left))
+            bends.append(np.abs((above - middle) / right - (below - middle) / left))
+            size = np.maximum(size, np.maximum(np.abs(above), np.abs(below)))
+    with np.errstate(all="ignore"):
+        value = (4 * slopes[1] - slopes[0]) / 3
+        noise = 10 * _precision(middle) * size / h
+        gap = np.abs(slopes[1] - slopes[0])
+        relative, absolute = CONVERGED
+        converged = np.isfinite(value) & (gap <= relative * np.abs(value) + absolute + noise)
+        steepness = np.abs(slopes[1]) + bends[1]
+        kink = (bends[1] > 0.75 * bends[0]) & (bends[1] > 1e-3 * steepness + 1e-6 + noise)
+    exact = np.zeros(middle.shape, bool)
+    return Column(value, noise, exact, kink, converged), np.where(np.isfinite(gap + noise), gap + noise, np.inf)
+
+
+def _nothing(middle: np.ndarray) -> Column:
+    """What is known if the width is lost beside the entry."""
+    unknown, no = np.full(middle.shape, np.nan), np.zeros(middle.shape, bool)
+    return Column(unknown, unknown, no, no, no)
+
+
+def _precision(out: np.ndarray) -> float:
+    """The machine epsilon of what the function returns, float64's at best."""
+    usual = float(np.finfo(np.float64).eps)
+    return max(usual, float(np.finfo(out.dtype).eps)) if out.dtype.kind in "fc" else usual
 
 
 def complex_step(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...]) -> np.ndarray | None:
@@ -84,27 +176,38 @@ def complex_step(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int
         None if the function does not take or does not return complex numbers.
     """
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             out = f(_moved(arrays, which, index, 1j * TINY))
-    except (TypeError, ValueError, FloatingPointError):
+    except (TypeError, ValueError, ArithmeticError, np.exceptions.ComplexWarning):
         return None
-    if out.dtype.kind != "c" or not np.isfinite(out).all():
+    if out.dtype.kind != "c":
         return None
     return out.imag / TINY
 
 
 def column(
-    f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], *, step: float, use_complex: bool
+    f: Flat,
+    arrays: list[np.ndarray],
+    which: int,
+    index: tuple[int, ...],
+    *,
+    step: float,
+    use_complex: bool,
+    middle: np.ndarray | None = None,
 ) -> Column:
     """The derivative by central differences, made exact by the complex step where the two agree.
 
     Where they do not agree the function is not analytic (it takes an absolute value, say), and the
-    central difference stands.
+    central difference stands, unless its rounding hides the derivative.
     """
-    rough = central_difference(f, arrays, which, index, step)
-    if not use_complex:
-        return rough
-    fine = complex_step(f, arrays, which, index)
-    if fine is None or not np.allclose(fine, rough.value, rtol=1e-4, atol=1e-6 + rough.noise):
-        return rough
-    return Column(fine, 0.0, "the complex step", rough.kink)
+    rough = central_difference(f, arrays, which, index, step, middle)
+    visible = rough.converged & (rough.noise <= QUIET * np.maximum(1.0, np.abs(rough.value)))
+    fine = complex_step(f, arrays, which, index) if use_complex else None
+    if fine is None or fine.shape != rough.value.shape:
+        return rough._replace(converged=visible)
+    agree = rough.converged & (np.abs(fine - rough.value) <= 1e-4 * np.abs(rough.value) + 1e-6 + rough.noise)
+    return Column(
+        np.where(agree, fine, rough.value), np.where(agree, 0.0, rough.noise), agree, rough.kink, agree | visible
+    )
