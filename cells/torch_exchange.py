@@ -6,13 +6,12 @@ below each other in one matrix, i f g o or r z n. PyTorch has two biases where o
 ours, but for the GRU's n, where b_n stands outside the reset gate's product and c_n inside.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from .activations import check_switch
 from .bidirectional import Bidirectional
 from .cell import Layer
 from .errors import StateDictError
@@ -21,23 +20,9 @@ from .lstm import LSTM
 from .rnn import RNN
 from .stacked import Stacked
 from .state_dicts import read_state_dict
+from .torch_keys import GATES, KINDS, Direction, sort_keys
 
 __all__ = ["from_torch", "to_torch"]
-
-#: The gates of each kind in PyTorch's order; a plain RNN has one block without a letter.
-GATES = {"RNN": ("",), "GRU": ("r", "z", "n"), "LSTM": ("i", "f", "g", "o")}
-KINDS = {len(gates): kind for kind, gates in GATES.items()}
-KEY = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
-
-
-@dataclass(frozen=True)
-class _Direction:
-    """One cell's weights as PyTorch keeps them: (G·H, D), (G·H, H) and two of (G·H,)."""
-
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    bias_ih: np.ndarray
-    bias_hh: np.ndarray
 
 
 def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tuple[Layer, dict[str, Any]]:
@@ -52,7 +37,8 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
         Where the net stands in a larger model: ``"encoder"`` for ``encoder.weight_ih_l0``. Keys without
         it are left aside.
     nonlinearity : {"tanh", "relu"}
-        Of `torch.nn.RNN`, which its weights do not tell. A module says so itself.
+        Of `torch.nn.RNN`, which its weights do not tell. A module says so itself, in a larger model the
+        one at the prefix.
 
     Returns
     -------
@@ -65,8 +51,9 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
     Raises
     ------
     StateDictError
-        If there is an unknown key, a weight is missing, shapes do not fit, or the net has a projection
-        (``proj_size``), which the cells do not have.
+        If there is an unknown key, a weight is missing, shapes do not fit, the net has a projection
+        (``proj_size``), which the cells do not have, or PyTorch has no such net: its cells are of one
+        kind and one hidden size, and all or none of them have biases.
     OptionError
         If there is no such nonlinearity.
 
@@ -77,9 +64,10 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
     >>> type(cell).__name__, cell.input_size, cell.hidden_size, sorted(params)[:3]
     ('LSTM', 2, 3, ['U_f', 'U_g', 'U_i'])
     """
-    activation = getattr(source, "nonlinearity", nonlinearity)
+    activation = getattr(_submodule(source, prefix), "nonlinearity", nonlinearity)
+    check_switch("nonlinearity", activation, ("tanh", "relu"))
     weights = read_state_dict(source, prefix)
-    layers = _sort_keys(weights)
+    layers = sort_keys(weights)
     names = [f"layer {i}" for i in range(1, len(layers) + 1)]
     built = [_layer(directions, activation) for directions in layers]
     if len(built) == 1:
@@ -87,57 +75,14 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
     return Stacked([cell for cell, _ in built]), dict(zip(names, [params for _, params in built], strict=True))
 
 
-def _sort_keys(weights: Mapping[str, np.ndarray]) -> list[dict[str, _Direction]]:
-    """For each layer its directions, "" and perhaps "_reverse", with the biases that PyTorch may leave out."""
-    found: dict[tuple[int, str], dict[str, np.ndarray]] = {}
-    for key, value in weights.items():
-        match = KEY.fullmatch(key)
-        if match is None:
-            raise StateDictError(_unknown(key))
-        what, side, layer, direction = match.groups()
-        found.setdefault((int(layer), direction or ""), {})[f"{what}_{side}"] = value
-    if (0, "") not in found:
-        raise StateDictError(f"no weight_ih_l0 among the keys {sorted(weights)[:6]}; is the prefix right?")
-    count = 1 + max(layer for layer, _ in found)
-    directions = ["", "_reverse"] if (0, "_reverse") in found else [""]
-    expected = {(layer, direction) for layer in range(count) for direction in directions}
-    if expected != set(found):
-        odd = sorted(f"l{layer}{direction}" for layer, direction in expected ^ set(found))
-        raise StateDictError(f"every layer must have the same directions; compare {', '.join(odd)}")
-    return [{d: _direction(found[layer, d], f"_l{layer}{d}") for d in directions} for layer in range(count)]
+def _submodule(source: Any, prefix: str) -> Any:
+    """What stands at the prefix: ``encoder.rnn`` is the attribute ``rnn`` of the attribute ``encoder``."""
+    for name in filter(None, prefix.split(".")):
+        source = getattr(source, name, None)
+    return source
 
 
-def _unknown(key: str) -> str:
-    if key.startswith("weight_hr"):
-        return f"{key} is a projection (proj_size), which the cells do not have; use a net without it"
-    inner = KEY.search(key)
-    if inner is not None and inner.start() and inner.end() == len(key):
-        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={key[: inner.start()]!r}"
-    return f"unknown key {key}; expected weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
-
-
-def _direction(parts: dict[str, np.ndarray], suffix: str) -> _Direction:
-    for name in ("weight_ih", "weight_hh"):
-        if name not in parts:
-            raise StateDictError(f"{name}{suffix} is missing")
-    if ("bias_ih" in parts) != ("bias_hh" in parts):
-        present, absent = ("bias_ih", "bias_hh") if "bias_ih" in parts else ("bias_hh", "bias_ih")
-        raise StateDictError(f"{absent}{suffix} is missing beside {present}{suffix}; PyTorch has both or neither")
-    ih, hh = parts["weight_ih"], parts["weight_hh"]
-    if hh.ndim != 2 or hh.shape[0] % hh.shape[1] or hh.shape[0] // hh.shape[1] not in KINDS:
-        raise StateDictError(f"weight_hh{suffix} must be (G·H, H) with G = 1, 3 or 4 gates, got {hh.shape}")
-    rows = hh.shape[0]
-    if ih.ndim != 2 or ih.shape[0] != rows:
-        raise StateDictError(f"weight_ih{suffix} must have {rows} rows as weight_hh{suffix} has, got {ih.shape}")
-    none = np.zeros(rows, ih.dtype)
-    direction = _Direction(ih, hh, parts.get("bias_ih", none), parts.get("bias_hh", none))
-    for name in ("bias_ih", "bias_hh"):
-        if getattr(direction, name).shape != (rows,):
-            raise StateDictError(f"{name}{suffix} must be ({rows},), got {getattr(direction, name).shape}")
-    return direction
-
-
-def _layer(directions: dict[str, _Direction], activation: str) -> tuple[Layer, dict[str, Any]]:
+def _layer(directions: dict[str, Direction], activation: str) -> tuple[Layer, dict[str, Any]]:
     built = [_cell(direction, activation) for direction in directions.values()]
     if len(built) == 1:
         return built[0]
@@ -145,7 +90,7 @@ def _layer(directions: dict[str, _Direction], activation: str) -> tuple[Layer, d
     return Bidirectional(forward, backward), {"forward": forward_params, "backward": backward_params}
 
 
-def _cell(direction: _Direction, activation: str) -> tuple[Layer, dict[str, np.ndarray]]:
+def _cell(direction: Direction, activation: str) -> tuple[Layer, dict[str, np.ndarray]]:
     H, D = direction.weight_hh.shape[1], direction.weight_ih.shape[1]
     kind = KINDS[direction.weight_hh.shape[0] // H]
     params = {}

@@ -11,6 +11,7 @@ from cell_cases import filled, seeds, sizes
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minigrad as mg
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, from_torch, to_torch
 from minigrad.tree import flatten
 
@@ -34,6 +35,13 @@ def weights(**changes: Any) -> dict[str, Any]:
     """A small LSTM's state dict, with some entries changed or (None) left out."""
     whole = to_torch(LSTM(2, 3), LSTM(2, 3).init(np.random.default_rng(0))) | changes
     return {key: value for key, value in whole.items() if value is not None}
+
+
+def together(first: Any, second: Any, place: str = "l1", bias: bool = True) -> dict[str, Any]:
+    """The state dicts of two cells as if they were one net, which PyTorch does not have."""
+    rng = np.random.default_rng(0)
+    other = to_torch(second, second.init(rng) | {"b_f": np.zeros(second.hidden_size)}, bias=bias)
+    return to_torch(first, first.init(rng)) | {key.replace("l0", place): value for key, value in other.items()}
 
 
 @given(seeds, st.sampled_from(sorted(MAKERS)), sizes, sizes, sizes, st.booleans(), st.sampled_from(["", "net", "a.b."]))
@@ -113,6 +121,35 @@ def test_a_module_is_read_through_its_state_dict() -> None:
     assert cell == RNN(2, 3, activation="relu")
 
 
+class Model:
+    """A larger model: a relu net at ``encoder.rnn``, with a linear map beside it."""
+
+    class Encoder:
+        """What holds the net."""
+
+        rnn = Module()
+
+    encoder = Encoder()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All weights under their paths."""
+        return {f"encoder.rnn.{k}": v for k, v in Module().state_dict().items()} | {"head.weight": np.ones((2, 3))}
+
+
+@pytest.mark.parametrize("prefix", ["encoder.rnn", "encoder.rnn."])
+def test_a_module_inside_a_larger_model_says_its_nonlinearity(prefix: str) -> None:
+    """With a prefix it is the submodule's nonlinearity that counts, whatever the argument says."""
+    assert from_torch(Model(), prefix)[0] == RNN(2, 3, activation="relu")
+    assert from_torch(Model(), prefix, nonlinearity="tanh")[0] == RNN(2, 3, activation="relu")
+    assert from_torch(Model().state_dict(), prefix)[0] == RNN(2, 3)
+
+
+def test_nonlinearities_that_pytorch_does_not_have() -> None:
+    """PyTorch's RNN has tanh and relu; another one is an option that does not exist."""
+    with pytest.raises(mg.errors.OptionError, match="nonlinearity must be one of 'tanh', 'relu'; got 'sigmoid'"):
+        from_torch(Module().state_dict(), nonlinearity="sigmoid")
+
+
 def test_pytorch_is_never_imported() -> None:
     """Reading and writing weights works where importing torch is an error."""
     program = (
@@ -135,6 +172,12 @@ def test_pytorch_is_never_imported() -> None:
         (weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
         (weights(weight_hh_l0=np.ones((6, 3))), "G = 1, 3 or 4"),
         (weights(weight_hh_l0=np.ones(12)), "G = 1, 3 or 4"),
+        ({"weight_ih_l0": np.ones((0, 2)), "weight_hh_l0": np.ones((0, 0))}, "H at least 1"),
+        (together(LSTM(2, 3), GRU(3, 3, reset="after")), r"one kind and one hidden size.* weight_hh_l1 \(9, 3\)"),
+        (together(LSTM(2, 3), LSTM(3, 4)), r"one kind and one hidden size.* weight_hh_l1 \(16, 4\)"),
+        (together(LSTM(2, 3), LSTM(2, 4), "l0_reverse"), "weight_hh_l0_reverse"),
+        (together(LSTM(2, 3), RNN(2, 3), "l0_reverse"), "weight_hh_l0_reverse"),
+        (together(LSTM(2, 3), LSTM(3, 3), bias=False), "l1 without biases"),
         (weights(weight_ih_l0=np.ones((9, 2))), "must have 12 rows"),
         (weights(bias_ih_l0=np.ones(9)), r"bias_ih_l0 must be \(12,\)"),
         (weights(weight_ih_l0=np.ones((12, 2), int)), "floating point"),

@@ -172,3 +172,13 @@ def test_attention(score: str, theirs: Any) -> None:
     close(d_m, t_m.grad.numpy(), 1e-10)
     for key, value in t_params.items():
         close(d_params[key], value.grad.numpy(), 1e-10)
+
+
+def test_the_nonlinearity_of_a_submodule() -> None:
+    """A relu net inside a larger model is read as one, by attributes and by the numbers of a list."""
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict({"nets": torch.nn.ModuleList([torch.nn.RNN(D, H, nonlinearity="relu")])}).double()
+    cell, params = from_torch(model, prefix="nets.0")
+    xs = np.random.default_rng(0).standard_normal((T, B, D))
+    expected, _ = model["nets"][0](torch.tensor(xs))
+    close(unroll(cell, params, xs).outputs, expected.detach().numpy())
