@@ -46,7 +46,10 @@ class Bidirectional:
     Notes
     -----
     Parameters: ``{"forward": ..., "backward": ...}``; scopes of the same names. There is no single step:
-    the output at any time depends on the whole sequence. The final state holds h→_T and h←_1.
+    the output at any time depends on the whole sequence. The final state holds h→_T and h←_1; as the
+    initial state of a second run it continues the forward half only. The backward half of the earlier
+    part would need what comes later, so a two-way net cannot be run over a sequence in parts:
+    ``run.final`` is accepted, its shapes fit, but h←_1 then stands where h←_{T+1} is meant.
     """
 
     forward: Layer
