@@ -265,6 +265,7 @@ def _spread(out: ndarray, g: ndarray, indices: ndarray, *, size: int) -> list[Ca
 KERNELS: dict[str, Callable[..., list[Call] | None]] = {
     "linear": _linear,
     "linear_t": _linear_t,
+    "copy": lambda out, x: [(np.copyto, (out, x))],
     "turned": lambda out, W: [(np.copyto, (out, W.T))],
     "multiply_blocks": _multiply_blocks,
     "outer": _outer,

@@ -9,8 +9,9 @@ from .layout import lay_out_matrices
 from .packing import pack_slices
 from .products import fuse_outer_products, fuse_products, fuse_sums_of_products
 from .regroup import regroup
+from .shared import share_parts
 from .simplify import copied, simplified
-from .stacking import merge_slices
+from .stacking import copy_shared_slices, merge_slices
 from .sums import sum_over_time
 
 __all__ = ["PASSES", "optimise"]
@@ -18,6 +19,7 @@ __all__ = ["PASSES", "optimise"]
 #: Every pass by name, and what it does. "homes" and "reuse" are done when memory is allocated.
 PASSES = {
     "simplify": "operations that change nothing go; constants are folded",
+    "shared": "products of stacks that share their parts, part by part",
     "sigmoid": "float32 logistic functions through tanh",
     "products": "products that share a vector in one; what follows is packed",
     "sums of products": "a sum of products as one product",
@@ -42,11 +44,13 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
     notes: list[str] = []
     builder = Builder()
     program = simplified(program, builder) if "simplify" in passes else copied(program, builder)
+    if "shared" in passes:
+        program = share_parts(program, builder, notes)
     if "sigmoid" in passes:
         program = sigmoid_by_tanh(program, builder, notes)
     if "products" in passes:
         program = fuse_products(program, builder, notes)
-        program = pack_slices(program, builder, notes)
+        program = merge_slices(pack_slices(program, builder, notes), builder)
     if "sums of products" in passes:
         program = fuse_sums_of_products(program, builder, notes)
     if "sums" in passes:
@@ -63,4 +67,6 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
         program = multiply_blocks(program, builder, notes)
     if "layout" in passes:
         program = lay_out_matrices(program, builder, notes)
+    if "homes" in passes:
+        program = copy_shared_slices(program, builder)
     return program, notes

@@ -45,7 +45,7 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
         if len(members) < 2:
             continue
         builder.order = members[0].order
-        members.sort(key=lambda node: _use(node, uses))
+        members.sort(key=lambda node: (len(uses[node]) != 1, *_use(node, uses)))
         W = join(builder, [node.args[0] for node in members], 0)
         whole = builder.make("linear", (W, x))
         replacement |= dict(zip(members, column_slices(builder, whole, members), strict=True))

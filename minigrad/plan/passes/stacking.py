@@ -1,12 +1,13 @@
 """Putting the values of many steps side by side, in an order on which all passes agree."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..ir import Builder, Node, Program, substitute
 from .simplify import first_index
 
-__all__ = ["Stacker", "is_column_slice", "merge_slices"]
+__all__ = ["Stacker", "copy_shared_slices", "is_column_slice", "merge_slices"]
 
 
 class Stacker:
@@ -95,6 +96,8 @@ class Stacker:
             return self.builder.make("getitem", (source,), span, shape=shape, dtype=source.dtype)
         if not is_column_slice(parts[0]) or any(part.params["index"] != index for part in parts):
             return None
+        if any(part.args[0].shape != source.shape for part in parts):
+            return None
         whole = self.stack([part.args[0] for part in parts])
         shape = (len(parts), *parts[0].shape)
         return self.builder.make("getitem", (whole,), {"index": index}, shape=shape, dtype=source.dtype)
@@ -116,4 +119,22 @@ def merge_slices(program: Program, builder: Builder) -> Program:
         if node.op == "stack" and node.params["axis"] == 0:
             builder.order = node.order
             replacement[node] = stacker.stack(node.args)
+    return substitute(program, replacement)
+
+
+def copy_shared_slices(program: Program, builder: Builder) -> Program:
+    """A slice that is part of several stacks is copied once, to lie beside the others, not into every stack."""
+    stacks = [node for node in program.uses() if node.op == "stack" and node.params["axis"] == 0]
+    counts = Counter(part for node in stacks for part in set(node.args))
+    replacement = {}
+    for node in stacks:
+        if not any(part.op == "getitem" and counts[part] > 1 for part in node.args):
+            continue
+        parts = []
+        for part in node.args:
+            builder.order = part.order
+            shared = part.op == "getitem" and counts[part] > 1
+            parts.append(builder.make("copy", (part,), shape=part.shape, dtype=part.dtype) if shared else part)
+        builder.order = node.order
+        replacement[node] = builder.make("stack", parts, {"axis": 0}, shape=node.shape, dtype=node.dtype)
     return substitute(program, replacement)

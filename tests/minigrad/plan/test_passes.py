@@ -4,11 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from planned import agree
 from test_agreement import training_step
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN
+from cells import GRU, LSTM, RNN, AttentionCell
 from minigrad.plan import PASSES
+from minigrad.plan.passes import shared
 from minigrad.plan.storage import is_view
 
 
@@ -91,11 +93,30 @@ def test_memory_is_reused():
     assert lengths[2] - lengths[1] == pytest.approx(lengths[1] - lengths[0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(set(PASSES) - {"simplify", "layout", "reuse"}))
+@pytest.mark.parametrize("name", sorted(set(PASSES) - {"shared", "simplify", "layout", "reuse"}))
 def test_every_pass_saves_calls(name):
     """Leaving a pass out makes some cell's plan longer."""
     cells = [LSTM(3, 4), GRU(3, 4, reset="after")]
     assert any(calls(plan_of(cell, 20, without=[name])) > calls(plan_of(cell, 20)) for cell in cells)
+
+
+@pytest.mark.parametrize("score", ["additive", "general", "concat"])
+@pytest.mark.parametrize("worth", [0, shared.WORTH])
+def test_a_growing_memory_is_multiplied_part_by_part(monkeypatch, score, worth):
+    """Attention over all earlier states has the right gradients where sums are pulled apart, and where not."""
+    monkeypatch.setattr(shared, "WORTH", worth)
+    agree(*training_step(AttentionCell(LSTM(4, 4), score=score), np.float64), frozenset(PASSES))
+
+
+def test_keys_are_computed_once():
+    """Leaving the pass out multiplies every earlier state anew in each step: the work of a product is counted."""
+    cell = AttentionCell(LSTM(4, 4))
+
+    def rows(plan):
+        nodes = plan.storage.order
+        return sum(node.size for node in nodes if node.op in ("linear", "linear_t") and node.order < len(nodes) / 2)
+
+    assert rows(plan_of(cell, 30)) < rows(plan_of(cell, 30, without=["shared"]))
 
 
 def test_a_home_made_cell_is_fused_too():
