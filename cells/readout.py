@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import cross_entropy, linear, named, softmax, sum
+from minigrad import cross_entropy, linear, named, softmax, sum, where
+from minigrad.errors import ShapeError
 
 from .initializers import glorot
+from .lengths import checked_lengths, column, within
 
 __all__ = ["Readout"]
 
@@ -43,8 +45,11 @@ class Readout:
         """ŷ: h (..., H) -> (..., K), at least 0 and summing to 1 over the last axis."""
         return named("yhat", softmax(self.logits(params, h)))
 
-    def loss(self, params: dict[str, Any], h: Any, targets: Any) -> Any:
+    def loss(self, params: dict[str, Any], h: Any, targets: Any, *, lengths: Any = None) -> Any:
         """E, the cross-entropy summed over all positions; ∂E/∂logits = ŷ − y.
+
+        Without `lengths` every position counts: of a batch that was run with `cells.unroll` and `lengths`
+        also the padded ones, where h = 0 and softmax(c) is held against whatever the targets say there.
 
         Parameters
         ----------
@@ -52,5 +57,31 @@ class Readout:
         h : (..., H)
         targets : (...) class indices or (..., K) distributions
             See `minigrad.cross_entropy`.
+        lengths : (...) integers from 0 to T, optional
+            How long each sequence of the batch is, for h of shape (T, ..., H), time first, as in
+            `cells.unroll`. Positions past the end add nothing to E and get no gradient; what stands
+            there, in h and in the targets, may be anything, -1 or NaN as well.
+
+        Raises
+        ------
+        ShapeError, DtypeError, OptionError
+            If the lengths do not fit h, are no integers, or not from 0 to T.
+
+        Examples
+        --------
+        >>> readout, h = Readout(2, 4), np.zeros((3, 2, 2))
+        >>> params = {"V": np.zeros((4, 2)), "c": np.zeros(4)}
+        >>> float(readout.loss(params, h, np.array([[0, 1], [2, -1], [3, -1]]), lengths=[3, 1]) / np.log(4))
+        4.0
         """
-        return sum(cross_entropy(self.logits(params, h), targets))
+        if lengths is None:
+            return sum(cross_entropy(self.logits(params, h), targets))
+        if len(h.shape) < 2:
+            raise ShapeError(f"with lengths, h must be (T, ..., {self.hidden_size}), time first, got {h.shape}")
+        T = h.shape[0]
+        inside = within(checked_lengths(lengths, h.shape[1:-1], T), T)
+        targets = targets if hasattr(targets, "shape") else np.asarray(targets)
+        indices = targets.shape == inside.shape
+        safe_targets = where(inside if indices else column(inside), targets, 0)
+        losses = cross_entropy(self.logits(params, where(column(inside), h, 0.0)), safe_targets)
+        return sum(where(inside, losses, 0.0))
