@@ -54,7 +54,7 @@ class GRU:
     Notes
     -----
     Parameters, for k in r, z, n: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``; and ``c_n: (H,)`` with
-    reset="after".
+    reset="after". The arguments of σ and tanh are named ``a_r, a_z, a_n``.
     """
 
     input_size: int

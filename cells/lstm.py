@@ -87,6 +87,8 @@ class LSTM:
     Parameters, for k in i, f, g, o: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``; for the gates k, j in
     i, f, o with the switches: ``p_k: (H,)``, ``R_kj: (H, H)``.
 
+    The arguments of the gates and of g are named ``a_i, a_f, a_o, a_g``, so that δa_f is a letter of derivations.
+
     The state is an `LSTMState`, or an `LSTMGatesState` with `gate_recurrence`.
     """
 

@@ -7,6 +7,8 @@ import numpy as np
 import minigrad as mg
 from minigrad.optim import SGD, clip_by_norm, clip_by_value
 from minigrad.symbolic import derive
+from minigrad.symbolic.evaluate import evaluate
+from minigrad.symbolic.fields import SYMPY
 from minigrad.symbolic.labels import Index
 from minigrad.symbolic.lazy import sympy
 from minigrad.symbolic.proof import Proof, Statement
@@ -100,8 +102,10 @@ def _weight_decay() -> Claim:
         return abs(found["bound after"] - found["‖W‖ after"]) < 1e-12 and found["bound after"] < found["bound before"]
 
     def homogeneous() -> bool:
-        W, h, q = sympy.symbols("W h q", positive=True)
-        return bool(sympy.simplify((1 - h**2) * (q * W) / ((1 - h**2) * W) - q) == 0)
+        h, w, q = sympy.symbols("h w q", positive=True)
+        J = derive(RNN(1, 1)).joint
+        at = [evaluate(J, {"h": np.array([h]), "W": np.array([[one]])}, SYMPY).item() for one in (w, q * w)]
+        return bool(sympy.simplify(at[1] - q * at[0]) == 0)
 
     def fixed_point() -> bool:
         rate, decay, pull = sympy.symbols("eta lambda p", positive=True)
@@ -126,7 +130,12 @@ def _weight_decay() -> Claim:
                 step(
                     "the derived bound shrinks with it", r"\lVert W\rVert^{T-k}", "derive(RNN).bound()", bound_shrinks
                 ),
-                step("J(q W) = q J(W) at the same h", "J(qW) = q J(W)", "sympy.simplify", homogeneous),
+                step(
+                    "J(q W) = q J(W) at the same h",
+                    "J(qW) = q J(W)",
+                    "the derived Jacobian, sympy.simplify",
+                    homogeneous,
+                ),
                 step("with a pull p: ‖W‖ = p/λ", r"\lVert W\rVert = p/\lambda", "sympy.solve", fixed_point),
             ),
         ),

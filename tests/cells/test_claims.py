@@ -79,6 +79,7 @@ def test_claims_are_written(name: str) -> None:
     assert claim.counterexample is None or "Counterexample:" in text
     assert latex.count("{") == latex.count("}")
     assert latex.count("$") % 2 == 0
+    assert latex.partition("\\begin")[0].isascii()
     assert claim._repr_latex_().startswith("$")
 
 
