@@ -7,6 +7,7 @@ medians. ``--passes`` prints instead what leaving each pass out costs. ``--write
 """
 
 import argparse
+import os
 import platform
 import statistics
 import sys
@@ -201,6 +202,7 @@ def write(lines: list[str]) -> None:
             "Forward, softmax cross-entropy over time, gradients of all parameters and of the inputs. One thread;",
             f"medians of interleaved rounds. {versions}; {platform.machine()}.",
             f"Made by `{command}`.",
+            f"Load average at the end, of everything on the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
             "",
             *lines,
             MARKS[1],
