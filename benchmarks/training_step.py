@@ -202,7 +202,7 @@ def write(lines: list[str]) -> None:
             "Forward, softmax cross-entropy over time, gradients of all parameters and of the inputs. One thread;",
             f"medians of interleaved rounds. {versions}; {platform.machine()}.",
             f"Made by `{command}`.",
-            f"Load average at the end, of everything on the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
+            f"Load average at the end, of all on the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
             "",
             *lines,
             MARKS[1],
