@@ -6,6 +6,7 @@ cannot be written, said in one line on stderr; 130 interrupted.
 
 import argparse
 import sys
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,23 @@ from typing import Any
 
 from minigrad.errors import MinigradError
 
-from .cli_options import Parser, add_net_options, progress, settings
+from .cli_options import (
+    Parser,
+    add_net_options,
+    add_weight_options,
+    progress,
+    settings,
+    text_of,
+)
 from .commands_formulas import add_formula_commands
+from .diagnosis import diagnose
 from .files import require_writable
 from .findings import CELLS, findings
 from .flows import flow
 from .graphs import DETAILS, draw
 from .reports import report
 from .texts import read_corpus
+from .weights import weight_findings
 
 __all__ = ["main"]
 
@@ -41,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="minigrad", description="See, derive and check how gradients flow through recurrent nets.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for add in (_add_report, _add_draw, _add_flow, add_formula_commands):
+    for add in (_add_report, _add_draw, _add_flow, _add_diagnose, add_formula_commands):
         add(commands)
     return parser
 
@@ -51,9 +61,12 @@ def _add_report(commands: Any) -> None:
         "report",
         help="one page on where the gradient goes in a net that reads a text",
         description="Train a recurrent net on a text for a moment, then write report.html: the unrolled graph with its "
-        "gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation.",
+        "gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation. "
+        "With --weights, a net of PyTorch is looked at as it is, without training.",
     )
     add_net_options(command)
+    add_weight_options(command)
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
     command.add_argument(
         "--out", default="minigrad-report", metavar="DIR", help="where to write (default: %(default)s)"
     )
@@ -61,8 +74,18 @@ def _add_report(commands: Any) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    path = report(options.text, options.out, settings(options), progress(options))
-    print(f"Wrote {path}; open it in a browser.")
+    path = report(
+        text_of(options),
+        options.out,
+        settings(options),
+        progress(options),
+        weights=options.weights,
+        prefix=options.prefix,
+    )
+    if options.open and webbrowser.open(path.resolve().as_uri()):
+        print(f"Wrote {path} and opened it in a browser.")
+    else:
+        print(f"Wrote {path}; open it in a browser.")
 
 
 def _add_draw(commands: Any) -> None:
@@ -109,3 +132,27 @@ def _flow(options: argparse.Namespace) -> None:
     }
     flow(graphs, options.out)
     print(f"Wrote {options.out}")
+
+
+def _add_diagnose(commands: Any) -> None:
+    command = commands.add_parser(
+        "diagnose",
+        help="what the numbers mean, in sentences or as JSON",
+        description="Train a recurrent net on a text for a moment, or read the weights of one, and say how its "
+        "gradients fare over time.",
+    )
+    add_net_options(command)
+    add_weight_options(command)
+    command.add_argument("--json", action="store_true", help="numbers for other programs")
+    command.set_defaults(run=_diagnose)
+
+
+def _diagnose(options: argparse.Namespace) -> None:
+    if options.weights is not None:
+        asked = settings(options)
+        found = weight_findings(options.weights, text_of(options), asked.steps, asked.seed, options.prefix)
+        print(found.json() if options.json else "\n".join(found.sentences()), end="" if options.json else "\n")
+        return
+    trained = findings(read_corpus(text_of(options)), settings(options), progress(options))
+    diagnosis = diagnose(trained.lags, trained.graph, trained.explained.bound)
+    print(diagnosis.json() if options.json else "\n".join(diagnosis.sentences()), end="" if options.json else "\n")

@@ -7,9 +7,18 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from .errors import ReportInputError
 from .findings import CELLS, Settings
 
-__all__ = ["Parser", "add_cell_option", "add_net_options", "progress", "settings"]
+__all__ = [
+    "Parser",
+    "add_cell_option",
+    "add_net_options",
+    "add_weight_options",
+    "progress",
+    "settings",
+    "text_of",
+]
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,6 +58,27 @@ def add_net_options(command: argparse.ArgumentParser) -> None:
     )
     add("--learning-rate", type=_positive, default=default.learning_rate, metavar="R", help="(default: %(default)s)")
     add("--seed", type=_whole(0), default=default.seed, help="same seed, same bytes (default: %(default)s)")
+
+
+def add_weight_options(command: argparse.ArgumentParser) -> None:
+    """--weights, --prefix and --text"""
+    add = command.add_argument
+    add("--weights", metavar="FILE", help="a .safetensors file with an RNN, LSTM or GRU of PyTorch; nothing is trained")
+    add("--prefix", default="", metavar="NAME", help="where the net stands in a larger model, such as encoder")
+    add("--text", dest="also_text", metavar="FILE", help="the same as TEXT; with --weights, its inputs one-hot")
+
+
+def text_of(options: argparse.Namespace) -> str | None:
+    """The text, wherever it stands.
+
+    Raises
+    ------
+    ReportInputError
+        If there are two.
+    """
+    if options.text is not None and options.also_text is not None:
+        raise ReportInputError(f"there are two texts, {options.text} and {options.also_text}; pass one")
+    return options.text if options.also_text is None else options.also_text
 
 
 def _whole(smallest: int) -> Callable[[str], int]:

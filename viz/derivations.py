@@ -1,6 +1,6 @@
 """What the formulas say about a cell: its derivation, and the bound that it proves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,19 +47,20 @@ class Explained:
     refusal: str = ""
 
 
-def explain(cell: Cell, readout: Readout, params: dict[str, Any], steps: int) -> Explained:
+def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: int) -> Explained:
     """Derive a cell's gradients, prove a bound of its Jacobian over time, and evaluate it.
 
     Parameters
     ----------
     cell : Cell
-    readout : Readout
+    readout : Readout or None
+        None: what is derived ends at the hidden state.
     params : dict
         Of the cell. The run is taken to start with zeros.
     steps : int
         T
     """
-    derivation = derive(cell, readout)
+    derivation = derive(cell, None if readout is None else _told_apart(readout, cell))
     sections = {
         heading: [Formula(line.text, line.latex) for line in lines] for heading, lines in derivation.equations().items()
     }
@@ -82,6 +83,11 @@ def explain(cell: Cell, readout: Readout, params: dict[str, Any], steps: int) ->
         over_lags(bound, params, steps),
         Formula(claim.text, claim.latex),
     )
+
+
+def _told_apart(readout: Readout, cell: Cell) -> Readout:
+    """The same with another number of classes: no formula depends on it, but one equal to H would be taken for H."""
+    return replace(readout, classes=cell.hidden_size + cell.input_size)
 
 
 def over_lags(bound: Bound, params: dict[str, Any], steps: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from .splits import gates_of, route_parts
 from .states import carried_nodes
 from .words import step_of
 
-__all__ = ["Diagnosis", "diagnose", "rate_per_step", "saturation"]
+__all__ = ["Diagnosis", "diagnose", "finite", "rate_per_step", "saturation"]
 
 #: Below this a change at step k makes no difference that training could notice.
 LOST = 1e-6
@@ -63,7 +63,7 @@ class Diagnosis:
 
     def json(self) -> str:
         """As JSON; inf and nan, which JSON does not have, become null."""
-        return dumps(_finite(asdict(self)), indent=2, ensure_ascii=False) + "\n"
+        return dumps(finite(asdict(self)), indent=2, ensure_ascii=False) + "\n"
 
     def sentences(self) -> list[str]:
         """For readers."""
@@ -173,7 +173,8 @@ def _routes(graph: Graph) -> dict[str, float]:
     return {way: float(np.ravel(part) @ whole) / size for way, part in parts.items()} if size > 0 else {}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with None for inf and nan, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {key: finite(part) for key, part in value.items()}
     return None if isinstance(value, float) and not isfinite(value) else value

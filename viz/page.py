@@ -1,32 +1,70 @@
 """The page: a template filled with findings, nothing on it from anywhere else."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 from importlib.metadata import version
+from importlib.resources import files
 from importlib.util import find_spec
-from typing import Any
 
+import numpy as np
+
+from cells.claims import Claim
 from minigrad.symbolic.mathml import mathml
 
-from .derivations import Formula
-from .diagnosis import Diagnosis
-from .findings import Findings
+from .derivations import Explained, Formula
+from .interactive import interactive
 from .optional import load
 
-__all__ = ["report_page", "titled"]
+__all__ = ["Page", "render_page"]
 
 
-def report_page(found: Findings, diagnosis: Diagnosis, pictures: Mapping[str, str]) -> str:
-    """One HTML page that needs no network, no other file and no script.
+@dataclass(frozen=True)
+class Page:
+    """What a report says.
 
-    Parameters
+    Attributes
     ----------
-    found : Findings
-    diagnosis : Diagnosis
+    heading, subtitle : str
+    facts : mapping
+        What was looked at, term by term.
+    sentences : sequence of str
+        The diagnosis.
     pictures : mapping of file name to SVG
-        graph.svg, lags.svg, flow.svg and routes.svg; names in them are escaped already, see `dot.text`.
+        graph.svg, lags.svg and flow.svg, perhaps routes.svg; names in them are escaped already, see `dot.text`.
+    flow_caption : str
+        What the nets in flow.svg have in common.
+    loss : str
+        What the gradient is of.
+    state : str
+        What the Jacobian over time is of.
+    lags : mapping of heading to (T + 1,)
+        The numbers of the picture of lags.
+    explained : Explained
+    command : str
+        Which makes this page again.
+    claims : sequence of Claim
+        Of the textbooks, with their verdicts, see `cells.claims`.
     """
+
+    heading: str
+    subtitle: str
+    facts: Mapping[str, str]
+    sentences: Sequence[str]
+    pictures: Mapping[str, str]
+    flow_caption: str
+    loss: str
+    state: str
+    lags: Mapping[str, np.ndarray]
+    explained: Explained
+    command: str
+    claims: Sequence[Claim] = ()
+
+
+def render_page(page: Page) -> str:
+    """One HTML page that needs no network, no other file and, but for highlighting, no script."""
     jinja2 = load("jinja2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("viz"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -34,21 +72,16 @@ def report_page(found: Findings, diagnosis: Diagnosis, pictures: Mapping[str, st
     markup = load("markupsafe").Markup
     environment.filters["number"] = lambda x: f"{x:.3g}"
     environment.filters["math"] = lambda formula: markup(_mathml(formula))
+    script = files("viz").joinpath("templates", "highlight.js").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
-        found=found,
-        settings=found.settings,
-        cell=titled(found),
-        graph=markup(_inline(pictures["graph.svg"])),
-        pictures={name: _data_address(svg) for name, svg in pictures.items()},
+        page=page,
+        zip=zip,
+        graph=markup(interactive(page.pictures["graph.svg"])),
+        pictures={name: _data_address(svg) for name, svg in page.pictures.items()},
+        script=markup(script),
+        digest=b64encode(sha256(script.encode()).digest()).decode(),
         version=version("minigrad"),
-        rows=_rows(found),
-        sentences=diagnosis.sentences(),
     )
-
-
-def titled(found: Findings) -> str:
-    """The name of the cell."""
-    return type(found.model.cell).__name__
 
 
 def _mathml(formula: Formula) -> str:
@@ -58,23 +91,5 @@ def _mathml(formula: Formula) -> str:
     return mathml(formula.latex, display="block")
 
 
-def _inline(svg: str) -> str:
-    """An SVG without what only stands at the top of a file of its own."""
-    return svg[svg.index("<svg") :]
-
-
 def _data_address(svg: str) -> str:
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
-
-
-def _rows(found: Findings) -> list[dict[str, Any]]:
-    bound = found.explained.bound
-    return [
-        {
-            "lag": lag,
-            "measured": found.lags.measured[lag],
-            "stepwise": found.lags.stepwise[lag],
-            "bound": None if bound is None else bound[lag],
-        }
-        for lag in range(len(found.lags.measured))
-    ]

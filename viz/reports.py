@@ -4,15 +4,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from .diagnosis import diagnose
 from .files import require_writable, write_all
-from .findings import CELLS, Findings, Progress, Settings, findings
-from .flows import flow
-from .graphs import draw
-from .page import report_page, titled
-from .plots import Curve, lag_plot
-from .splits import routes
+from .findings import CELLS, Progress, Settings, findings
+from .page import render_page
 from .texts import read_corpus
+from .trained_page import trained_page
+from .weights import weight_findings
+from .weights_page import weights_page
 
 __all__ = ["report"]
 
@@ -22,18 +20,26 @@ def report(
     directory: str | os.PathLike[str],
     settings: Settings | None = None,
     progress: Progress = iter,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    prefix: str = "",
 ) -> Path:
     """Write ``report.html`` and its parts (pictures as SVG, the derivation as text and LaTeX) into a directory.
 
     Parameters
     ----------
     text : path or None
-        A UTF-8 text; None for the poem that comes with minigrad.
+        A UTF-8 text; None for the poem that comes with minigrad or, with weights, for random inputs.
     directory : path
         Made if it is missing. Nothing is written before everything is ready.
     settings : Settings, optional
+        With weights only `steps` and `seed` count.
     progress : callable
         See `findings`.
+    weights : path, optional
+        A ``.safetensors`` file with a recurrent net of PyTorch, which is looked at as it is.
+    prefix : str
+        Where the net stands in a larger model, see `cells.from_torch`.
 
     Returns
     -------
@@ -43,7 +49,9 @@ def report(
     Raises
     ------
     ReportInputError
-        If the text cannot be used, or is too short.
+        If the text cannot be used, or is too short, or the file of weights cannot be read.
+    StateDictError
+        If the weights are not those of a recurrent net.
     OutputError
         If the directory cannot be written into.
     MissingLibraryError
@@ -53,42 +61,23 @@ def report(
     """
     require_writable(directory)
     asked = settings or Settings()
-    corpus = read_corpus(text)
-    found = findings(corpus, asked, progress)
-    others = [findings(corpus, replace(asked, cell=name), progress) for name in CELLS if name != asked.cell]
-    pictures = _pictures(found, others)
-    diagnosis = diagnose(found.lags, found.graph, found.explained.bound)
+    if weights is not None:
+        page, diagnosis = weights_page(weight_findings(weights, text, asked.steps, asked.seed, prefix))
+    else:
+        corpus = read_corpus(text)
+        nets = {name: findings(corpus, replace(asked, cell=name), progress) for name in _asked_first(asked)}
+        page, diagnosis = trained_page(nets, asked)
     contents = {
-        **pictures,
-        "derivation.txt": found.explained.text,
-        "derivation.tex": found.explained.latex,
-        "diagnosis.json": diagnosis.json(),
-        "report.html": report_page(found, diagnosis, pictures),
+        **page.pictures,
+        "derivation.txt": page.explained.text,
+        "derivation.tex": page.explained.latex,
+        "diagnosis.json": diagnosis,
+        "report.html": render_page(page),
     }
-    paths = write_all(directory, {name: content.encode() for name, content in contents.items()})
-    return paths[-1]
+    return write_all(directory, {name: content.encode() for name, content in contents.items()})[-1]
 
 
-def _pictures(found: Findings, others: list[Findings]) -> dict[str, str]:
-    """All pictures as SVG, by file name."""
-    nets = {titled(one): one for one in sorted([found, *others], key=lambda one: list(CELLS).index(one.settings.cell))}
-    carried = "c" if found.settings.cell == "lstm" else "h"
-    steps = range(0, found.settings.steps, max(1, found.settings.steps // 8))
-    sources = {f"{carried}_{t}": found.graph.find(carried, f"t={t}") for t in steps}
-    return {
-        "graph.svg": draw(found.graph).svg,
-        "lags.svg": lag_plot(_curves(found), "‖∂s_T/∂s_k‖₂").svg,
-        "flow.svg": flow({title: one.graph for title, one in nets.items()}).svg,
-        "routes.svg": routes(found.graph, sources).svg,
-    }
-
-
-def _curves(found: Findings) -> list[Curve]:
-    """What is measured, and what it can never exceed."""
-    drawn = [
-        Curve("measured", found.lags.measured, "#0072B2"),
-        Curve("product of the steps' norms", found.lags.stepwise, "#999999", ":"),
-    ]
-    if found.explained.bound is not None:
-        drawn.append(Curve("proved bound", found.explained.bound, "#D55E00", "--"))
-    return drawn
+def _asked_first(settings: Settings) -> list[str]:
+    if settings.cell not in CELLS:
+        return [settings.cell]
+    return [settings.cell, *(name for name in CELLS if name != settings.cell)]

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -49,40 +50,47 @@ class Page(HTMLParser):
         self.ids += [value for key, value in attrs if key == "id"]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_report_writes_everything(tmp_path, cell):
-    """The command writes the page and its parts, and exits with 0."""
-    assert minigrad("report", "--cell", cell, "--out", tmp_path / "out", *QUICK) == 0
+@pytest.fixture(scope="module", params=["rnn", "lstm", "gru"])
+def written(request, tmp_path_factory):
+    """The name of a cell, and the directory with its report."""
+    directory = tmp_path_factory.mktemp("report") / "out"
+    assert minigrad("report", "--cell", request.param, "--out", directory, *QUICK) == 0
+    return request.param, directory
 
-    assert sorted(os.listdir(tmp_path / "out")) == PARTS
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert cell.upper() in page
+
+def test_report_writes_everything(written):
+    """The command writes the page and its parts, and exits with 0."""
+    cell, directory = written
+
+    assert sorted(os.listdir(directory)) == PARTS
+    page = (directory / "report.html").read_text(encoding="utf-8")
+    assert f"in a{'n' if cell != 'gru' else ''} {cell.upper()}</h1>" in page
     assert "Rossetti" in page
     for name in ("graph.svg", "lags.svg", "flow.svg", "routes.svg"):
-        ET.parse(tmp_path / "out" / name)
+        ET.parse(directory / name)
 
 
-def test_report_is_self_contained(tmp_path):
-    """The page fetches nothing and runs nothing, and no id on it is used twice."""
-    minigrad("report", "--out", tmp_path, *QUICK)
-
-    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+def test_report_is_self_contained(written):
+    """The page fetches nothing, runs nothing but the script in it, and no id on it is used twice."""
+    page = Page((written[1] / "report.html").read_text(encoding="utf-8"))
 
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
     assert len(page.ids) == len(set(page.ids))
 
 
 def test_report_is_the_same_bytes_twice(tmp_path):
     """The same seed gives the same files, also in another process; another seed gives others."""
-    minigrad("report", "--out", tmp_path / "a", *QUICK)
-    command = [sys.executable, "-m", "viz", "report", "--out", str(tmp_path / "b"), *QUICK]
+    text = tmp_path / "text"
+    text.write_text("abcab" * 4, encoding="utf-8")
+    assert minigrad("report", text, "--out", tmp_path / "a", *QUICK) == 0
+    command = [sys.executable, "-m", "viz", "report", str(text), "--out", str(tmp_path / "b"), *QUICK]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "3"})
-    minigrad("report", "--out", tmp_path / "c", "--seed", "1", *QUICK)
+    minigrad("draw", text, "--out", tmp_path / "c.svg", "--seed", "1", *QUICK)
 
     for name in PARTS:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert (tmp_path / "a" / "graph.svg").read_bytes() != (tmp_path / "c" / "graph.svg").read_bytes()
+    assert (tmp_path / "a" / "graph.svg").read_bytes() != (tmp_path / "c.svg").read_bytes()
 
 
 def test_formulas_are_text_where_mathml_cannot_be_made(tmp_path, monkeypatch):
@@ -105,7 +113,8 @@ def test_report_reads_a_text(tmp_path):
     assert minigrad("report", text, "--out", tmp_path / "out", *QUICK, "--steps", "30") == 0
 
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert "\ufeff" not in page
 
@@ -208,7 +217,18 @@ def test_flow(tmp_path):
     assert len((tmp_path / "all.svg").read_bytes()) > len((tmp_path / "one.svg").read_bytes())
 
 
-@pytest.mark.parametrize("command", [[], ["report"], ["draw"], ["flow"], ["derive"], ["check"], ["claims"]])
+def test_diagnose(capsys):
+    """The sentences for readers, or the same as JSON."""
+    assert minigrad("diagnose", *QUICK) == 0
+    assert "Over 3 steps the norm of the Jacobian goes from 1" in capsys.readouterr().out
+
+    assert minigrad("diagnose", "--json", *QUICK) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 3
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["report"], ["draw"], ["flow"], ["diagnose"], ["derive"], ["check"], ["claims"]]
+)
 def test_help(command, capsys):
     """Every command explains itself."""
     assert minigrad(*command, "--help") == 0

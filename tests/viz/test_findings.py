@@ -67,3 +67,10 @@ def test_the_derivation_names_the_cell():
     assert "∂h_t/∂h_{t-1} = diag(1 − h_t²) W" in explained.text
     assert "‖∂h_T/∂h_k‖ ≤ ‖W‖^(T-k)" in explained.text
     assert r"\operatorname{diag}" in explained.latex
+
+
+def test_as_many_classes_as_hidden_units():
+    """Sizes that happen to be equal do not confuse the derivation."""
+    rng = np.random.default_rng(0)
+
+    assert explain(RNN(3, 3), Readout(3, 3), RNN(3, 3).init(rng), 2).bound is not None

@@ -1,0 +1,78 @@
+"""The page on a net that was trained on a text for a moment."""
+
+from collections.abc import Mapping
+
+from cells.claims import examine
+
+from .diagnosis import diagnose
+from .findings import CELLS, Findings, Settings
+from .flows import flow
+from .graphs import draw
+from .page import Page
+from .page_parts import OF_STATE, curves_of, heading_of
+from .plots import lag_plot
+from .splits import routes
+
+__all__ = ["trained_page"]
+
+
+def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, str]:
+    """The page on a net that was trained on a text for a moment, and its diagnosis as JSON."""
+    found = nets[asked.cell]
+    title = asked.cell.upper()
+    diagnosis = diagnose(found.lags, found.graph, found.explained.bound)
+    curves = curves_of({"": (found.lags.measured, found.explained.bound)}, found.lags.stepwise)
+    shown = {name.upper(): nets[name] for name in CELLS}
+    carried = "c" if asked.cell == "lstm" else "h"
+    steps = range(0, asked.steps, max(1, asked.steps // 8))
+    pictures = {
+        "graph.svg": draw(found.graph).svg,
+        "lags.svg": lag_plot(curves, "‖∂s_T/∂s_k‖₂").svg,
+        "flow.svg": flow(
+            {name: net.graph for name, net in shown.items()},
+            bounds={name: net.explained.bound for name, net in shown.items() if net.explained.bound is not None},
+        ).svg,
+        "routes.svg": routes(found.graph, {f"{carried}_{t}": found.graph.find(carried, f"t={t}") for t in steps}).svg,
+    }
+    page = Page(
+        heading=heading_of(title),
+        subtitle=found.corpus.title,
+        facts=_facts(found, title),
+        sentences=diagnosis.sentences(),
+        pictures=pictures,
+        flow_caption="The same text, sizes, seed and number of updates for each.",
+        loss="the loss of the last prediction",
+        state=OF_STATE[len(found.model.cell.initial_state())],
+        lags={curve.label: curve.values for curve in curves},
+        explained=found.explained,
+        claims=examine(),
+        command=_command(asked),
+    )
+    return page, diagnosis.json()
+
+
+def _facts(found: Findings, title: str) -> dict[str, str]:
+    asked, text = found.settings, found.corpus.text
+    training = "none: these are the initial weights"
+    if len(found.losses):
+        first, last = found.losses[0], found.losses[-1]
+        training = f"{asked.updates} updates of Adam; mean loss {first:.3g} → {last:.3g} nats per character"
+    return {
+        "Task": f"predict the next of {len(found.corpus.alphabet)} different characters, {asked.steps} steps at a time",
+        "Net": f"{title} with {asked.hidden} hidden units, softmax readout",
+        "Training": training,
+        "Shown for": f"“{text[: asked.steps]}”, then “{text[asked.steps]}”",
+    }
+
+
+def _command(asked: Settings) -> str:
+    numbers = {
+        "cell": asked.cell,
+        "steps": asked.steps,
+        "hidden": asked.hidden,
+        "updates": asked.updates,
+        "batch": asked.batch,
+        "learning-rate": asked.learning_rate,
+        "seed": asked.seed,
+    }
+    return "minigrad report " + " ".join(f"--{name} {value}" for name, value in numbers.items())
