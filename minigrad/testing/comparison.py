@@ -110,7 +110,7 @@ def _be_sure(judge: Column, middle: np.ndarray, title: str, place: str) -> None:
     else:
         reason = (
             f"the difference quotients{output} do not converge, however narrow: the point is too near the edge of "
-            "the domain, a kink or a jump; choose another"
+            "the domain, a kink or a jump (or what cancels inside leaves too much rounding); choose another"
         )
     raise UndecidedGradientError(f"the derivative of {title} at {place} cannot be checked: {reason}")
 

@@ -71,9 +71,7 @@ def _beside(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...
     moved = _moved(arrays, which, index, by)
     distance = moved[which][index] - arrays[which][index]
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return distance, f(moved)
+        return distance, f(moved)
     except (ValueError, ArithmeticError):
         return distance, np.full_like(middle, np.nan)
 
@@ -114,49 +112,51 @@ def central_difference(
         ``f(arrays)``, if it is known already.
     """
     here = f(arrays) if middle is None else middle
-    best, doubt = None, np.full(here.shape, np.inf)
+    best, doubt = _nothing(here), np.full(here.shape, np.inf)
+    lost, calm, last = np.zeros(here.shape, bool), np.zeros(here.shape, bool), doubt
     for h in _widths(float(arrays[which][index]), step):
-        found, gap = _extrapolated(f, arrays, which, index, h, here)
-        if best is None:
-            best, doubt = found, gap
-        else:
-            better = (gap < doubt) | (found.converged & ~found.kink)
-            better &= ~best.converged | best.kink
-            best = Column(*(np.where(better, new, old) for new, old in zip(found, best, strict=True)))
-            doubt = np.where(better, gap, doubt)
-        if (best.converged & ~best.kink).all():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found, gap, smooth = _extrapolated(f, arrays, which, index, h, here)
+        lost |= calm & (gap > 3 * last)  # it was nearly there and gets worse: narrower shows rounding alone
+        better = (gap < doubt) | (found.converged & ~found.kink)
+        better &= (~best.converged | best.kink) & ~lost
+        best = Column(*(np.where(better, new, old) for new, old in zip(found, best, strict=True)))
+        doubt, calm, last = np.where(better, gap, doubt), smooth, gap
+        if (best.converged & ~best.kink | lost).all():
             break
-    assert best is not None
     return best
 
 
 def _extrapolated(
     f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], h: float, middle: np.ndarray
-) -> tuple[Column, np.ndarray]:
-    """The central difference of one width, and how far its two quotients and its rounding leave it open."""
+) -> tuple[Column, np.ndarray, np.ndarray]:
+    """The central difference of one width, how far its two quotients and its rounding leave it open, and
+    where quotients and sides agree to a few parts in a hundred.
+    """
     slopes, bends, size = [], [], np.abs(middle)
     for width in (h, h / 2):
         (right, above), (left, below) = (_beside(f, arrays, which, index, by, middle) for by in (width, -width))
         if right == 0 or left == 0:
-            return _nothing(middle), np.full(middle.shape, np.inf)
-        with np.errstate(all="ignore"):
-            slopes.append((above - below) / (right - left))
-            bends.append(np.abs((above - middle) / right - (below - middle) / left))
-            size = np.maximum(size, np.maximum(np.abs(above), np.abs(below)))
-    with np.errstate(all="ignore"):
-        value = (4 * slopes[1] - slopes[0]) / 3
-        noise = 10 * _precision(middle) * size / h
-        gap = np.abs(slopes[1] - slopes[0])
-        relative, absolute = CONVERGED
-        converged = np.isfinite(value) & (gap <= relative * np.abs(value) + absolute + noise)
-        steepness = np.abs(slopes[1]) + bends[1]
-        kink = (bends[1] > 0.75 * bends[0]) & (bends[1] > 1e-3 * steepness + 1e-6 + noise)
+            return _nothing(middle), np.full(middle.shape, np.inf), np.zeros(middle.shape, bool)
+        slopes.append((above - below) / (right - left))
+        bends.append(np.abs((above - middle) / right - (below - middle) / left))
+        size = np.maximum(size, np.maximum(np.abs(above), np.abs(below)))
+    value = (4 * slopes[1] - slopes[0]) / 3
+    noise = 10 * _precision(middle) * size / h
+    gap = np.abs(slopes[1] - slopes[0])
+    relative, absolute = CONVERGED
+    converged = np.isfinite(value) & (gap <= relative * np.abs(value) + absolute + noise)
+    steepness = np.abs(slopes[1]) + bends[1]
+    kink = (bends[1] > 0.75 * bends[0]) & (bends[1] > 1e-3 * steepness + 1e-6 + noise)
+    calm = np.maximum(gap, bends[1]) <= 0.05 * np.abs(slopes[1])
     exact = np.zeros(middle.shape, bool)
-    return Column(value, noise, exact, kink, converged), np.where(np.isfinite(gap + noise), gap + noise, np.inf)
+    doubt = np.where(np.isfinite(gap + noise), gap + noise, np.inf)
+    return Column(value, noise, exact, kink, converged), doubt, calm
 
 
 def _nothing(middle: np.ndarray) -> Column:
-    """What is known if the width is lost beside the entry."""
+    """What is known before the first width, and if a width is lost beside the entry."""
     unknown, no = np.full(middle.shape, np.nan), np.zeros(middle.shape, bool)
     return Column(unknown, unknown, no, no, no)
 

@@ -135,6 +135,12 @@ def test_a_derivative_hidden_by_rounding_is_not_taken_for_checked() -> None:
         check_grads(lambda x: x + 1e14, np.array([0.5]), complex_step=False)
 
 
+def test_rounding_inside_is_not_taken_for_a_wrong_rule() -> None:
+    """What cancels inside makes the quotients jitter by more than the tolerance; no rule is accused of it."""
+    with pytest.raises(UndecidedGradientError, match="what cancels inside leaves too much rounding"):
+        check_grads(lambda x: (x + 1e10) - 1e10, np.array([0.3]), complex_step=False)
+
+
 @given(st.floats(-12, 0).map(lambda power: 10.0**power), st.sampled_from([-1.0, 1.0]))
 def test_the_judge_on_powers(x: float, sign: float) -> None:
     """Both judges give d(1/x)/dx = −1/x² to the precision that they claim, at any distance from the pole."""
