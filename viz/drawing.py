@@ -4,13 +4,13 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from .engine import TIME_LIMIT, render
+from .engine import TIME_LIMIT, render, system_dot
 from .errors import DrawingFormatError
 from .files import write_whole
 
 __all__ = ["Drawing"]
 
-_SUFFIXES = (".svg", ".dot", ".png")
+_SUFFIXES = (".svg", ".dot", ".png", ".pdf")
 
 
 class Drawing:
@@ -46,12 +46,12 @@ class Drawing:
         return self._render("svg").decode()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing; the suffix says how: .svg, .dot or .png.
+        """Write the drawing; the suffix says how: .svg, .dot, .png, or .pdf with a `dot` of the system.
 
         Raises
         ------
         DrawingFormatError
-            If the suffix is another.
+            If the suffix is another, or it is .pdf and no `dot` is installed on the system.
         OutputError
             If the file cannot be written; an old file is left as it was.
         """
@@ -62,10 +62,11 @@ class Drawing:
             )
         if suffix == ".dot":
             return write_whole(path, self.dot.encode())
-        return write_whole(path, self.svg.encode() if suffix == ".svg" else self._render("png"))
+        return write_whole(path, self.svg.encode() if suffix == ".svg" else self._render(suffix[1:]))
 
     def _render(self, suffix: str) -> bytes:
-        return render(self.dot, suffix, layout=self._layout, engine=self._engine, time_limit=self._time_limit)
+        engine = system_dot(self._engine) if suffix == "pdf" else self._engine
+        return render(self.dot, suffix, layout=self._layout, engine=engine, time_limit=self._time_limit)
 
     def _repr_svg_(self) -> str:
         return self.svg

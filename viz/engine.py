@@ -11,10 +11,11 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from xml.parsers.expat import ExpatError, ParserCreate
 
-from .errors import DrawingTimeoutError, EngineError, EngineNotFoundError
+from .errors import DrawingFormatError, DrawingTimeoutError, EngineError, EngineNotFoundError
 
-__all__ = ["ENVIRONMENT", "TIME_LIMIT", "executable", "render"]
+__all__ = ["ENVIRONMENT", "TIME_LIMIT", "executable", "render", "system_dot"]
 
 ENVIRONMENT = "MINIGRAD_DOT"
 #: Seconds after which a layout is given up.
@@ -88,7 +89,7 @@ def render(
     DrawingTimeoutError
         If it takes longer.
     EngineError
-        If it fails; what it said is in the message.
+        If it fails, or writes SVG that is not well-formed; what it said is in the message.
     """
     path = executable(engine)
     command = [path, *layout, f"-T{suffix}"]
@@ -106,4 +107,34 @@ def render(
         raise EngineError(
             f"Graphviz ({path}) failed with exit code {done.returncode}: {said[0] if said else 'it said nothing'}"
         )
+    if suffix == "svg":
+        _require_xml(done.stdout, path)
     return done.stdout
+
+
+def _require_xml(content: bytes, path: str) -> None:
+    """Some versions end with exit code 0 and XML that no browser reads."""
+    try:
+        ParserCreate().Parse(content, True)
+    except ExpatError as error:
+        raise EngineError(
+            f"Graphviz ({path}) ended as if all were well, but what it wrote is not well-formed XML: {error}; "
+            f"run `pip install graphviz-pure`, or set {ENVIRONMENT} to another `dot`"
+        ) from None
+
+
+def system_dot(engine: str | None = None) -> str:
+    """The path of a `dot` that is not the wheel's, for formats that the wheel cannot write.
+
+    Raises
+    ------
+    DrawingFormatError
+        If there is none.
+    """
+    found = shutil.which(engine or os.environ.get(ENVIRONMENT) or "dot")
+    if found is None:
+        raise DrawingFormatError(
+            "PDF can only be written by a `dot` that is installed on the system, and none was found; "
+            "install Graphviz, or save as .svg"
+        )
+    return found

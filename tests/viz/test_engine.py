@@ -3,10 +3,13 @@ import stat
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+import minigrad as mg
+import viz
 from viz import engine
-from viz.errors import DrawingTimeoutError, EngineError, EngineNotFoundError
+from viz.errors import DrawingFormatError, DrawingTimeoutError, EngineError, EngineNotFoundError
 
 DOT = "digraph { a -> b }"
 
@@ -43,7 +46,7 @@ def test_without_the_wheel_the_path_is_searched(monkeypatch, tmp_path):
     mine = program(tmp_path / "dot", "echo drawn")
 
     assert engine.executable() == mine
-    assert engine.render(DOT) == b"drawn\n"
+    assert engine.render(DOT, "dot") == b"drawn\n"
 
 
 def test_the_environment_names_another(monkeypatch, tmp_path):
@@ -52,8 +55,8 @@ def test_the_environment_names_another(monkeypatch, tmp_path):
     third = program(tmp_path / "third", "echo third")
     monkeypatch.setenv(engine.ENVIRONMENT, other)
 
-    assert engine.render(DOT) == b"other\n"
-    assert engine.render(DOT, engine=third) == b"third\n"
+    assert engine.render(DOT, "dot") == b"other\n"
+    assert engine.render(DOT, "dot", engine=third) == b"third\n"
 
 
 def test_an_engine_that_is_not_there_is_named():
@@ -68,6 +71,33 @@ def test_a_failure_is_an_error_even_with_output(tmp_path):
 
     with pytest.raises(EngineError, match="exit code 1: trouble in init_rank"):
         engine.render(DOT, engine=broken)
+
+
+def test_success_without_a_drawing_is_an_error(tmp_path):
+    """Exit code 0 does not count if the SVG is not well-formed; what was saved before is left as it was."""
+    lying = program(tmp_path / "lying", "cat > /dev/null; printf '<svg><title>a&b</svg>'")
+    graph = mg.trace(lambda x: (x * x).sum(), np.ones(2))
+    (tmp_path / "g.svg").write_text("old", encoding="utf-8")
+
+    with pytest.raises(EngineError, match="not well-formed XML"):
+        viz.draw(graph, tmp_path / "g.svg", engine=lying)
+
+    assert (tmp_path / "g.svg").read_text(encoding="utf-8") == "old"
+
+
+def test_a_pdf_needs_a_dot_of_the_system(tmp_path, monkeypatch):
+    """Without one the error says so and nothing is written; with one its output is saved."""
+    monkeypatch.delenv(engine.ENVIRONMENT, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    drawing = viz.draw(mg.trace(lambda x: (x * x).sum(), np.ones(2)))
+    with pytest.raises(DrawingFormatError, match="installed on the system"):
+        drawing.save(tmp_path / "g.pdf")
+    assert not (tmp_path / "g.pdf").exists()
+
+    program(tmp_path / "dot", "echo %PDF $*")
+    drawing.save(tmp_path / "g.pdf")
+
+    assert (tmp_path / "g.pdf").read_bytes() == b"%PDF -Kdot -Tpdf\n"
 
 
 def test_a_syntax_error_is_reported():

@@ -1,4 +1,5 @@
 import os
+import tempfile
 
 import pytest
 from hypothesis import given
@@ -90,3 +91,42 @@ def test_a_file_is_no_directory(tmp_path):
             require_writable(target)
     require_writable(tmp_path / "new" / "deep")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_unwritable_place_is_one_clear_error(tmp_path, monkeypatch):
+    """A directory that may not be written to is found out before the work, and named."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    with pytest.raises(OutputError, match="is not writable; choose another directory"):
+        require_writable(tmp_path / "out")
+
+
+class FullDisk:
+    """A file on a disk that is full: what is written does not arrive."""
+
+    def __init__(self, file):
+        self.file, self.name = file, file.name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, content):
+        """Take a part, then fail."""
+        self.file.write(content[:1])
+        raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_fills_while_writing(tmp_path, monkeypatch):
+    """If only a part of the content fits, the old file stays whole and the part is removed."""
+    (tmp_path / "a.svg").write_text("old", encoding="utf-8")
+    ordinary = tempfile.NamedTemporaryFile
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **options: FullDisk(ordinary(**options)))
+
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_whole(tmp_path / "a.svg", b"new")
+
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == "old"
+    assert os.listdir(tmp_path) == ["a.svg"]
