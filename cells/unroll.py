@@ -1,5 +1,6 @@
 """Running a cell over a sequence: the same parameters at every step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -16,7 +17,10 @@ from .initial import checked_state
 from .lengths import checked_lengths, column, within
 from .walk import Walk, run_layer
 
-__all__ = ["Run", "unroll"]
+__all__ = ["DISPLAYS", "Run", "unroll"]
+
+#: How a notebook shows a run, by format; filled by whoever can draw, so that this package needs not know them.
+DISPLAYS: dict[str, Callable[["Run"], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Run:
     outputs: Any
     states: list[Any]
     final: Any
+
+    def _repr_html_(self) -> str | None:
+        """For notebooks: what happened at each step, once `viz` has been imported."""
+        return DISPLAYS["html"](self) if "html" in DISPLAYS else None
 
 
 def unroll(

@@ -1,5 +1,6 @@
 """Pictures, reports and the command line."""
 
+from cells.unroll import DISPLAYS as RUN_DISPLAYS
 from minigrad.graph import DISPLAYS
 
 from . import errors
@@ -9,9 +10,11 @@ from .flows import flow
 from .graphs import draw
 from .plots import Plot
 from .reports import report
+from .runs import run_html
 from .splits import routes
 from .triangles import lags
 
 __all__ = ["Drawing", "Plot", "dependency", "draw", "errors", "flow", "lags", "report", "routes"]
 
 DISPLAYS["svg"] = lambda graph: draw(graph).svg
+RUN_DISPLAYS["html"] = run_html
