@@ -142,11 +142,17 @@ def output_node(value: Any) -> Tensor:
 def finish(value: Any, node: Tensor, recorded: bool) -> Any:
     """A derivative as the caller gets it: zeros if nothing arrived, of the argument's dtype, its own memory."""
     if recorded:
-        return constant(np.zeros(node.shape, node.dtype)) if value is None else value
+        return constant(np.zeros(node.shape, node.dtype)) if value is None else _in_precision(value, node.dtype)
     if not isinstance(node.value, np.ndarray):
         return value
     result = np.zeros(node.shape, node.dtype) if value is None else np.array(value, node.dtype)
     return result[()] if result.ndim == 0 else result
+
+
+def _in_precision(value: Tensor, dtype: Any) -> Tensor:
+    """A derivative in the precision of its argument; of mixed operands it comes in the wider one."""
+    same = value.dtype == dtype or not isinstance(value.value, np.ndarray)
+    return value if same else bind(PRIMITIVES["astype"], (value,), {"dtype": dtype})
 
 
 def plain(value: Any) -> Any:

@@ -379,3 +379,16 @@ def test_calls_that_misunderstand(call: Any, text: str) -> None:
     """An argument by name, several outputs, and bare arrays for tuples are named as what they are."""
     with pytest.raises(TreeError, match=text):
         call()
+
+
+def test_recorded_gradients_have_the_precision_of_their_argument() -> None:
+    """A float32 argument beside float64 ones has a float32 gradient, in a recorded sweep as in a plain one."""
+    x, y = np.array([0.5, 1.0], np.float32), np.array([2.0, 3.0])
+
+    def f(x: Any, y: Any) -> Any:
+        return (x * y).sum()
+
+    graph = mg.trace(mg.grad(f, (0, 1)), x, y)
+
+    assert [node.dtype for node in graph.outputs.values()] == [np.float32, np.float64]
+    assert [g.dtype for g in mg.grad(f, (0, 1))(x, y)] == [np.float32, np.float64]
