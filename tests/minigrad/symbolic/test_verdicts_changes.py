@@ -52,7 +52,7 @@ def is_true(name: str, line: str) -> bool:
     """Whether plain NumPy finds the line true on two nets; a line without a value is not."""
     try:
         return all(world(name, seed).is_true(line) for seed in (0, 1))
-    except (ValueError, KeyError, NameError, IndexError):
+    except (ValueError, KeyError, NameError, IndexError, AttributeError):
         return False
 
 
