@@ -146,7 +146,8 @@ def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
         max((s.x + s.width / 2 for s in between), default=0.0) + CLEAR,
         min((s.x - s.width / 2 for s in between), default=0.0) - CLEAR,
     ):
-        ways.append([start, (x, a.y), end])
+        ways += [[start, (x, a.y), end], [start, (x, b.y), end]]
+    ways.append([start, (a.x, b.y), end])
     ways.sort(key=lambda way: round(sum(dist(p, q) for p, q in pairwise(way)), 1))
     return next((way for way in ways if _is_free(way, around, (a, b))), ways[0])
 
