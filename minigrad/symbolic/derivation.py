@@ -13,10 +13,10 @@ from .errors import FormulaError
 from .evaluate import evaluate
 from .induction import Transition, transition
 from .labels import NEXT, NOW, Index, Label
-from .monomials import zero
+from .monomials import ONE, zero
 from .normal import normal_form
-from .onestep import TracedStep, trace_attention, trace_step
-from .products import product, transpose
+from .onestep import TracedStep, change_of, trace_attention, trace_step
+from .products import identity, product, transpose
 from .proof import Statement, aligned
 from .ranges import sum_over
 from .readings import TracedReadout, trace_readout
@@ -125,6 +125,9 @@ class Derivation:
             If the step has no such value.
         """
         out, wrt = self.resolve(out), self.resolve(wrt)
+        if out == wrt:
+            own = self.values[out]
+            return change_of(own) if own.ndim == 2 else identity(own.shape[0]) if own.shape else ONE
         if self.readout is not None and out == "logits":
             inner = self._chain.jacobian(self.step.output, wrt)
             return self.readout.jacobian if wrt == self.step.output else product(self.readout.jacobian, inner)  # type: ignore[arg-type]

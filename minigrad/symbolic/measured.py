@@ -16,6 +16,10 @@ from .interpret import Algebra
 __all__ = ["MEASURED", "Measured"]
 
 
+#: As close to a jump as this, as a part of the numbers it was made of, a value may be on either side of it.
+JUMP = 1e-12
+
+
 @dataclass(frozen=True)
 class Measured:
     """A value, and entry by entry the size of what it was made of."""
@@ -99,6 +103,8 @@ class _Arrays:
             f, slope = _FUNCTIONS[function]
             x = args[0]
             value = np.asarray(f(x.value))
+            if function == "positive":
+                value = np.where(np.abs(x.value) < JUMP * x.size, np.nan, value)
             return Measured(value, np.maximum(np.abs(value), np.abs(slope(x.value, value)) * x.size))
 
     def filled(self, function: str, size: Any) -> Measured:

@@ -1,6 +1,6 @@
 """What a readout and its loss send into the hidden state: ∂E_t/∂logits = ŷ_t − y_t, by the engine's sweep."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,9 +63,8 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
     taken : set of str
         Keys that the cell uses; a parameter of the same name is told apart by its place.
     """
-    numbers, structure = flatten(readout.init(np.random.default_rng(0)))
-    hidden, classes = readout.hidden_size, readout.classes
-    sizes = {hidden: h.shape[0], classes: Dim("K") if classes != hidden and isinstance(h.shape[0], str) else classes}
+    probe, sizes = _with_probes(readout, h.shape[0])
+    numbers, structure = flatten(probe.init(np.random.default_rng(0)))
     leaves: dict[str, Tensor] = {}
     for path, value in zip(structure.paths(), numbers, strict=True):
         name = path.strip('[]"')
@@ -73,7 +72,7 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
         leaves[name] = leaf(symbol_term(label, tuple(sizes.get(n, n) for n in value.shape)), name)
     state = leaf(h)
     with scope("t=t"):
-        logits = readout.logits(structure.unflatten(list(leaves.values())), state)
+        logits = probe.logits(structure.unflatten(list(leaves.values())), state)
         y = leaf(symbol_term(Label("y", NOW), logits.shape))
         yhat = softmax(logits.value).named("yhat")
         loss = cross_entropy(logits, y)
@@ -91,3 +90,11 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
         jacobian,
         {one.label.key: one for one in [*(n.value for n in leaves.values()), logits.value, yhat, y.value]},
     )
+
+
+def _with_probes(readout: Any, hidden: Any) -> tuple[Any, dict[int, Any]]:
+    """A readout of the same kind in which H and K can be told apart, and what its sizes are called."""
+    if isinstance(hidden, str) and is_dataclass(readout):
+        probe = replace(readout, hidden_size=11, classes=13)  # type: ignore[type-var]
+        return probe, {11: hidden, 13: Dim("K")}
+    return readout, {readout.hidden_size: hidden, readout.classes: readout.classes}

@@ -53,6 +53,8 @@ class Verdict:
         One sentence.
     follows_from : int or None
         The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
+    defines : bool
+        Whether the line gives a name to a formula, and so claims nothing.
     """
 
     line: str
@@ -62,6 +64,7 @@ class Verdict:
     hint: str | None
     reason: str
     follows_from: int | None = None
+    defines: bool = False
 
     def __str__(self) -> str:
         parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
@@ -216,8 +219,11 @@ class _Checker:
             reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
             return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
         trial = self.judge.trial(line)
-        if trial.counterexample is not None or trial.held == trial.undefined == 0:
+        if trial.counterexample is not None:
             return self._refuted(number, line, written, own, trial.counterexample)
+        if trial.held == trial.undefined == 0:
+            why = "The line speaks of steps before the first or after the last in every run that was tried."
+            return Verdict(line.text, "undecided", own, None, None, why)
         if trial.undefined:
             why = f"The formula has no finite value in {trial.undefined} of the states tried, and held in {trial.held}."
             return Verdict(line.text, "undecided", own, None, None, why)
@@ -225,30 +231,38 @@ class _Checker:
 
     def _definition(self, line: Line) -> Verdict:
         self.vocabulary.define(line.by, line.formula)
-        return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.")
+        return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.", defines=True)
 
     def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
         """A line that held in every state tried."""
         try:
             if self.vocabulary.same(written, expected):
-                reason = "Both sides multiply out to the same, for all sizes and all values."
+                reason = "Both sides multiply out to the same, for all sizes and wherever both have a value."
                 return Verdict(line.text, "proved", own, None, None, reason)
             why = "no proof was found: it may rest on a relation between functions"
         except TooLargeError as error:
             why = str(error)
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
 
-    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample) -> Verdict:
         source = self._source(line, written)
         self.wrong[number] = line, written
         if source is not None:
             reason = f"The line is wrong, but it follows from line {source}, which is wrong."
             return Verdict(line.text, "refuted", own, example, None, reason, source)
-        hint = name_the_slip(line, self.judge, self.vocabulary)
+        hint = self._share_for_whole(line, written) or name_the_slip(line, self.judge, self.vocabulary)
         reason = "A real net reaches a state in which the line fails."
-        if example is None:
-            reason = "The formula has no value: it speaks of a step before the first or after the last."
         return Verdict(line.text, "refuted", own, example, hint, reason)
+
+    def _share_for_whole(self, line: Line, written: Term) -> str | None:
+        """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
+        stem = line.by.removesuffix("_prev")
+        if line.of != "E" or stem == line.by or stem not in self.vocabulary.adjoints:
+            return None
+        if not self.vocabulary.same(written, self.vocabulary.sent_back(line.by)):
+            return None
+        whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
+        return f"this is what step t sends back; {whole}"
 
     def _source(self, line: Line, written: Term) -> int | None:
         """The earlier wrong line from which this one follows, if there is one."""

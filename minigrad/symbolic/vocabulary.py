@@ -123,6 +123,12 @@ class Vocabulary:
         """
         if name in self.definitions:
             raise FormulaError(f"{name!r} at column 1 is defined already; give this another name")
+        target = name[1:]
+        if name == "E" or (name[0] == "d" and target in {*self.derivation.values, "E"}):
+            raise FormulaError(
+                f"{name!r} at column 1 would be a new name, not a statement; write d_{target} for ∂E/∂{target}, "
+                f"d{target}/d… for a Jacobian, or choose another name"
+            )
         term, size = self.read(formula), check_size(formula, self._sizes)
         self.definitions[name], self._defined[name], self._sizes[name] = formula, term, size
 
@@ -202,14 +208,17 @@ class Vocabulary:
             return derivation.gradients[key]
         if key == "logits" and derivation.readout is not None:
             return derivation.readout.error
+        if key.removesuffix("_prev") in self.adjoints and key in derivation.step.values:
+            return at_time(self.adjoints[key.removesuffix("_prev")], "t", PREVIOUS)
         if key in derivation.step.values:
-            shares = [
-                product(transpose(local), derivation.step.seed(u))
-                for u in derivation.step.pulls
-                if (local := derivation.step.local(u, key)) is not None
-            ]
-            return add(shares)
+            return self.sent_back(key)
         raise FormulaError(f"there is no {by!r} to differentiate by; there are: {', '.join(self.letters())}")
+
+    def sent_back(self, key: str) -> Term:
+        """What step t alone sends back into a value: Σ (∂u/∂value)ᵀ δu over what the step makes of it."""
+        step = self.derivation.step
+        locals_of = {u: step.local(u, key) for u in step.pulls}
+        return add([product(transpose(local), step.seed(u)) for u, local in locals_of.items() if local is not None])
 
     # -- comparing -------------------------------------------------------------------------------
 
@@ -266,15 +275,19 @@ class Vocabulary:
         for key in recurrences:
             seed = derivation.step.seed(key)
             if key not in carried:
-                found[at_time(seed, "t", NEXT)] = at_time(within[seed], "t", NEXT)
+                found[at_time(seed, "t", NEXT)] = self.open(at_time(within[seed], "t", NEXT), found)
         for key, formula in recurrences.items():
             found[derivation.step.seed(key)] = self.open(formula, found)
         return found
 
     def _assumptions(self) -> dict[Term, Term]:
-        """Targets sum to 1: the one thing that is assumed of them."""
-        readout = self.derivation.readout
-        return {} if readout is None else {total(readout.values["y"]): ONE}
+        """Targets sum to 1, the one thing that is assumed of them; and the state before step t+1 is that of step t."""
+        step, readout = self.derivation.step, self.derivation.readout
+        known = {} if readout is None else {total(readout.values["y"]): ONE}
+        for key in step.carried():
+            state = step.term(key)
+            known[symbol_term(state.label, state.shape)] = self.open(state, {})
+        return known
 
 
 def _differs_somewhere(difference: Term) -> bool:

@@ -28,7 +28,8 @@ def assert_derivation(
     Raises
     ------
     DerivationError
-        With the first wrong line first: what is wrong, the engine's own form, and a counterexample.
+        With the first wrong line first: what is wrong, the engine's own form, and a counterexample; or
+        if no line claims anything.
     FormulaError
         If a line cannot be read.
 
@@ -38,6 +39,11 @@ def assert_derivation(
     >>> assert_derivation(LSTM(2, 3), "dc/dc_prev = diag(f)")
     """
     verdicts = check_derivation(cell_or_derivation, lines, readout)
+    if all(verdict.defines for verdict in verdicts):
+        raise DerivationError(
+            "no line of the derivation makes a claim: there are only definitions, or nothing; "
+            "write a target such as dh/dh_prev, d_a or d_W on the left"
+        )
     accepted = {"proved", "undecided"} if allow_undecided else {"proved"}
     failed = [verdict for verdict in verdicts if verdict.status not in accepted]
     if failed:

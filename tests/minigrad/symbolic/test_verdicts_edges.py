@@ -1,0 +1,78 @@
+"""Lines at the edges: the state before, the step after, names that look like targets, and equal sizes."""
+
+import pytest
+
+from cells import GRU, LSTM, RNN, Readout
+from minigrad.symbolic import FormulaError, check_derivation, derive
+from minigrad.testing import assert_derivation
+
+
+def statuses(cell, *lines):
+    """The verdicts of some lines, in one word each."""
+    return [verdict.status for verdict in check_derivation(cell, lines)]
+
+
+@pytest.mark.parametrize("cell", [RNN(2, 3), LSTM(2, 3), GRU(2, 3)], ids=["RNN", "LSTM", "GRU"])
+def test_as_many_classes_as_hidden_units(cell):
+    """A readout with K = H gives the formulas that it gives with other sizes."""
+    square, other = derive(cell, Readout(3, 3)), derive(cell, Readout(3, 5))
+
+    assert square.text() == other.text()
+
+
+def test_the_adjoint_of_the_state_before_is_whole():
+    """d_h_prev is ∂E/∂h at t−1 with that step's loss; what step t alone sends back is refuted, and named."""
+    cell = RNN(2, 3)
+
+    right, share = check_derivation(cell, ["d_h_prev = V.T @ (yhat_prev - y_prev) + W.T @ d_a", "d_h_prev = W.T @ d_a"])
+
+    assert right.status == "proved"
+    assert share.status == "refuted"
+    assert "what step t sends back" in share.hint
+
+
+def test_a_value_by_itself():
+    """∂h/∂h is the identity."""
+    assert str(derive(RNN(2, 3)).jacobian("h", "h")) == "I"
+    assert statuses(RNN(2, 3), "dh/dh = eye(H)", "da/da = eye(H)") == ["proved", "proved"]
+
+
+def test_values_of_the_next_step():
+    """The state before step t+1 is the state of step t."""
+    assert (
+        statuses(
+            RNN(2, 3),
+            "a_next = U @ x_next + W @ h + b",
+            "h_next = tanh(U @ x_next + W @ h + b)",
+            "d_h = W.T @ (d_h_next * (1 - tanh(U @ x_next + W @ h + b)**2)) + V.T @ (yhat - y)",
+        )
+        == ["proved"] * 3
+    )
+    assert statuses(LSTM(2, 3), "c_next = f_next * c + i_next * g_next") == ["proved"]
+    assert statuses(RNN(2, 3), "a_next = U @ x_next + W @ h_prev + b") == ["refuted"]
+
+
+@pytest.mark.parametrize("line", ["dW = 17*W", "da = d_h*h", "dW = sum_t(outer(d_a, h))", "E = h"])
+def test_names_that_look_like_targets_are_refused(line):
+    """A definition that a reader would take for a claim is an error that says how to write the claim."""
+    with pytest.raises(FormulaError, match="would be a new name"):
+        check_derivation(RNN(2, 3), line)
+
+
+@pytest.mark.parametrize("lines", ["", "# nothing", [], "foo = h"])
+def test_an_assertion_without_a_claim_fails(lines):
+    """A derivation that claims nothing does not pass as proved."""
+    with pytest.raises(AssertionError, match="no line of the derivation makes a claim"):
+        assert_derivation(RNN(2, 3), lines)
+
+
+def test_rounding_at_a_jump_refutes_nothing():
+    """A true line whose jump is decided by rounding is not called wrong."""
+    assert statuses(RNN(2, 3), "h = h + positive((h + 0.1) - h - 0.1)") == ["undecided"]
+
+
+def test_lines_beyond_every_run_are_undecided():
+    """A line that no run is long enough to try is not called wrong."""
+    steps = ["q1 = d_a_next", "q2 = q1_next", "q3 = q2_next", "q4 = q3_next"]
+
+    assert statuses(RNN(2, 3), *steps, "h = h + q4_next - q4_next")[-1] in ("proved", "undecided")
