@@ -124,6 +124,7 @@ def _add_check(commands: Any) -> None:
     command.add_argument(
         "lines", metavar="FILE", help="a UTF-8 file with one line of the derivation a line; - for stdin"
     )
+    command.add_argument("--latex", action="store_true", help="the engine's own formulas as LaTeX")
     command.add_argument("--strict", action="store_true", help="exit code 1 for undecided lines too")
     command.set_defaults(run=_check)
 
@@ -134,7 +135,7 @@ def _check(options: argparse.Namespace) -> int:
     verdicts = check_derivation(cell, lines)
     if not verdicts:
         raise ReportInputError("there is no line to check; write one such as `dh/dh_prev = diag(1 - h**2) @ W`")
-    _say("\n".join(map(str, verdicts)))
+    _say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
     failing = {"refuted", "undecided"} if options.strict else {"refuted"}
     return int(any(verdict.status in failing for verdict in verdicts))
 

@@ -1,6 +1,6 @@
 """What the formulas say about a cell: its derivation, and the bound that it proves."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: 
     steps : int
         T
     """
-    derivation = derive(cell, None if readout is None else _told_apart(readout, cell))
+    derivation = derive(cell, readout)
     sections = {
         heading: [Formula(line.text, line.latex) for line in lines] for heading, lines in derivation.equations().items()
     }
@@ -83,11 +83,6 @@ def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: 
         over_lags(bound, params, steps),
         Formula(claim.text, claim.latex),
     )
-
-
-def _told_apart(readout: Readout, cell: Cell) -> Readout:
-    """The same with another number of classes: no formula depends on it, but one equal to H would be taken for H."""
-    return replace(readout, classes=cell.hidden_size + cell.input_size)
 
 
 def over_lags(bound: Bound, params: dict[str, Any], steps: int) -> np.ndarray:

@@ -17,7 +17,7 @@ __all__ = ["report"]
 
 def report(
     text: str | os.PathLike[str] | None,
-    directory: str | os.PathLike[str],
+    path: str | os.PathLike[str],
     settings: Settings | None = None,
     progress: Progress = iter,
     *,
@@ -30,7 +30,7 @@ def report(
     ----------
     text : path or None
         A UTF-8 text; None for the poem that comes with minigrad or, with weights, for random inputs.
-    directory : path
+    path : str or path
         Made if it is missing. Nothing is written before everything is ready.
     settings : Settings, optional
         With weights only `steps` and `seed` count.
@@ -59,7 +59,7 @@ def report(
     DrawingError
         If Graphviz fails.
     """
-    require_writable(directory)
+    require_writable(path)
     asked = settings or Settings()
     if weights is not None:
         page, diagnosis = weights_page(weight_findings(weights, text, asked.steps, asked.seed, prefix))
@@ -74,7 +74,7 @@ def report(
         "diagnosis.json": diagnosis,
         "report.html": render_page(page),
     }
-    return write_all(directory, {name: content.encode() for name, content in contents.items()})[-1]
+    return write_all(path, {name: content.encode() for name, content in contents.items()})[-1]
 
 
 def _asked_first(settings: Settings) -> list[str]:

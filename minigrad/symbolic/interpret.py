@@ -103,8 +103,9 @@ def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
     try:
         return f(argument)
     except FormulaError as error:
-        text = str(error)
-        raise error if "at column" in text else type(error)(f"{text} at column {column}") from None
+        if "at column" not in str(error):
+            error.args = (f"{error} at column {column}",)
+        raise
 
 
 def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:

@@ -73,11 +73,15 @@ class Trial:
         In how many states it held.
     undefined : int
         In how many states the formula had no finite value, as a quotient by 0 has none.
+    early : bool
+        Whether a gradient's formula speaks of a step before the first, in its sum over all steps: then it
+        has no value in any run.
     """
 
     counterexample: Counterexample | None
     held: int
     undefined: int
+    early: bool = False
 
 
 class Judge:
@@ -111,7 +115,17 @@ class Judge:
                         return Trial(found, held, undefined)
                     else:
                         held += 1
-        return Trial(None, held, undefined)
+        return Trial(None, held, undefined, held == undefined == 0 and self._starts_too_early(line))
+
+    def _starts_too_early(self, line: Line) -> bool:
+        """Whether a sum over time in the line begins before the first step."""
+        if not any(isinstance(part, Call) and part.function == "sum_t" for part in subexpressions(line.formula)):
+            return False
+        try:
+            self._evaluate(line.formula, self._run(LADDER[-1], SEEDS[0]), 1)
+        except OutsideError as error:
+            return error.early
+        return False
 
     def holds(self, line: Line) -> bool:
         """Whether a line holds where sizes are all different; quick, for trying repairs."""
@@ -180,7 +194,7 @@ class Judge:
                     self._defined[run, name, step] = self._or_error(formula, run, step)
             if name == wanted:
                 break
-        found = self._defined.get((run, wanted, t), OutsideError(f"there is no {wanted} at t={t}"))
+        found = self._defined.get((run, wanted, t), OutsideError(wanted, t))
         if isinstance(found, OutsideError):
             raise found
         return found

@@ -26,7 +26,17 @@ NUMBERS = np.array([-1.25, -1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25]
 
 
 class OutsideError(FormulaError):
-    """A letter of a step that this run does not have, such as f before the first step."""
+    """A letter of a step that this run does not have.
+
+    Attributes
+    ----------
+    early : bool
+        Whether the step lies before the first, where no run has the letter; a longer run has later steps.
+    """
+
+    def __init__(self, letter: str, t: int) -> None:
+        super().__init__(f"there is no {letter} at t={t}")
+        self.early = t < 1
 
 
 def resized(part: Any, **sizes: int) -> Any:
@@ -138,7 +148,7 @@ class Run:
         if (when, base) in self.constants:
             return self.constants[when, base]
         if any(known == base for _, known in (*self.nodes, *self.constants)):
-            raise OutsideError(f"there is no {base} at t={when}")
+            raise OutsideError(base, when)
         raise FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
 
     def node(self, name: str, t: int) -> Tensor | None:
@@ -171,7 +181,7 @@ class Run:
         """
         node = self.node(name, t)
         if node is None and self.node(name, 1) is not None:
-            raise OutsideError(f"there is no {name} at t={t}")
+            raise OutsideError(name, self._when(name, t)[1])
         if node is None:
             raise FormulaError(f"there is no adjoint of {name!r}; there are those of: {', '.join(self.letters())}")
         found = self.adjoints.get(node)

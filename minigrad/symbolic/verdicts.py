@@ -6,7 +6,7 @@ held wherever it was tried, but no proof was found.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class Verdict:
         The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
     defines : bool
         Whether the line gives a name to a formula, and so claims nothing.
+    expected_latex : str
+        The right side of `expected` as LaTeX.
     """
 
     line: str
@@ -65,13 +67,21 @@ class Verdict:
     reason: str
     follows_from: int | None = None
     defines: bool = False
+    expected_latex: str = ""
 
     def __str__(self) -> str:
+        return self._text(f"the engine's own form: {self.expected}")
+
+    def latex(self) -> str:
+        """The verdict as text, with the engine's own formula as LaTeX."""
+        return self._text(f"the engine's own form: ${self.expected_latex}$")
+
+    def _text(self, own: str) -> str:
         parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
         if self.hint:
             parts.append(f"  hint: {self.hint}")
         if self.status != "proved":
-            parts.append(f"  the engine's own form: {self.expected}")
+            parts.append(f"  {own}")
         if self.counterexample is not None:
             parts.append(f"  {self.counterexample}")
         return "\n".join(parts)
@@ -200,10 +210,14 @@ class _Checker:
         found = []
         for number, line in lines:
             try:
-                found.append(self._line(number, line))
+                found.append(replace(self._line(number, line), expected_latex=self._own_latex(line)))
             except FormulaError as error:
                 raise FormulaError(f"line {number}: {error}") from None
         return found
+
+    def _own_latex(self, line: Line) -> str:
+        expected = None if line.by in self.vocabulary.definitions else self.vocabulary.expected(line.of, line.by)
+        return "" if expected is None else PRINTERS["latex"](expected)
 
     def _line(self, number: int, line: Line) -> Verdict:
         expected = self.vocabulary.expected(line.of, line.by)
@@ -221,6 +235,8 @@ class _Checker:
         trial = self.judge.trial(line)
         if trial.counterexample is not None:
             return self._refuted(number, line, written, own, trial.counterexample)
+        if trial.early:
+            return self._refuted(number, line, written, own, None)
         if trial.held == trial.undefined == 0:
             why = "The line speaks of steps before the first or after the last in every run that was tried."
             return Verdict(line.text, "undecided", own, None, None, why)
@@ -244,7 +260,7 @@ class _Checker:
             why = str(error)
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
 
-    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample) -> Verdict:
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
         source = self._source(line, written)
         self.wrong[number] = line, written
         if source is not None:
@@ -252,6 +268,8 @@ class _Checker:
             return Verdict(line.text, "refuted", own, example, None, reason, source)
         hint = self._share_for_whole(line, written) or name_the_slip(line, self.judge, self.vocabulary)
         reason = "A real net reaches a state in which the line fails."
+        if example is None:
+            reason = "The formula has no value in any run: its sum over time speaks of a step before the first."
         return Verdict(line.text, "refuted", own, example, hint, reason)
 
     def _share_for_whole(self, line: Line, written: Term) -> str | None:

@@ -46,8 +46,10 @@ CALLS: dict[Any, Callable[[Any], Any]] = {
     np.expand_dims: lambda x: np.expand_dims(x, (0, 2)),
     np.squeeze: lambda x: np.squeeze(x[None, :, None]),
     np.broadcast_to: lambda x: np.broadcast_to(x, (4, 2, 3)) * np.arange(4.0)[:, None, None],
-    np.concatenate: lambda x: np.concatenate([x, X, 2.0 * x], axis=1) * np.arange(9.0)
-    + np.sum(np.concatenate([x, X], axis=None) * np.arange(12.0)),
+    np.concatenate: lambda x: (
+        np.concatenate([x, X, 2.0 * x], axis=1) * np.arange(9.0)
+        + np.sum(np.concatenate([x, X], axis=None) * np.arange(12.0))
+    ),
     np.stack: lambda x: np.stack([X, x], axis=-1) * np.arange(2.0),
     np.take: lambda x: np.take(x, [0, 2, 2], axis=1) + np.take(x, 3),
     np.where: lambda x: np.where(X > 0, x, X),
