@@ -13,7 +13,19 @@ from itertools import combinations, islice
 import numpy as np
 
 from .errors import FormulaError
-from .expressions import Binary, Call, Expression, Line, Name, Negative, Number, Power, parts, with_parts
+from .expressions import (
+    Binary,
+    Call,
+    Expression,
+    Line,
+    Name,
+    Negative,
+    Number,
+    Power,
+    parts,
+    subexpressions,
+    with_parts,
+)
 from .judge import Judge
 from .monomials import ONE, scale
 from .products import product
@@ -25,6 +37,9 @@ __all__ = ["name_the_slip"]
 
 #: How many repairs of a line are tried: enough for lines as long as those of an LSTM.
 MAX_REPAIRS = 600
+
+#: How many parts of formulas are evaluated for it: a long line gets fewer repairs, so that none takes a second.
+MAX_PARTS = 40_000
 
 #: A sum of so many paths is searched for every set of them that may be missing.
 MAX_PATHS = 6
@@ -43,7 +58,8 @@ def name_the_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | Non
 
 
 def _repaired(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
-    for hint, formula in islice(_repairs(line, vocabulary), MAX_REPAIRS):
+    size = sum(1 for _ in subexpressions(line.formula))
+    for hint, formula in islice(_repairs(line, vocabulary), min(MAX_REPAIRS, MAX_PARTS // size)):
         if judge.holds(replace(line, formula=formula)):
             return hint
     return None
