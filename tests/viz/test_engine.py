@@ -108,7 +108,7 @@ def test_a_syntax_error_is_reported():
 
 def test_a_hanging_layout_is_stopped(tmp_path):
     """After the time limit the program is ended, and the error says how to go on."""
-    slow = program(tmp_path / "slow", "exec sleep 20")
+    slow = program(tmp_path / "slow", "exec /bin/sleep 20")
 
     with pytest.raises(DrawingTimeoutError, match=r"within 0\.2 s"):
         engine.render(DOT, engine=slow, time_limit=0.2)
