@@ -123,8 +123,10 @@ class Vocabulary:
         """
         if name in self.definitions:
             raise FormulaError(f"{name!r} at column 1 is defined already; give this another name")
+        if name == "E":
+            raise FormulaError("'E' at column 1 is the loss; choose another name, or write d_q for ∂E/∂q")
         target = name[1:]
-        if name == "E" or (name[0] == "d" and target in {*self.derivation.values, "E"}):
+        if name[0] == "d" and target in self.derivation.values:
             raise FormulaError(
                 f"{name!r} at column 1 would be a new name, not a statement; write d_{target} for ∂E/∂{target}, "
                 f"d{target}/d… for a Jacobian, or choose another name"
