@@ -1,7 +1,8 @@
 """What textbooks claim of recurrent nets: proved, refuted, or true under conditions, each by steps that run again.
 
 From easy to hard: `claim` (what a claim is), `evidence` (what it is checked with), then the claims by subject:
-`slopes`, `recurrence`, `cell_path` and `gates` (LSTM), `merged` (GRU), `looking_back` (attention), `training`.
+`slopes`, `recurrence`, `cell_path` and `gates` (LSTM), `merged` (GRU), `looking_back` (attention), `training`;
+and `mathematics`, all of it on one page.
 """
 
 from . import cell_path, gates, looking_back, merged, recurrence, slopes, training
