@@ -2,8 +2,12 @@
 
 from ..errors import MinigradError
 
-__all__ = ["CompileArgumentError"]
+__all__ = ["BackendError", "CompileArgumentError"]
 
 
 class CompileArgumentError(MinigradError, TypeError):
     """An argument of a compiled function that is neither an array nor usable as part of a cache's key."""
+
+
+class BackendError(MinigradError, ImportError):
+    """A backend whose libraries are not installed."""

@@ -1,0 +1,86 @@
+"""From a list of NumPy calls to a shorter one: stretches that repeat themselves become one call each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import BackendError
+from ..kernels import Call
+from .forms import Form, addresses, form_of
+from .loops import grouped, source
+from .repeats import Repeat, find_repeats
+
+__all__ = ["Loop", "fuse", "require"]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A compiled loop in the place of calls that repeat themselves.
+
+    Attributes
+    ----------
+    run : callable
+        Machine code.
+    table : array, shape (repetitions, arrays)
+        The addresses that the machine code works on.
+    calls : list of (function, arguments)
+        What it stands for; here the arrays at those addresses are kept alive.
+    """
+
+    run: Callable[[ndarray], None]
+    table: ndarray
+    calls: list[Call]
+
+    def __call__(self) -> None:
+        """Do all that the calls would do."""
+        self.run(self.table)
+
+
+def fuse(calls: list[Call]) -> tuple[list[Call], str]:
+    """Replace what repeats by compiled loops; the new list, and what was done, in words."""
+    compiler = require()
+    start = perf_counter()
+    forms = [form_of(call) for call in calls]
+    numbers: dict[Form, int] = {}
+    tokens = [-i - 1 if form is None else numbers.setdefault(form, len(numbers)) for i, form in enumerate(forms)]
+    result: list[Call] = []
+    done = 0
+    repeats = find_repeats(tokens, lambda i: _is_product(forms[i]))
+    for repeat in repeats:
+        result += calls[done : repeat.start]
+        result.append((_loop(repeat, calls, forms, compiler), ()))
+        done = repeat.stop
+    result += calls[done:]
+    seconds = perf_counter() - start
+    covered = sum(repeat.stop - repeat.start for repeat in repeats)
+    return result, f"{covered} calls in {len(repeats)} compiled loops, made in {seconds:.1f} s"
+
+
+def _is_product(form: Form | None) -> bool:
+    return form is not None and form.is_product
+
+
+def _loop(repeat: Repeat, calls: list[Call], forms: list[Any], compiler: Any) -> Loop:
+    """One stretch as a compiled loop."""
+    stretch = calls[repeat.start : repeat.stop]
+    table = np.array([address for call in stretch for address in addresses(call)], np.int64)
+    table = table.reshape(repeat.count, -1)
+    period = forms[repeat.start : repeat.start + repeat.period]
+    text = source(period, grouped(period, table))
+    return Loop(compiler.compiled_loop(text, period[0].dtype), table, stretch)
+
+
+def require() -> Any:
+    """The module that needs Numba, or an error that says what to install."""
+    try:
+        return import_module("minigrad.plan.fast.compiler")
+    except ImportError as error:
+        raise BackendError(
+            f'compile(..., backend="fast") needs Numba and SciPy ({error}); install them with '
+            'pip install "minigrad[fast]", or leave the backend out: NumPy alone does the rest.'
+        ) from error
