@@ -12,10 +12,10 @@ from .chain import ChainRule
 from .errors import FormulaError
 from .evaluate import evaluate
 from .induction import Transition, transition
-from .labels import NEXT, NOW, Index, Label
+from .labels import NEXT, NOW, PREVIOUS, Index, Label
 from .monomials import ONE, zero
 from .normal import normal_form
-from .onestep import TracedStep, change_of, trace_attention, trace_step
+from .onestep import TracedStep, change_of, trace_attention, trace_step, trace_two_way
 from .products import identity, product, transpose
 from .proof import Statement, aligned
 from .ranges import sum_over
@@ -24,6 +24,7 @@ from .rebuild import at_time, substitute
 from .sums import add
 from .symbols import symbol_term
 from .terms import PRINTERS, Term
+from .walk import leaves
 
 __all__ = ["Derivation", "derive"]
 
@@ -35,7 +36,8 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     ----------
     cell
         Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`; or with
-        `init` and `attend`, as `cells.Attention`, which is derived for a memory m_1, m_2, m_3.
+        `init` and `attend`, as `cells.Attention`, which is derived for a memory m_1, m_2, m_3; or with two
+        such cells `forward` and `backward`, as `cells.Bidirectional`.
     readout
         Anything with `init`, `logits`, `hidden_size` and `classes`; its loss is the cross-entropy.
 
@@ -50,13 +52,22 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
     diag(1 − h_t²) W
     """
-    if not hasattr(cell, "attend") and not hasattr(cell, "step"):
-        raise FormulaError(
-            f"a {type(cell).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
-        )
-    step = trace_attention(cell) if hasattr(cell, "attend") else trace_step(cell)
+    step = _trace(cell)
     heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
-    return Derivation(step, heard)
+    return Derivation(step, heard, cell)
+
+
+def _trace(cell: Any) -> TracedStep:
+    """One step on symbols, of whatever kind."""
+    if hasattr(cell, "attend"):
+        return trace_attention(cell)
+    if hasattr(cell, "step"):
+        return trace_step(cell)
+    if hasattr(cell, "forward") and hasattr(cell, "backward"):
+        return trace_two_way(cell)
+    raise FormulaError(
+        f"a {type(cell).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
+    )
 
 
 class Derivation:
@@ -67,11 +78,14 @@ class Derivation:
     step : TracedStep
         The step on symbols, with its local derivatives.
     readout : TracedReadout or None
+    cell
+        What was derived.
     """
 
-    def __init__(self, step: TracedStep, readout: TracedReadout | None = None) -> None:
+    def __init__(self, step: TracedStep, readout: TracedReadout | None = None, cell: Any = None) -> None:
         self.step = step
         self.readout = readout
+        self.cell = cell
         self._chain = ChainRule(step)
 
     # -- names -------------------------------------------------------------------------------------
@@ -159,26 +173,35 @@ class Derivation:
             For a cell that attends over all its earlier states: the number of terms grows with time.
         """
         self._refuse_memory("adjoint recurrences")
+        return self.adjoints_of_a_step
+
+    @cached_property
+    def adjoints_of_a_step(self) -> dict[str, Term]:
+        """As `adjoints`; of a cell that reads all of its earlier states, those of what only its own step reads."""
         carried = self.step.carried()
         found = {}
         for key in reversed(list(self.definitions)):
-            if key not in self.step.values:
+            if key not in self.step.values or (key in carried and self.step.remembers()):
                 continue
             shares = [self._share(u, key) for u, pulls in self.step.pulls.items() if key in pulls]
             if key in carried:
                 before = carried[key]
                 later = [self._share(u, before) for u, pulls in self.step.pulls.items() if before in pulls]
-                shares += [self._one_step_later(share) for share in later]
+                time = NEXT if self.step.term(before).label.time == PREVIOUS else PREVIOUS
+                shares += [self.one_step_later(share, time) for share in later]
             if key == self.step.output:
                 shares.append(self._from_loss())
             found[key] = add(shares) if shares else zero(self.step.term(key).shape)
         return found
 
-    def _one_step_later(self, term: Term) -> Term:
-        """A formula about step t as one about step t+1, in which the state before is that of step t."""
+    def one_step_later(self, term: Term, time: Index = NEXT) -> Term:
+        """A formula about step t as one about step t+1, in which the state before is that of step t.
+
+        With `time` t−1: about the step before, for the half of a two-way net that goes back in time.
+        """
         states = {self.step.term(now).label: self.step.term(now) for now in self.step.carried()}
         names = {symbol_term(label, term.shape): term for label, term in states.items()}
-        return substitute(at_time(term, "t", NEXT), names)
+        return substitute(at_time(term, "t", time), names)
 
     def _share(self, u: str, v: str) -> Term:
         """What δu sends into v: (∂u/∂v)ᵀ δu."""
@@ -201,11 +224,31 @@ class Derivation:
             As `adjoints`.
         """
         self._refuse_memory("gradients as a sum over steps")
-        first, last = Index("", 1), Index("T")
-        terms = {key: add(self._parameter_shares(key)) for key in self.step.parameters}
-        if self.readout is not None:
-            terms |= self.readout.gradients
-        return {key: sum_over(term, "t", first, last) for key, term in terms.items()}
+        return {key: self.gradient(key) for key in self._parameters()}
+
+    def _parameters(self) -> tuple[str, ...]:
+        return (*self.step.parameters, *(() if self.readout is None else self.readout.gradients))
+
+    def gradient(self, key: str) -> Term:
+        """∂E/∂parameter; of attention alone, which has no steps, without the sum over time.
+
+        Raises
+        ------
+        FormulaError
+            If the sum would have more terms from step to step, as attention over all earlier states has.
+        """
+        if self.readout is not None and key in self.readout.gradients:
+            term = self.readout.gradients[key]
+        else:
+            term = add(self._parameter_shares(key))
+        if not isinstance(self.step.term(self.step.output).label.time, Index):
+            return term
+        early = [one for one in leaves(term) if one.label.time is not None and one.label.time.offset < -1]
+        if early:
+            raise FormulaError(
+                f"∂E/∂{key} is no sum with a fixed number of terms: at step t it reads all the states before it"
+            )
+        return sum_over(term, "t", Index("", 1), Index("T"))
 
     def _parameter_shares(self, key: str) -> list[Term]:
         pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]
@@ -216,6 +259,13 @@ class Derivation:
             raise FormulaError(
                 f"there are no {what} with a fixed number of terms: this cell reads all its earlier states; "
                 "take jacobian(...) with respect to each of them"
+            )
+
+    def _refuse_two_ways(self) -> None:
+        if self.step.is_two_way():
+            raise FormulaError(
+                "a two-way net has no state that goes from step to step: its halves run against each other; "
+                "derive each of its cells"
             )
 
     def folded(self, term: Term) -> Term:
@@ -256,6 +306,7 @@ class Derivation:
             As `adjoints`.
         """
         self._refuse_memory("Jacobians of a state of fixed size")
+        self._refuse_two_ways()
         return transition(self.step, self.state, self.joint)
 
     def bound(self, out: str | None = None, wrt: str | None = None) -> Bound:
@@ -270,6 +321,7 @@ class Derivation:
             out, wrt = self.resolve(out), self.resolve(wrt)
             return bound_of_step(self.step, self.jacobian(out, wrt), (out, wrt))
         self._refuse_memory("bounds over time")
+        self._refuse_two_ways()
         return bound_of_step(self.step, self.joint)
 
     # -- as text -----------------------------------------------------------------------------------
@@ -292,6 +344,8 @@ class Derivation:
         sections["Gradients"] = [
             _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
         ]
+        if self.step.is_two_way():
+            return sections
         sections["Over time"] = [self.product().equation(), self.bound().over_time()]
         return sections
 

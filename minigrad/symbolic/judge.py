@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .driving import drive
 from .errors import FormulaError
 from .expressions import Call, Expression, Line, Name, subexpressions
 from .interpret import evaluate
@@ -91,14 +92,18 @@ class Judge:
     ----------
     definitions : dict of str to Expression
         Names that earlier lines gave to formulas.
+    resize : bool
+        Whether nets of other sizes than the cell's are tried.
     """
 
-    def __init__(self, cell: Any, readout: Any, definitions: dict[str, Expression]) -> None:
+    def __init__(self, cell: Any, readout: Any, definitions: dict[str, Expression], *, resize: bool = True) -> None:
         self.cell = cell
+        self.resize = resize
         self.readout = readout
         self.definitions = definitions
         self._runs: dict[tuple[Any, int], Run] = {}
         self._defined: dict[tuple[Run, str, int], Any] = {}
+        self._truths: dict[tuple[Run, str, str, int], np.ndarray] = {}
 
     def trial(self, line: Line) -> Trial:
         """Try a line on the ladder, up to the first state in which it fails."""
@@ -129,11 +134,15 @@ class Judge:
 
     def holds(self, line: Line) -> bool:
         """Whether a line holds where sizes are all different; quick, for trying repairs."""
+        tried = False
         try:
-            pairs = list(self.pairs(line))
+            for formula, truth in self.pairs(line):
+                if _differ(formula, truth):
+                    return False
+                tried = True
         except FormulaError:
             return False
-        return bool(pairs) and not any(_differ(formula, truth) for formula, truth in pairs)
+        return tried
 
     def pairs(self, line: Line) -> Iterator[tuple[Measured, np.ndarray]]:
         """Both sides of a line in a few states of nets whose sizes are all different."""
@@ -145,7 +154,7 @@ class Judge:
     def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
         if (sizes, seed) not in self._runs:
             named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
-            self._runs[sizes, seed] = Run(self.cell, self.readout, named, seed)
+            self._runs[sizes, seed] = drive(self.cell, self.readout, named, seed, resize=self.resize)
         return self._runs[sizes, seed]
 
     def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
@@ -154,7 +163,7 @@ class Judge:
         Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
         """
         whole = line.of == "E" and line.by in {*run.params, *run.readout_letters}
-        for t in (1,) if whole else range(1, run.steps + 1):
+        for t in (1,) if whole else run.times:
             try:
                 formula = self._evaluate(line.formula, run, t)
                 truth = self._truth(line, run, t)
@@ -167,7 +176,10 @@ class Judge:
     def _truth(self, line: Line, run: Run, t: int) -> np.ndarray:
         if line.of is None:
             return run.value(line.by, t)
-        return run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
+        key = run, line.of, line.by, t
+        if key not in self._truths:
+            self._truths[key] = run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
+        return self._truths[key]
 
     def _evaluate(self, formula: Expression, run: Run, t: int) -> Measured:
         def over_time(inner: Expression) -> Measured:
@@ -188,12 +200,17 @@ class Judge:
 
     def _definition(self, wanted: str, run: Run, t: int) -> Measured:
         """The value of a defined name; all names are worked out in their order, each once at every step."""
+        if (run, wanted, t) in self._defined:
+            return self._known(run, wanted, t)
         for name, formula in self.definitions.items():
             for step in range(1, run.steps + 2):
                 if (run, name, step) not in self._defined:
                     self._defined[run, name, step] = self._or_error(formula, run, step)
             if name == wanted:
                 break
+        return self._known(run, wanted, t)
+
+    def _known(self, run: Run, wanted: str, t: int) -> Measured:
         found = self._defined.get((run, wanted, t), OutsideError(wanted, t))
         if isinstance(found, OutsideError):
             raise found

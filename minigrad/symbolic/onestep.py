@@ -5,25 +5,33 @@ from, with a generic seed. What is between two names is worked out; names stay n
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..primitives import stack
+from ..errors import MinigradError
+from ..primitives import concatenate, stack
 from ..scopes import scope
 from ..sweep import ancestors, reverse_sweep
 from ..tensor import Tensor, leaf, named
 from ..tree import flatten
+from .dims import Dim
 from .errors import FormulaError
-from .labels import NOW, PREVIOUS, Index, Label
+from .labels import NEXT, NOW, PREVIOUS, Index, Label
 from .linear import differential, read_linear
 from .plan import StepPlan, plan_step
 from .products import transpose
 from .symbols import symbol_term
 from .terms import Term
 
-__all__ = ["TracedStep", "change_of", "seed_of", "trace_attention", "trace_step"]
+__all__ = ["PLACES", "TracedStep", "change_of", "seed_of", "trace_attention", "trace_step", "trace_two_way"]
+
+#: How many vectors the memory holds in which an attention is derived.
+PLACES = 3
+
+#: Sizes of an attention: the field, a number that tells its axes apart, and its name.
+_ATTENTION_SIZES = {"query_size": (7, Dim("Q")), "memory_size": (11, Dim("M")), "attention_size": (13, Dim("A"))}
 
 
 def seed_of(label: Label, shape: tuple[Any, ...]) -> Term:
@@ -38,7 +46,7 @@ class TracedStep:
     Attributes
     ----------
     plan : StepPlan or None
-        How the step was run; None for what is no step in time, such as an attention.
+        How the step was run; None for what is no single step in time: an attention, a two-way net.
     values : dict
         Every named value by its key, in the order of computation: parameters, the state before
         (``h_prev``), ``x``, gates, and the state after (``h``).
@@ -79,11 +87,28 @@ class TracedStep:
         """Parts of the state after the step, with their keys before it, that the next step reads."""
         read = {v for pulls in self.pulls.values() for v in pulls}
         earlier = {key: self.term(key).label.at(NOW).key for key in self.before if key in read}
-        return {now: key for key, now in earlier.items() if now in self.after and self.term(key).label.time == PREVIOUS}
+        beside = {key for key in self.before if self.term(key).label.time in (PREVIOUS, NEXT)}
+        return {now: key for key, now in earlier.items() if now in self.after and key in beside}
 
     def remembers(self) -> bool:
         """Whether the step reads states from before the previous one, as attention over its own past does."""
-        return any(self.term(key).label.time != PREVIOUS for key in self.before)
+        return any(self.term(key).label.time not in (PREVIOUS, NEXT) for key in self.before)
+
+    def is_two_way(self) -> bool:
+        """Whether a part of the step goes back in time: it reads a state of step t+1."""
+        return any(self.term(key).label.time == NEXT for key in self.before)
+
+    def memory(self) -> tuple[str, ...]:
+        """Keys of the vectors that are attended over, the oldest first; none for a cell without a memory."""
+        if not self.remembers():
+            return ()
+        times = {key: self.term(key).label.time for key in self.before}
+        if None in times.values():
+            return tuple(key for key in self.before if key.startswith("m_"))
+        oldest = min(self.before, key=lambda key: times[key].offset)  # type: ignore[union-attr]
+        stem = self.term(oldest).label.name
+        kept = [key for key in self.before if self.term(key).label.name == stem]
+        return tuple(sorted(kept, key=lambda key: times[key].offset))  # type: ignore[union-attr]
 
     def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:
         """Run the step after `time` on given nodes for the carried parts; the parts of the new state by key."""
@@ -134,7 +159,50 @@ def trace_step(cell: Any) -> TracedStep:
     return TracedStep(plan, ordered, tuple(parameters), tuple(before), tuple(after), output, _pulls(ordered))
 
 
-def trace_attention(attention: Any, places: int = 3) -> TracedStep:
+def trace_two_way(net: Any) -> TracedStep:
+    """Run one step of each direction on symbols: the forward cell from t−1, the backward cell from t+1.
+
+    Parameters
+    ----------
+    net
+        Two cells `forward` and `backward` that read the same x; h is [h→; h←], as in `cells.Bidirectional`.
+
+    Raises
+    ------
+    FormulaError
+        If one of them has no single step, or reads all of its earlier states.
+    """
+    x = _node(Label("x", NOW), (net.input_size,))
+    parameters: dict[str, Tensor] = {}
+    before: dict[str, Tensor] = {}
+    after: dict[str, Tensor] = {}
+    halves = []
+    for name, turned in (("forward", False), ("backward", True)):
+        cell = getattr(net, name)
+        if not hasattr(cell, "step"):
+            raise FormulaError(f"the {name} half is a {type(cell).__name__}, which has no single step; use two cells")
+        plan = plan_step(cell, name_sizes=False).placed((name,), turned=turned)
+        params, own = plan.parameters()
+        state, earlier = plan.state()
+        with scope("t=t"), scope(name):
+            reached = cell.step(params, state, x)
+            after |= {label.key: _under(label, node) for label, node in plan.outputs(reached)}
+        parameters |= own
+        before |= earlier
+        halves.append(next(node for node in after.values() if node.value == reached.h.value or node is reached.h))
+    with scope("t=t"):
+        output = named("h", concatenate(halves, -1))
+    leaves = {**parameters, **before, "x": x}
+    inner = _named_values([output, *after.values()], set(leaves.values()))
+    values = leaves | {key: node for key, node in inner.items() if key not in after} | after
+    ordered = dict(sorted(values.items(), key=lambda pair: pair[1].serial))
+    step = TracedStep(None, ordered, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(ordered))
+    if step.remembers():
+        raise FormulaError("a two-way net of cells that read all their earlier states has no formulas of fixed size")
+    return step
+
+
+def trace_attention(attention: Any, places: int = PLACES) -> TracedStep:
     """Run ``attention.attend`` once, with a memory m of a few vectors.
 
     Parameters
@@ -144,9 +212,36 @@ def trace_attention(attention: Any, places: int = 3) -> TracedStep:
     places : int
         How many vectors the memory holds.
     """
-    leaves, structure = flatten(attention.init(np.random.default_rng(0)))
+    generic = _with_named_sizes(attention)
+    if generic is not None:
+        try:
+            return _trace_attention(*generic, places)
+        except (TypeError, MinigradError):
+            pass  # a size enters as a number, as in 1/√Q, or is a sum, as Q + M: derived for the sizes given
+    return _trace_attention(attention, attention, {}, places)
+
+
+def _with_named_sizes(attention: Any) -> tuple[Any, Any, Mapping[int, Any]] | None:
+    """An attention whose sizes are names, one whose sizes are told apart by numbers, and the names of these."""
+    settings = {field.name for field in fields(attention) if field.init} if is_dataclass(attention) else set()
+    if not set(_ATTENTION_SIZES) <= settings:
+        return None
+    for same in (False, True):
+        table = _ATTENTION_SIZES | ({"memory_size": _ATTENTION_SIZES["query_size"]} if same else {})
+        try:
+            probe = replace(attention, **{field: size for field, (size, _) in table.items()})
+            named_sizes = replace(attention, **{field: name for field, (_, name) in table.items()})
+        except MinigradError:
+            continue
+        return named_sizes, probe, dict(table.values())
+    return None
+
+
+def _trace_attention(attention: Any, probe: Any, sizes: Mapping[int, Any], places: int) -> TracedStep:
+    leaves, structure = flatten(probe.init(np.random.default_rng(0)))
     names = [path.strip('[]"') for path in structure.paths()]
-    parameters = {name: _node(Label(name), value.shape) for name, value in zip(names, leaves, strict=True)}
+    shapes = [tuple(sizes.get(n, n) for n in value.shape) for value in leaves]
+    parameters = {name: _node(Label(name), shape) for name, shape in zip(names, shapes, strict=True)}
     q = _node(Label("q"), (attention.query_size,))
     memory = [_node(Label(f"m_{s}"), (attention.memory_size,)) for s in range(1, places + 1)]
     attended = attention.attend(structure.unflatten(list(parameters.values())), q, stack(memory))

@@ -14,7 +14,7 @@ import numpy as np
 from ..tensor import Tensor, leaf, tensor
 from ..tree import Structure, flatten
 from .dims import Dim
-from .labels import NOW, PREVIOUS, Index, Label
+from .labels import NEXT, NOW, PREVIOUS, Index, Label
 from .symbols import symbol_term
 
 __all__ = ["StepPlan", "plan_step"]
@@ -38,6 +38,10 @@ class StepPlan:
         Names of sizes.
     labels : dict
         The label of each part of a state by its path, at the time of the step.
+    place : tuple of str
+        The part of a net that the cell is: ``("backward",)``.
+    turned : bool
+        Whether the cell goes back in time, so that the state before its step is that of t+1.
     """
 
     cell: Any
@@ -45,6 +49,21 @@ class StepPlan:
     params: Any
     before: Any
     labels: Mapping[str, Label]
+    place: tuple[str, ...] = ()
+    turned: bool = False
+
+    def placed(self, place: tuple[str, ...], *, turned: bool) -> "StepPlan":
+        """The same step as a part of a net."""
+        labels = {path: label._replace(place=(*place, *label.place)) for path, label in self.labels.items()}
+        return replace(self, labels=labels, place=place, turned=turned)
+
+    def label(self, path: str) -> Label:
+        """What a part of a state is called, found at this path."""
+        return self.labels.get(path) or self._label_of(path, NOW)
+
+    def _label_of(self, path: str, time: Index | None) -> Label:
+        label = _label_of(path, time)
+        return label._replace(place=(*self.place, *label.place))
 
     def size(self, n: int) -> Any:
         """A size by its name, if it has one."""
@@ -53,8 +72,11 @@ class StepPlan:
     def parameters(self) -> tuple[Any, dict[str, Tensor]]:
         """The parameters as symbols: the tree, and the leaves by key."""
         leaves, structure = flatten(self.params)
-        labels = [_label_of(path, None) for path in structure.paths()]
-        return self._symbols(leaves, structure, labels)
+        return self._symbols(leaves, structure, self.labels_of_parameters(structure))
+
+    def labels_of_parameters(self, structure: Structure) -> list[Label]:
+        """The label of each parameter, in the order of the tree's leaves."""
+        return [self._label_of(path, None) for path in structure.paths()]
 
     def state(self) -> tuple[Any, dict[str, Tensor]]:
         """The state before the step as symbols; parts with one label are one symbol."""
@@ -73,7 +95,8 @@ class StepPlan:
     def keyed(self, params: Any, state: Any, x: Any) -> dict[str, Any]:
         """Numbers for a step under the keys that formulas use: ``W``, ``h_prev``, ``x``."""
         leaves, structure = flatten(params)
-        found = {_label_of(path, None).key: leaf for path, leaf in zip(structure.paths(), leaves, strict=True)}
+        labels = self.labels_of_parameters(structure)
+        found = {label.key: leaf for label, leaf in zip(labels, leaves, strict=True)}
         leaves, structure = flatten(state)
         before = zip(self.labels_before(structure), leaves, strict=True)
         return found | {label.key: leaf for label, leaf in before} | {"x": x}
@@ -84,7 +107,7 @@ class StepPlan:
         length = self._length(match[1], structure) if match else 0
         newest = self.labels.get(f"{match[1]}[{length}]") if match else None
         if match is None or newest is None or newest.time is None:
-            return self.labels[path].at(PREVIOUS)
+            return self.labels[path].at(NEXT if self.turned else PREVIOUS)
         return newest.at(newest.time.shifted(int(match[2]) - length))
 
     def _length(self, stem: str, structure: Structure) -> int:
@@ -110,9 +133,12 @@ class StepPlan:
                 yield label, node
 
 
-def plan_step(cell: Any) -> StepPlan:
-    """Run a few steps on zeros and note what the parts of the state are called."""
-    sizes, probe = _with_probes(cell)
+def plan_step(cell: Any, *, name_sizes: bool = True) -> StepPlan:
+    """Run a few steps on zeros and note what the parts of the state are called.
+
+    Sizes that the cell lets us choose get names, D and H, unless `name_sizes` is False.
+    """
+    sizes, probe = _with_probes(cell) if name_sizes else ({}, cell)
     params = probe.init(np.random.default_rng(0))
     x = np.zeros(probe.input_size)
     state = probe.initial_state()

@@ -1,28 +1,24 @@
 """A real run of a cell at small sizes: the value of every letter, and every true derivative.
 
 This is the judge of formulas that are wrong. It knows nothing of terms: values come from the cell's own
-step on numbers, derivatives from the engine's reverse sweep. A state reached here is one that the net can
-really be in, so a formula that differs here is refuted for good.
+step on numbers (`driving`), derivatives from the engine's reverse sweep. A state reached here is one that the
+net can really be in, so a formula that differs here is refuted for good.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..functions import cross_entropy
 from ..graph import Graph
-from ..primitives import softmax, sum
-from ..scopes import scope
 from ..sweep import reverse_sweep
-from ..tensor import Tensor, named, tensor
+from ..tensor import Tensor
 from .errors import FormulaError
 
-__all__ = ["OutsideError", "Run", "resized"]
-
-#: Inputs and parameters are drawn from these: short to print, and never 0 or equal in size by accident.
-NUMBERS = np.array([-1.25, -1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25])
+__all__ = ["OutsideError", "Run"]
 
 
 class OutsideError(FormulaError):
@@ -34,100 +30,49 @@ class OutsideError(FormulaError):
         Whether the step lies before the first, where no run has the letter; a longer run has later steps.
     """
 
-    def __init__(self, letter: str, t: int) -> None:
+    def __init__(self, letter: str, t: int, early: bool | None = None) -> None:
         super().__init__(f"there is no {letter} at t={t}")
-        self.early = t < 1
+        self.early = t < 1 if early is None else early
 
 
-def resized(part: Any, **sizes: int) -> Any:
-    """A cell or readout of other sizes; one that is built of other cells keeps its own."""
-    own = {field.name for field in fields(part)} if is_dataclass(part) else set()
-    return replace(part, **sizes) if set(sizes) <= own else part
-
-
+@dataclass(eq=False)
 class Run:
-    """A cell over ``steps + 1`` steps; the first `steps` of them have a loss, so adjoints are 0 at the last.
+    """What a net did over some steps, and E, its loss.
 
-    Parameters
+    Attributes
     ----------
-    cell, readout : Cell, Readout or None
-        With a readout, E is the cross-entropy of random classes, summed over the steps; without, it is
-        ``Σ_t ε_tᵀ h_t`` with random vectors ε, letter ``epsilon``.
-    sizes : mapping
-        T, D, H and K.
-    seed : int
-        For parameters, inputs and targets.
+    nodes : dict
+        ``(t, letter)`` -> the value that the letter has at step t.
+    constants : dict
+        ``(t, letter)`` -> what no gradient passes through, such as the targets y.
+    states : dict
+        The parts of the state after step t, by t; in a Jacobian those of other steps are independent.
+    params, readout_letters : dict
+        Parameters by their letter.
+    sizes : dict
+        T, D, H, K, and for attention Q, M, A.
+    steps : int
+        The steps 1 to `steps` have a loss, and sums over time run over them.
+    times : tuple of int
+        The steps at which a line is to hold.
+    loss : Tensor
+        E.
     """
 
-    def __init__(self, cell: Any, readout: Any, sizes: Mapping[str, int], seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.cell = resized(cell, input_size=sizes["D"], hidden_size=sizes["H"])
-        self.readout = None if readout is None else resized(readout, hidden_size=sizes["H"], classes=sizes["K"])
-        self.sizes = {**sizes, "D": self.cell.input_size, "H": self.cell.hidden_size}
-        self.steps = sizes["T"]
-        self.params = self._parameters(self.cell, rng)
-        self.readout_params = {} if self.readout is None else self._parameters(self.readout, rng)
-        self.nodes: dict[tuple[int, str], Tensor] = {}
-        self.constants: dict[tuple[int, str], np.ndarray] = {}
-        self.states: list[dict[str, Tensor]] = []
-        loss = self._unroll(rng)
-        self.adjoints = Graph({}, {"E": loss}).adjoints().nodes
-        self.readout_letters = self._readout_letters()
+    nodes: dict[tuple[int, str], Tensor]
+    constants: dict[tuple[int, str], np.ndarray]
+    states: Mapping[int, list[Tensor]]
+    params: dict[str, Tensor]
+    readout_letters: dict[str, Tensor]
+    sizes: dict[str, int]
+    steps: int
+    times: tuple[int, ...]
+    loss: Tensor
 
-    def _parameters(self, part: Any, rng: np.random.Generator) -> dict[str, Tensor]:
-        shapes = {name: np.shape(value) for name, value in part.init(rng).items()}
-        return {name: tensor(rng.choice(NUMBERS, shape), name=name) for name, shape in shapes.items()}
-
-    def _readout_letters(self) -> dict[str, Tensor]:
-        """The readout's parameters; ``c`` is called ``c_readout`` where the cell has a ``c`` of its own."""
-        taken = {name for _, name in self.nodes} | set(self.params)
-        return {f"{name}_readout" if name in taken else name: node for name, node in self.readout_params.items()}
-
-    def _unroll(self, rng: np.random.Generator) -> Tensor:
-        """Run the steps, note every named node, and return E."""
-        with scope("t=0"):
-            state = self.cell.initial_state()
-            state = type(state)(
-                *(
-                    tensor(rng.choice(NUMBERS, part.shape) / 2, name=name) if hasattr(part, "shape") else part
-                    for name, part in state._asdict().items()
-                )
-            )
-        self._note_state(0, state)
-        losses = []
-        ends: list[Tensor] = []
-        for t in range(1, self.steps + 2):
-            with scope(f"t={t}"):
-                x = tensor(rng.choice(NUMBERS, self.cell.input_size), name="x")
-                self.nodes[t, "x"] = x
-                state = self.cell.step(self.params, state, x)
-                losses.append(self._loss(t, state.h, rng))
-            self._note_state(t, state)
-            ends += self.states[t].values()
-        total = losses[0]
-        for loss in losses[1 : self.steps]:
-            total = total + loss
-        outputs = {str(i): node for i, node in enumerate([*ends, *losses])}
-        for node in Graph({}, outputs).nodes:
-            if node.name is not None and node.scope and node.scope[-1].startswith("t="):
-                self.nodes.setdefault((int(node.scope[-1][2:]), node.name), node)
-        return total
-
-    def _note_state(self, t: int, state: Any) -> None:
-        parts = {name: part for name, part in state._asdict().items() if isinstance(part, Tensor)}
-        self.states.append(parts)
-        self.nodes.update({(t, name): part for name, part in parts.items()})
-
-    def _loss(self, t: int, h: Tensor, rng: np.random.Generator) -> Tensor:
-        if self.readout is None:
-            self.constants[t, "epsilon"] = rng.choice(NUMBERS, h.shape)
-            return sum(h * self.constants[t, "epsilon"])
-        logits = named("logits", self.readout.logits(self.readout_params, h))
-        y = np.zeros(logits.shape)
-        y[rng.integers(logits.shape[0])] = 1.0
-        self.constants[t, "y"] = y
-        self.constants[t, "yhat"] = softmax(logits.value)
-        return cross_entropy(logits, y)
+    @cached_property
+    def adjoints(self) -> Any:
+        """∂E/∂(every node)."""
+        return Graph({}, {"E": self.loss}).adjoints().nodes
 
     # -- what letters mean -----------------------------------------------------------------------
 
@@ -163,12 +108,13 @@ class Run:
         for suffix, shift in (("_prev", -1), ("_next", 1)):
             if name.endswith(suffix):
                 return name.removesuffix(suffix), t + shift
-        return name, t
+        further = re.fullmatch(r"(.+)_t([+-]\d+)", name)
+        return (further[1], t + int(further[2])) if further else (name, t)
 
     def letters(self) -> list[str]:
         """What a formula at one step may speak of."""
         now = [name for t, name in (*self.nodes, *self.constants) if t == 1]
-        before = [f"{name}_prev" for name in self.states[0]]
+        before = [f"{name}_prev" for t, name in self.nodes if t == 0]
         return list(dict.fromkeys((*self.params, *self.readout_letters, *before, *now)))
 
     def adjoint(self, name: str, t: int) -> np.ndarray:
@@ -203,7 +149,8 @@ class Run:
             raise FormulaError(f"there is no {missing!r} to differentiate; there are: {', '.join(self.letters())}")
         if output.ndim > 1 or source.ndim > 1:
             raise FormulaError(f"the Jacobian of {of} by {by} is no matrix; write the gradient d_{by} instead")
-        stops = [*self.states[t - 1].values(), source]
+        own = self._when(of, t)[1]
+        stops = [*(part for when, parts in self.states.items() if when != own for part in parts), source]
         rows = np.zeros((output.size, source.size))
         for i in range(output.size):
             seed = np.zeros(output.size)

@@ -158,9 +158,9 @@ def _parse(number: int, text: str) -> Line:
 def _subjects(subject: Any, readout: Any, lines: list[Line]) -> tuple[Derivation, Any, Any]:
     """The derivation to compare with, and the cell and readout to run."""
     if isinstance(subject, Derivation):
-        if subject.step.plan is None:
+        if subject.cell is None or hasattr(subject.cell, "attend"):
             raise FormulaError("a derivation of attention alone has no steps to run; pass a cell that attends")
-        cell = subject.step.plan.cell
+        cell = subject.cell
         if subject.readout is None:
             return subject, cell, None
         return subject, cell, _plain_readout(cell) if readout is None else readout
@@ -227,9 +227,11 @@ class _Checker:
         try:
             written = self.vocabulary.read(line.formula)
         except MisfitError as error:
-            return Verdict(line.text, "refuted", own, None, None, f"The formula has no value: {error}.")
+            hint = name_the_slip(line, self.judge, self.vocabulary)
+            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error}.")
         if written.shape != expected.shape:
             hint = _hint_of_shape(written.shape, expected.shape)
+            hint = hint or name_the_slip(line, self.judge, self.vocabulary)
             reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
             return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
         trial = self.judge.trial(line)
