@@ -112,6 +112,26 @@ METHODS["backward"] = backward
 def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: bool = False) -> Callable[..., Any]:
     """Make a function that returns the gradient of a scalar function; see `value_and_grad`.
 
+    Parameters
+    ----------
+    f : callable
+        Takes trees of arrays, returns a scalar Tensor.
+    wrt : int or tuple of int
+        Which positional arguments to differentiate with respect to.
+    warn_nan : bool
+        Issue a `NaNWarning` where the value or the gradient is NaN.
+
+    Returns
+    -------
+    callable
+        ``(*args, **kwargs) -> gradient``, with the structure, shapes and dtypes of the argument; a tuple of such
+        trees if `wrt` is one.
+
+    Raises
+    ------
+    NonScalarOutputError, DtypeError, TreeError
+        By the returned function, as `value_and_grad`.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -134,10 +154,13 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     ----------
     f : callable
         Takes and returns trees of floating-point arrays.
+    *args : trees
+        The arguments of `f`.
 
     Returns
     -------
     value : tree
+        What ``f(*args)`` gives.
     pullback : callable
         ``pullback(cotangent)`` takes a tree like `value` and returns a tuple of trees like `args`:
         ``ȳ ↦ Jᵀ ȳ``. It can be called many times; later changes to `args` do not reach it.
@@ -185,6 +208,7 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     Returns
     -------
     value, tangent : trees of the same structure
+        ``f(*args)``, and how much it changes per unit along the direction.
 
     Raises
     ------

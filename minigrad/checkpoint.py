@@ -105,6 +105,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     f : callable
         A pure function of trees, returning a tree. It may close over Tensors.
 
+    Returns
+    -------
+    callable
+        Takes and returns what `f` does.
+
     Examples
     --------
     >>> import minigrad as mg

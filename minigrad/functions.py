@@ -20,6 +20,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     Parameters
     ----------
     logits : (..., K)
+        Any real numbers, such as ``V h + c``.
     targets : (...) integers from 0 to K − 1, or (..., K) distributions that sum to 1
         The gradient ŷ − y rests on the sum being 1: for targets that sum to m it is m ŷ − y.
 

@@ -29,6 +29,8 @@ class Graph:
         By path in what the function returned; a single output is called ``out``.
     nodes : tuple of Tensor
         Every input, and every node behind an output, in the order in which they were made.
+    structure : Structure or None
+        Of the tree that the function returned.
     """
 
     def __init__(
@@ -74,6 +76,18 @@ class Graph:
     def find(self, name: str, scope: str | tuple[str, ...] | None = None) -> Tensor:
         """The one node with a name, in a scope if given (its innermost part suffices).
 
+        Parameters
+        ----------
+        name : str
+            As given by `named`, or an input's.
+        scope : str or tuple of str, optional
+            Such as ``t=3``, or ``("layer 2", "t=3")``.
+
+        Returns
+        -------
+        Tensor
+            The node.
+
         Raises
         ------
         UnknownNodeError
@@ -99,6 +113,16 @@ class Graph:
     def node(self, which: "Tensor | str") -> Tensor:
         """A node of this graph, given itself or its name.
 
+        Parameters
+        ----------
+        which : Tensor or str
+            A node, or a name that only one node has.
+
+        Returns
+        -------
+        Tensor
+            The node.
+
         Raises
         ------
         UnknownNodeError
@@ -123,6 +147,12 @@ class Graph:
             The cotangent of the output; 1 for a scalar.
         output : Tensor or str, optional
             Which node to start from; the only output if there is one.
+
+        Returns
+        -------
+        Adjoints
+            ``nodes``: a mapping of node to adjoint, of the node's shape. ``shares``: a mapping of `Edge` to the term
+            that it added to the adjoint of its source; a `Piece` where only some entries are touched.
 
         Raises
         ------
@@ -152,6 +182,16 @@ class Graph:
 
         There can be exponentially many, so they come one at a time; see `count_routes`.
 
+        Parameters
+        ----------
+        source, target : Tensor or str
+            Nodes of this graph, or their names.
+
+        Returns
+        -------
+        iterator of tuples of Edge
+            From the source on; none if there is no way.
+
         Raises
         ------
         UnknownNodeError
@@ -168,6 +208,16 @@ class Graph:
     def count_routes(self, source: "Tensor | str", target: "Tensor | str") -> int:
         """How many paths lead from one node to another, without listing them.
 
+        Parameters
+        ----------
+        source, target : Tensor or str
+            Nodes of this graph, or their names.
+
+        Returns
+        -------
+        int
+            Exact, however large.
+
         Raises
         ------
         UnknownNodeError
@@ -181,7 +231,13 @@ class Graph:
         return ways.get(end.serial, 0)
 
     def first_nan(self) -> Tensor | None:
-        """The first node with a NaN that none of its arguments has, or None."""
+        """The first node with a NaN that none of its arguments has, or None.
+
+        Returns
+        -------
+        Tensor or None
+            In the order of computation.
+        """
         return first_nan(self.nodes)
 
 
@@ -224,6 +280,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
     Returns
     -------
     Graph
+        Every input, and every node behind what the function returned.
 
     Raises
     ------

@@ -80,10 +80,25 @@ def _rows(output: Tensor, nodes: list[Tensor], recorded: bool) -> list[Any]:
 
 
 def hessian(f: Callable[..., Any], wrt: int = 0) -> Callable[..., Any]:
-    """Make a function that returns the matrix of second derivatives of a scalar function.
+    """Make a function that returns the matrix of second derivatives of a scalar function, H[i, j] = ∂²f/∂x_i ∂x_j.
 
-    For an argument that is one array x the result has the shape ``x.shape + x.shape``; for a tree it is
-    a tree of trees, as `jacobian` of `grad` gives it.
+    Parameters
+    ----------
+    f : callable
+        Takes trees of floating-point arrays, returns a scalar.
+    wrt : int
+        Which argument to differentiate with respect to.
+
+    Returns
+    -------
+    callable
+        Its result has the shape ``x.shape + x.shape`` for an argument that is one array x; for a tree it is a
+        tree of trees, as `jacobian` of `grad` gives it.
+
+    Raises
+    ------
+    NonScalarOutputError, DtypeError, TreeError
+        By the returned function, as `value_and_grad`.
 
     Examples
     --------
@@ -109,6 +124,11 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     -------
     tree
         Like the argument; a tuple of trees if there are several.
+
+    Raises
+    ------
+    DtypeError, TreeError, ShapeError, NonScalarOutputError
+        As `grad` and `jvp`.
 
     Examples
     --------

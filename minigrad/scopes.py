@@ -21,6 +21,11 @@ def scope(name: str) -> Iterator[None]:
     name : str
         Any text; time steps are written ``"t=3"``.
 
+    Returns
+    -------
+    context manager
+        For a ``with`` block.
+
     Examples
     --------
     >>> import minigrad as mg

@@ -161,7 +161,20 @@ class Tensor:
         return self.primitive is INPUT or self.primitive is CONSTANT
 
     def item(self) -> Any:
-        """The value of a Tensor with one entry as a Python number, for printing and logging."""
+        """The value of a Tensor with one entry as a Python number, for printing and logging.
+
+        Returns
+        -------
+        int, float or bool
+            The value.
+
+        Raises
+        ------
+        ValueDependentError
+            Inside a function that is being compiled: the plan would hold for this value only.
+        ValueError
+            If there is not exactly one entry.
+        """
         check_course(".item()", self)
         return self.value.item()
 
@@ -195,6 +208,16 @@ class Tensor:
         A leaf, or a node that has another name already, keeps what it has; the new name then goes to
         an alias of it.
 
+        Parameters
+        ----------
+        name : str
+            Such as ``f`` for a forget gate.
+
+        Returns
+        -------
+        Tensor
+            This node, or an alias of it.
+
         Examples
         --------
         >>> import minigrad as mg
@@ -212,7 +235,13 @@ class Tensor:
         return node
 
     def detach(self) -> "Tensor":
-        """The same value with the gradient stopped; see `minigrad.stop_gradient`."""
+        """The same value with the gradient stopped; see `minigrad.stop_gradient`.
+
+        Returns
+        -------
+        Tensor
+            A node without a way back.
+        """
         return bind(PRIMITIVES["stop_gradient"], (self,))
 
     def backward(self, seed: Any = None) -> None:
@@ -311,19 +340,67 @@ class Tensor:
     # -- methods with NumPy's names --------------------------------------------------------------
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        """Sum over some axes; see `minigrad.sum`."""
+        """Sum over some axes; see `minigrad.sum`.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            All axes by default.
+        keepdims : bool
+            Keep them, with length 1.
+
+        Returns
+        -------
+        Tensor
+            Without those axes.
+        """
         return METHODS["sum"](self, axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        """Mean over some axes; see `minigrad.mean`."""
+        """Mean over some axes; see `minigrad.mean`.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            All axes by default.
+        keepdims : bool
+            Keep them, with length 1.
+
+        Returns
+        -------
+        Tensor
+            Without those axes.
+        """
         return METHODS["mean"](self, axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> "Tensor":
-        """The same entries in another shape; see `minigrad.reshape`."""
+        """The same entries in another shape; see `minigrad.reshape`.
+
+        Parameters
+        ----------
+        *shape : int or sequence of int
+            The new sizes; one may be −1.
+
+        Returns
+        -------
+        Tensor
+            Of that shape.
+        """
         return METHODS["reshape"](self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> "Tensor":
-        """Axes in another order; see `minigrad.transpose`."""
+        """Axes in another order; see `minigrad.transpose`.
+
+        Parameters
+        ----------
+        *axes : int or sequence of int
+            For each axis of the result, which axis it is; all reversed by default.
+
+        Returns
+        -------
+        Tensor
+            With the axes in that order.
+        """
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return METHODS["transpose"](self, order or None)
 
@@ -485,6 +562,11 @@ def tensor(value: Any, *, name: str | None = None) -> Tensor:
     name : str, optional
         The name in pictures, formulas and errors.
 
+    Returns
+    -------
+    Tensor
+        A leaf of the shape of the value.
+
     Raises
     ------
     DtypeError
@@ -503,6 +585,18 @@ def named(name: str, value: Any) -> Any:
     """Name a Tensor or a matrix term; a plain array has no name and is returned as it is.
 
     This lets one line of a cell run on everything: ``f = named("f", sigmoid(...))``.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``f`` for a forget gate.
+    value : Tensor, term or array
+        What to name.
+
+    Returns
+    -------
+    like value
+        The same, under its name.
 
     Examples
     --------

@@ -30,6 +30,16 @@ def stop_gradient(x: Any) -> Any:
 
     Truncated backpropagation through time cuts the graph with it.
 
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        The same value.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -69,12 +79,44 @@ _subtract = register("subtract", np.subtract, vjps=(_sum_vjp_a, _subtract_vjp_b)
 
 
 def add(a: Any, b: Any) -> Any:
-    """``a + b``, shapes broadcast."""
+    """``a + b``, shapes broadcast.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return bind(_add, (a, b))
 
 
 def subtract(a: Any, b: Any) -> Any:
-    """``a − b``, shapes broadcast."""
+    """``a − b``, shapes broadcast.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return bind(_subtract, (a, b))
 
 
@@ -87,7 +129,18 @@ _negative = register("negative", np.negative, vjps=(_negate,), jvps=(_negate,))
 
 
 def negative(x: Any) -> Any:
-    """``−x``."""
+    """``−x``.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        Entry by entry, of the shape of x.
+    """
     return bind(_negative, (x,))
 
 
@@ -110,7 +163,23 @@ _multiply = register(
 
 
 def multiply(a: Any, b: Any) -> Any:
-    """``a ⊙ b``, the Hadamard product, shapes broadcast."""
+    """``a ⊙ b``, the Hadamard product, shapes broadcast.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return bind(_multiply, (a, b))
 
 
@@ -138,7 +207,23 @@ _divide = register(
 
 
 def divide(a: Any, b: Any) -> Any:
-    """``a / b``, shapes broadcast. At b = 0 it gives what NumPy gives: inf or NaN, with NumPy's warning."""
+    """``a / b``, shapes broadcast. At b = 0 it gives what NumPy gives: inf or NaN, with NumPy's warning.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return bind(_divide, (a, b))
 
 
@@ -182,5 +267,20 @@ def power(x: Any, n: Any) -> Any:
 
     Choices at x = 0: the slope in x is 0 for n > 1 and for n = 0, 1 for n = 1, and inf for n < 1, with
     NumPy's warning; the slope in n is 0, the limit from the right.
+
+    Parameters
+    ----------
+    x, n : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like x
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
     """
     return bind(_power, (x, n))

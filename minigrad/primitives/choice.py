@@ -53,6 +53,23 @@ def where(mask: Any, a: Any, b: Any) -> Any:
 
     Both branches are evaluated: a NaN in the branch that is not taken does not reach the value, but
     0 · inf in its own rule can reach its gradient. Make the untaken branch safe as well.
+
+    Parameters
+    ----------
+    mask : array or Tensor
+        Of booleans.
+    a, b : array, Tensor or term
+        Of shapes that broadcast with the mask's.
+
+    Returns
+    -------
+    like a
+        Of the shape to which all three broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
     """
     return bind(_where, (mask, a, b))
 
@@ -86,10 +103,42 @@ _maximum = register("maximum", np.maximum, vjps=(_maximum_vjp_a, _maximum_vjp_b)
 
 
 def maximum(a: Any, b: Any) -> Any:
-    """``max(a, b)``, shapes broadcast. At a tie each side gets half of the gradient."""
+    """``max(a, b)``, shapes broadcast. At a tie each side gets half of the gradient.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return bind(_maximum, (a, b))
 
 
 def minimum(a: Any, b: Any) -> Any:
-    """``min(a, b) = −max(−a, −b)``, shapes broadcast. At a tie each side gets half of the gradient."""
+    """``min(a, b) = −max(−a, −b)``, shapes broadcast. At a tie each side gets half of the gradient.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
     return -maximum(-a, -b)

@@ -59,17 +59,50 @@ _relu = elementwise("relu", _relu_value, _relu_slope)
 
 
 def exp(x: Any) -> Any:
-    """``eˣ``. Overflows to inf as NumPy's does, with its warning."""
+    """``eˣ``. Overflows to inf as NumPy's does, with its warning.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        In (0, ∞).
+    """
     return bind(_exp, (x,))
 
 
 def log(x: Any) -> Any:
-    """The natural logarithm; −inf at 0 and NaN below, with NumPy's warnings."""
+    """The natural logarithm; −inf at 0 and NaN below, with NumPy's warnings.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape; positive where the result shall be finite.
+
+    Returns
+    -------
+    like x
+        Entry by entry; the slope is 1/x.
+    """
     return bind(_log, (x,))
 
 
 def sqrt(x: Any) -> Any:
-    """``√x``. At 0 the slope is inf, the limit from the right, with NumPy's warning; NaN below 0."""
+    """``√x``. At 0 the slope is inf, the limit from the right, with NumPy's warning; NaN below 0.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape; not negative where the result shall be a number.
+
+    Returns
+    -------
+    like x
+        Entry by entry; the slope is 1/(2 √x).
+    """
     return bind(_sqrt, (x,))
 
 
@@ -77,8 +110,18 @@ def tanh(x: Any) -> Any:
     """``tanh x``, in (−1, 1); the slope is 1 − tanh² x, in (0, 1], and equal to 1 only at 0.
 
     The slope is computed from the output, as the textbook writes it. In float64 it rounds to exactly 0
-    from |x| ≈ 19.1 on, where the true slope is about 1e-16 (float32: 9.0 and 6e-8). A gradient
+    from x = ±19.1 on, where the true slope is about 1e-16 (float32: 9.0 and 6e-8). A gradient
     that is exactly 0 behind a saturated tanh is therefore rounding, not mathematics.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        In (−1, 1).
 
     Examples
     --------
@@ -96,6 +139,16 @@ def sigmoid(x: Any) -> Any:
     accuracy for negative x. The slope is computed from the output: on the positive side σ rounds to 1 from
     x ≈ 37 on in float64 (float32: 17), and the slope to exactly 0, where the true one is about 1e-16.
 
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        In (0, 1).
+
     Examples
     --------
     >>> import minigrad as mg
@@ -106,5 +159,16 @@ def sigmoid(x: Any) -> Any:
 
 
 def relu(x: Any) -> Any:
-    """``max(x, 0)``. At 0 the slope is 0, as in PyTorch."""
+    """``max(x, 0)``. At 0 the slope is 0, as in PyTorch.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        At least 0.
+    """
     return bind(_relu, (x,))

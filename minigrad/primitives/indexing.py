@@ -80,10 +80,26 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     The indices may be a Tensor, an input of a traced graph, for instance; no gradient goes to them.
 
+    Parameters
+    ----------
+    x : array or Tensor
+        Of any shape.
+    indices : int, array_like or Tensor of int
+        Of any shape; negative ones count from the end.
+    axis : int, optional
+        Along which axis; by default x is flattened.
+
+    Returns
+    -------
+    like x
+        The shape of the indices stands in the place of the axis.
+
     Raises
     ------
     IndexError
         If an index is out of range.
+    ShapeError
+        If the axis is.
     """
     if axis is None:
         return take(reshape(x, -1), indices, 0)

@@ -83,14 +83,19 @@ _outer = register(
 def linear(W: Any, x: Any) -> Any:
     """``W x`` for every vector of a batch.
 
+    Gradients: ∂E/∂W = Σ ȳ xᵀ over the leading axes, see `outer`, and ∂E/∂x = Wᵀ ȳ.
+
     Parameters
     ----------
-    W : (m, n)
-    x : (..., n)
+    W : (m, n) array, Tensor or term
+        The matrix.
+    x : (..., n) array, Tensor or term
+        Vectors on the last axis.
 
     Returns
     -------
     (..., m)
+        ``x @ W.T`` in NumPy's words.
 
     Raises
     ------
@@ -105,12 +110,15 @@ def outer(g: Any, x: Any) -> Any:
 
     Parameters
     ----------
-    g : (..., m)
-    x : (..., n), with the same leading axes
+    g : (..., m) array, Tensor or term
+        Vectors on the last axis.
+    x : (..., n) array, Tensor or term
+        As many of them: the leading axes are the same.
 
     Returns
     -------
     (m, n)
+        ``g.T @ x`` where there is one leading axis.
 
     Raises
     ------
@@ -162,6 +170,18 @@ _matmul = register(
 
 def matmul(a: Any, b: Any) -> Any:
     """``a @ b`` as NumPy's matmul: matrices on the last two axes, leading axes broadcast, vectors allowed.
+
+    Parameters
+    ----------
+    a : (..., m, n) or (n,) array, Tensor or term
+        A vector counts as one row.
+    b : (..., n, k) or (n,) array, Tensor or term
+        A vector counts as one column.
+
+    Returns
+    -------
+    (..., m, k)
+        Without the axes that stand for a vector.
 
     Raises
     ------

@@ -55,6 +55,20 @@ _sum = register(
 def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """``Σ x`` over an axis, several axes, or all of them; 0 over no entries.
 
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+    axis : int or tuple of int, optional
+        Over which axes; all of them by default.
+    keepdims : bool
+        Keep the axes summed over, with length 1.
+
+    Returns
+    -------
+    like x
+        Without those axes.
+
     Raises
     ------
     ShapeError
@@ -78,6 +92,20 @@ _mean = register(
 
 def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """``Σ x / n`` over an axis, several axes, or all of them; NaN over no entries, as NumPy's.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+    axis : int or tuple of int, optional
+        Over which axes; all of them by default.
+    keepdims : bool
+        Keep the axes summed over, with length 1.
+
+    Returns
+    -------
+    like x
+        Without those axes.
 
     Raises
     ------
@@ -126,7 +154,21 @@ _log_softmax = register("log_softmax", _log_softmax_value, vjps=(_log_softmax_vj
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe for |x| up to half the largest float.
+    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe up to half the largest float.
+
+    Its Jacobian in x is diag(y) − y yᵀ.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of shape (..., K).
+    axis : int
+        Along which axis; the last by default.
+
+    Returns
+    -------
+    like x
+        Of the same shape.
 
     Raises
     ------
@@ -138,6 +180,18 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """``x − log Σ exp(x)`` along one axis, without taking the logarithm of a tiny softmax.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of shape (..., K).
+    axis : int
+        Along which axis; the last by default.
+
+    Returns
+    -------
+    like x
+        Of the same shape, at most 0.
 
     Raises
     ------

@@ -41,6 +41,18 @@ _reshape = register(
 def reshape(x: Any, shape: Any) -> Any:
     """The same entries, in row-major order, in another shape; one size may be −1.
 
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+    shape : int or sequence of int
+        The new sizes.
+
+    Returns
+    -------
+    like x
+        Of the shape asked for.
+
     Raises
     ------
     ShapeError
@@ -89,6 +101,18 @@ _transpose = register(
 def transpose(x: Any, axes: Any = None) -> Any:
     """Axes in another order; all reversed if no order is given.
 
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+    axes : sequence of int, optional
+        For each axis of the result, which axis of x it is.
+
+    Returns
+    -------
+    like x
+        Of the shape ``[x.shape[i] for i in axes]``.
+
     Raises
     ------
     ShapeError
@@ -114,6 +138,18 @@ _broadcast_to = register(
 
 def broadcast_to(x: Any, shape: Any) -> Any:
     """Repeat along new axes and along axes of length 1 until the shape is `shape`.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of a shape that broadcasts.
+    shape : int or sequence of int
+        The new sizes.
+
+    Returns
+    -------
+    like x
+        Of the shape asked for; in a gradient, copies add up.
 
     Raises
     ------
@@ -186,6 +222,18 @@ _concatenate = register(
 def concatenate(arrays: Any, axis: int = 0) -> Any:
     """Join along an axis that they have.
 
+    Parameters
+    ----------
+    arrays : sequence
+        Of arrays, Tensors or terms, of equal shapes but for that axis.
+    axis : int
+        Along which axis; the first by default.
+
+    Returns
+    -------
+    like the parts
+        Its length along the axis is the sum of theirs.
+
     Raises
     ------
     ShapeError
@@ -218,6 +266,18 @@ _stack = register(
 
 def stack(arrays: Any, axis: int = 0) -> Any:
     """Join along a new axis.
+
+    Parameters
+    ----------
+    arrays : sequence
+        Of arrays, Tensors or terms of equal shapes.
+    axis : int
+        Where the new axis stands in the result; first by default.
+
+    Returns
+    -------
+    like the parts
+        With one axis more, as long as there are parts.
 
     Raises
     ------

@@ -32,6 +32,7 @@ def symbol(name: str, shape: Any = ()) -> Tensor:
     Returns
     -------
     Tensor
+        A leaf of that shape; its value is a `Term`.
 
     Raises
     ------
