@@ -24,7 +24,15 @@ SCORES = ("additive", "dot", "scaled_dot", "general", "concat")
 
 
 class Attended(NamedTuple):
-    """context: (..., M); weights α: (S, ...), at least 0, summing to 1 over the first axis."""
+    """What an attention found.
+
+    Attributes
+    ----------
+    context : (..., M)
+        Σ_s α_s m_s.
+    weights : (S, ...)
+        α, at least 0, summing to 1 over the first axis.
+    """
 
     context: Any
     weights: Any
@@ -92,7 +100,22 @@ class Attention:
         return {name: value[0] if name == "v" else value for name, value in params.items()}
 
     def scores(self, params: dict[str, Any], q: Any, m: Any) -> Any:
-        """e: q (..., Q), m (S, ..., M) -> (S, ...)."""
+        """e_s = score(q, m_s) for every place s of the memory.
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        q : (..., Q)
+            The query.
+        m : (S, ..., M)
+            The memory.
+
+        Returns
+        -------
+        (S, ...)
+            e, not yet normalised.
+        """
         if self.score == "additive":
             return _dots(tanh(linear(params["W"], q) + linear(params["U"], m)), params["v"])
         if self.score == "concat":
@@ -110,12 +133,18 @@ class Attention:
         Parameters
         ----------
         params : dict
+            As `init` makes them.
         q : (..., Q)
             The query: the current state.
         m : (S, ..., M)
             The memory, with the batch axes of the query.
         mask : (S, ...) booleans, optional
             An array, a Tensor or a list. True where q may look.
+
+        Returns
+        -------
+        Attended
+            The context and the weights.
 
         Raises
         ------

@@ -20,11 +20,16 @@ __all__ = ["AttentionCell", "AttentionState"]
 class AttentionState(NamedTuple):
     """The output, and what the next step needs: the inner cell's state and the memory.
 
-    h : (..., H), the output; the next step does not read it
-    inner : the inner cell's state
-    memory : tuple of (..., H), the inner cell's earlier hidden states from h_0 on, without the current one
-    present : tuple of None or (...) booleans, which sequences of the batch each of them, and the current
-        one, belongs to; None stands for all
+    Attributes
+    ----------
+    h : (..., H)
+        The output; the next step does not read it.
+    inner : state
+        The inner cell's.
+    memory : tuple of (..., H)
+        The inner cell's earlier hidden states from h_0 on, without the current one.
+    present : tuple of None or (...) booleans
+        Which sequences of the batch each of them, and the current one, belongs to; None stands for all.
     """
 
     h: Any
@@ -33,7 +38,20 @@ class AttentionState(NamedTuple):
     present: tuple[Any, ...]
 
     def hold(self, alive: Any, old: "AttentionState") -> "AttentionState":
-        """Past the end of a sequence the held state does not enter its memory once more."""
+        """Past the end of a sequence the held state does not enter its memory once more.
+
+        Parameters
+        ----------
+        alive : (...) booleans
+            Which sequences of the batch go on.
+        old : AttentionState
+            The state before the step.
+
+        Returns
+        -------
+        AttentionState
+            With the memory of sequences that have ended as it was.
+        """
         return AttentionState(
             hold(alive, self.h, old.h), hold(alive, self.inner, old.inner), self.memory, (*old.present, alive)
         )

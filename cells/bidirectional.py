@@ -15,7 +15,15 @@ __all__ = ["Bidirectional", "BidirectionalState"]
 
 
 class BidirectionalState(NamedTuple):
-    """The states of the two cells at one time."""
+    """The states of the two cells at one time; the property ``h`` has both outputs, (..., H_forward + H_backward).
+
+    Attributes
+    ----------
+    forward : state
+        Of the cell that reads from the first step on.
+    backward : state
+        Of the cell that reads from the last step back.
+    """
 
     forward: Any
     backward: Any
@@ -83,7 +91,24 @@ class Bidirectional:
         )
 
     def run(self, params: dict[str, Any], xs: Any, state: BidirectionalState, walk: Walk) -> Steps:
-        """Both cells over the whole sequence, and their outputs side by side."""
+        """Both cells over the whole sequence, and their outputs side by side.
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        xs : (T, ..., D)
+            The whole sequence.
+        state : BidirectionalState
+            Before the first step.
+        walk : Walk
+            Lengths, truncation and direction, as `unroll` hands them down.
+
+        Returns
+        -------
+        Steps
+            Outputs (T, ..., H) and the state after each step.
+        """
         with scope("forward"):
             ahead = run_layer(self.forward, params["forward"], xs, state.forward, walk)
         with scope("backward"):

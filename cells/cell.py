@@ -25,10 +25,36 @@ class Layer(Protocol):
         """H, the length of h_t."""
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
-        """Fresh parameters."""
+        """Fresh parameters; each class says which, and of what shapes.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The only source of randomness.
+        dtype : dtype
+            float64 or float32.
+
+        Returns
+        -------
+        dict
+            Of arrays, by the letters of the formula; nets of cells nest them.
+        """
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> Any:
-        """The state before the first step: zeros."""
+        """The state before the first step: zeros.
+
+        Parameters
+        ----------
+        batch_shape : tuple of int
+            The leading axes of the state: () for one sequence.
+        dtype : dtype
+            float64 or float32.
+
+        Returns
+        -------
+        NamedTuple
+            Of arrays of shape ``(*batch_shape, H)``; the field h comes first.
+        """
 
 
 @runtime_checkable
@@ -40,7 +66,27 @@ class Cell(Layer, Protocol):
     """
 
     def step(self, params: dict[str, Any], state: Any, x: Any) -> Any:
-        """One step in time: the next state."""
+        """One step in time: the next state.
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        state : NamedTuple
+            That before the step, of arrays (..., H).
+        x : (..., D) array, Tensor or term
+            The input of the step.
+
+        Returns
+        -------
+        NamedTuple
+            The state after the step, of the shapes of that before.
+
+        Raises
+        ------
+        NoStepError
+            By nets with a layer that needs the whole sequence.
+        """
 
 
 def one_step(what: str, layer: Any) -> Cell:

@@ -15,7 +15,15 @@ __all__ = ["Conv1d", "Conv1dState"]
 
 
 class Conv1dState(NamedTuple):
-    """h: (..., H), and the last width − 1 inputs, (..., D) each, the newest first."""
+    """The state of a `Conv1d`.
+
+    Attributes
+    ----------
+    h : (..., H)
+        The output; the next step does not read it.
+    past : tuple of (..., D)
+        The last width − 1 inputs, the newest first.
+    """
 
     h: Any
     past: tuple[Any, ...]

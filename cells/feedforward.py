@@ -14,7 +14,13 @@ __all__ = ["FeedForward", "FeedForwardState"]
 
 
 class FeedForwardState(NamedTuple):
-    """h: (..., H), which the next step does not look at."""
+    """The state of a `FeedForward` layer.
+
+    Attributes
+    ----------
+    h : (..., H)
+        The output; the next step does not read it.
+    """
 
     h: Any
 

@@ -14,7 +14,13 @@ __all__ = ["GRU", "GRUState"]
 
 
 class GRUState(NamedTuple):
-    """h: (..., H)."""
+    """The state of a `GRU`.
+
+    Attributes
+    ----------
+    h : (..., H)
+        The hidden state.
+    """
 
     h: Any
 

@@ -22,6 +22,20 @@ def glorot(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.flo
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     AISTATS 2010, equation 16.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    shape : (int, int)
+        Rows and columns.
+    dtype : dtype
+        float64 or float32.
+
+    Returns
+    -------
+    (rows, columns)
+        A fresh array.
     """
     limit = sqrt(6.0 / sum(shape))
     return rng.uniform(-limit, limit, shape).astype(dtype)
@@ -32,6 +46,20 @@ def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np
 
     Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
     neural networks", ICLR 2014. The QR factor's signs are fixed so that the distribution is uniform.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    shape : (int, int)
+        Rows and columns.
+    dtype : dtype
+        float64 or float32.
+
+    Returns
+    -------
+    (rows, columns)
+        A fresh array.
     """
     tall = rng.standard_normal((max(shape), min(shape)))
     q, r = np.linalg.qr(tall)
@@ -46,6 +74,22 @@ def identity(
 
     Le, Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified linear units",
     arXiv 1504.00941, 2015. Nothing is random; the Generator is there so that all initialisers look alike.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    shape : (int, int)
+        Rows and columns.
+    dtype : dtype
+        float64 or float32.
+    scale : float
+        What the state is multiplied by at each step.
+
+    Returns
+    -------
+    (rows, columns)
+        A fresh array; zero outside the diagonal.
 
     Examples
     --------
@@ -68,8 +112,19 @@ def chrono(rng: np.random.Generator, size: int, longest: float, dtype: Any = np.
 
     Parameters
     ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    size : int
+        H
     longest : float
         The longest dependency expected, in steps; at least 2.
+    dtype : dtype
+        float64 or float32.
+
+    Returns
+    -------
+    (H,)
+        A bias for each unit.
 
     Raises
     ------
@@ -86,5 +141,21 @@ def forget_bias(rng: np.random.Generator, size: int, value: float = 1.0, dtype: 
 
     Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network architectures",
     ICML 2015, recommend 1. Nothing is random.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    size : int
+        H
+    value : float
+        The bias.
+    dtype : dtype
+        float64 or float32.
+
+    Returns
+    -------
+    (H,)
+        A bias for each unit.
     """
     return np.full(size, value, dtype)

@@ -28,14 +28,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class LSTMState(NamedTuple):
-    """h: (..., H), c: (..., H)."""
+    """The state of an `LSTM`.
+
+    Attributes
+    ----------
+    h : (..., H)
+        The hidden state, which is the output.
+    c : (..., H)
+        The cell.
+    """
 
     h: Any
     c: Any
 
 
 class LSTMGatesState(NamedTuple):
-    """h, c and the three gates, each (..., H): what a cell with full gate recurrence remembers."""
+    """The state of an `LSTM` with full gate recurrence, which remembers its gates.
+
+    Attributes
+    ----------
+    h, c : (..., H)
+        The hidden state and the cell.
+    i, f, o : (..., H)
+        The input, forget and output gate.
+    """
 
     h: Any
     c: Any
@@ -125,6 +141,22 @@ class LSTM:
         CIFG: coupled input and forget gate; NP: no peepholes; FGR: full gate recurrence. All but NP have
         peepholes. Greff, Srivastava, Koutník, Steunebrink and Schmidhuber, "LSTM: a search space
         odyssey", IEEE Transactions on Neural Networks and Learning Systems 28(10), 2017.
+
+        Parameters
+        ----------
+        name : str
+            ``"vanilla"``, or a name from the paper, such as ``"CIFG"``.
+        input_size : int
+            D
+        hidden_size : int
+            H
+        **switches
+            Other arguments of `LSTM`.
+
+        Returns
+        -------
+        LSTM
+            With the variant's switches set.
 
         Raises
         ------

@@ -34,15 +34,54 @@ class Readout:
     classes: int
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
-        """V Glorot, c zero."""
+        """V Glorot, c zero.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The only source of randomness.
+        dtype : dtype
+            float64 or float32.
+
+        Returns
+        -------
+        dict
+            ``V: (K, H)`` and ``c: (K,)``.
+        """
         return {"V": glorot(rng, (self.classes, self.hidden_size), dtype), "c": np.zeros(self.classes, dtype)}
 
     def logits(self, params: dict[str, Any], h: Any) -> Any:
-        """Scores: h (..., H) -> (..., K)."""
+        """Scores of the classes, V h + c.
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        h : (..., H) array, Tensor or term
+            Hidden states.
+
+        Returns
+        -------
+        (..., K)
+            Any real numbers.
+        """
         return named("logits", linear(params["V"], h) + params["c"])
 
     def probabilities(self, params: dict[str, Any], h: Any) -> Any:
-        """ŷ: h (..., H) -> (..., K), at least 0 and summing to 1 over the last axis."""
+        """ŷ = softmax(V h + c).
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        h : (..., H) array, Tensor or term
+            Hidden states.
+
+        Returns
+        -------
+        (..., K)
+            At least 0, summing to 1 over the last axis.
+        """
         return named("yhat", softmax(self.logits(params, h)))
 
     def loss(self, params: dict[str, Any], h: Any, targets: Any, *, lengths: Any = None) -> Any:
@@ -54,13 +93,20 @@ class Readout:
         Parameters
         ----------
         params : dict
+            As `init` makes them.
         h : (..., H)
+            Hidden states.
         targets : (...) class indices or (..., K) distributions
             See `minigrad.cross_entropy`.
         lengths : (...) integers from 0 to T, optional
             How long each sequence of the batch is, for h of shape (T, ..., H), time first, as in
             `cells.unroll`. Positions past the end add nothing to E and get no gradient; what stands
             there, in h and in the targets, may be anything, -1 or NaN as well.
+
+        Returns
+        -------
+        scalar
+            The sum over all positions, not the mean.
 
         Raises
         ------

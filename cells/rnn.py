@@ -14,7 +14,13 @@ __all__ = ["RNN", "RNNState"]
 
 
 class RNNState(NamedTuple):
-    """h: (..., H)."""
+    """The state of a `RNN`.
+
+    Attributes
+    ----------
+    h : (..., H)
+        The hidden state.
+    """
 
     h: Any
 

@@ -16,7 +16,13 @@ __all__ = ["Stacked", "StackedState"]
 
 
 class StackedState(NamedTuple):
-    """The states of all layers, the lowest first; h is that of the top layer."""
+    """The states of all layers at one time; the property ``h`` is that of the top layer, (..., H).
+
+    Attributes
+    ----------
+    layers : tuple of states
+        The lowest first.
+    """
 
     layers: tuple[Any, ...]
 
@@ -104,7 +110,24 @@ class Stacked:
         return StackedState(tuple(states))
 
     def run(self, params: dict[str, Any], xs: Any, state: StackedState, walk: Walk) -> Steps:
-        """Layer after layer over the whole sequence, so that a layer's steps stand together."""
+        """Layer after layer over the whole sequence, so that a layer's steps stand together.
+
+        Parameters
+        ----------
+        params : dict
+            As `init` makes them.
+        xs : (T, ..., D)
+            The whole sequence.
+        state : StackedState
+            Before the first step.
+        walk : Walk
+            Lengths, truncation and direction, as `unroll` hands them down.
+
+        Returns
+        -------
+        Steps
+            Outputs (T, ..., H) and the state after each step.
+        """
         states, final = [], []
         for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
             with scope(name):

@@ -119,6 +119,7 @@ def to_torch(cell: Layer, params: dict[str, Any], prefix: str = "", bias: bool =
         RNN (tanh or relu), LSTM without variants, GRU with reset="after" and update="keep"; such a pair
         in a `Bidirectional`; several layers of one kind and hidden size in a `Stacked` net.
     params : dict
+        As the cell's `init` makes them.
     prefix : str
         Put before every key, with a dot.
     bias : bool

@@ -111,10 +111,16 @@ def diagnose(lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | Non
     Parameters
     ----------
     lags : LagNorms
+        ‖∂s_T/∂s_k‖ over the lag.
     graph : Graph, optional
         Of a scalar loss, for the gates and the routes.
     bound : (T + 1,), optional
         Proved, over the lags.
+
+    Returns
+    -------
+    Diagnosis
+        With ``sentences()`` for readers and ``json()`` for programs.
     """
     norms = lags.measured
     rate = rate_per_step(norms)

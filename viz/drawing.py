@@ -48,6 +48,11 @@ class Drawing:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the drawing; the suffix says how: .svg, .dot, .png, or .pdf with a `dot` of the system.
 
+        Parameters
+        ----------
+        path : str or path
+            The file; an old one is replaced at once or not at all.
+
         Raises
         ------
         DrawingFormatError

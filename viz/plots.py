@@ -55,6 +55,11 @@ class Plot:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the figure; the suffix says how: .svg, .png or .pdf.
 
+        Parameters
+        ----------
+        path : str or path
+            The file; an old one is replaced at once or not at all.
+
         Raises
         ------
         DrawingFormatError

@@ -31,7 +31,7 @@ def report(
     text : path or None
         A UTF-8 text; None for the poem that comes with minigrad or, with weights, for random inputs.
     path : str or path
-        Made if it is missing. Nothing is written before everything is ready.
+        A directory. Made if it is missing. Nothing is written before everything is ready.
     settings : Settings, optional
         With weights only `steps` and `seed` count.
     progress : callable

@@ -121,7 +121,9 @@ def routes(
     Parameters
     ----------
     graph : Graph
+        Of a scalar loss.
     sources : Tensor, str, or mapping of title to Tensor
+        Where the gradient arrives: a state, or several side by side.
     path : path, optional
         Where to save it.
     through : collection of str, optional

@@ -33,8 +33,8 @@ def lag_parts(graph: Graph, parameter: Tensor | str) -> np.ndarray:
 
     Returns
     -------
-    (T, T', *W.shape)
-        Row t − 1, column k − 1, for the T' steps in which W is used.
+    (T, T', ...)
+        ``(T, T', *W.shape)``: row t − 1, column k − 1, for the T' steps in which W is used.
 
     Raises
     ------
@@ -70,14 +70,16 @@ def lags(graph: Graph, parameter: Tensor | str, path: str | os.PathLike[str] | N
     Parameters
     ----------
     graph : Graph
+        Its only output has shape (T,): the loss of each step.
     parameter : Tensor or str
+        W, or its name in ``graph.inputs``.
     path : path, optional
         Where to save it.
 
     Returns
     -------
     Plot
-        ``data`` has "parts" (T, T', *W.shape) and "norms" (T, T').
+        ``data`` has "parts" ``(T, T', *W.shape)`` and "norms" (T, T').
 
     Raises
     ------

@@ -16,6 +16,11 @@ def examine() -> list[Claim]:
 
     The verdicts are what the steps show; `Claim.run` does the steps again and raises if one does not hold.
 
+    Returns
+    -------
+    list of Claim
+        In the order of the page on the mathematics.
+
     Examples
     --------
     >>> claims = {claim.name: claim for claim in examine()}

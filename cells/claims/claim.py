@@ -32,6 +32,11 @@ class Counterexample:
     def run(self) -> Numbers:
         """Compute it, and return its numbers.
 
+        Returns
+        -------
+        dict of str to float
+            Its numbers by name.
+
         Raises
         ------
         ProofError
@@ -43,7 +48,7 @@ class Counterexample:
         return numbers
 
     def text(self) -> str:
-        """The statement with its numbers."""
+        """The statement with its numbers, computed now."""
         return f"{self.statement.text}: {_listed(self.run())}"
 
 
@@ -81,6 +86,11 @@ class Claim:
     def run(self) -> "Claim":
         """Do every step of the proof again and recompute the counterexample; returns itself.
 
+        Returns
+        -------
+        Claim
+            Itself.
+
         Raises
         ------
         ProofError
@@ -101,7 +111,7 @@ class Claim:
         return True
 
     def text(self) -> str:
-        """All of it as text."""
+        """All of it as text, with its counterexample computed now."""
         lines = [f"{self.verdict.upper()}  {self.statement.text}", f"  {self.reason}"]
         lines += [f"  {line}" for line in self.proof.text().splitlines()]
         if self.counterexample is not None:

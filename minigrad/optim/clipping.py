@@ -22,6 +22,16 @@ def global_norm(tree: Any) -> float:
 
     Entries are divided by the largest first, so that no square overflows or underflows.
 
+    Parameters
+    ----------
+    tree : tree of arrays
+        A gradient, for instance.
+
+    Returns
+    -------
+    float
+        inf or NaN if an entry is.
+
     Examples
     --------
     >>> global_norm({"W": [3.0], "b": 4.0})

@@ -49,7 +49,13 @@ def _zeros(tree: Any) -> Any:
 
 
 class SGDState(NamedTuple):
-    """The velocity of every parameter; None without momentum."""
+    """What `SGD` remembers.
+
+    Attributes
+    ----------
+    velocity : tree of arrays or None
+        v of every parameter, of its shape; None without momentum.
+    """
 
     velocity: Any
 
@@ -93,11 +99,38 @@ class SGD:
         _check("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
 
     def init(self, params: Any) -> SGDState:
-        """The state before the first step."""
+        """The state before the first step.
+
+        Parameters
+        ----------
+        params : tree of arrays
+            What will be trained.
+
+        Returns
+        -------
+        SGDState
+            Of zeros.
+        """
         return SGDState(_zeros(params) if self.momentum else None)
 
     def step(self, params: Any, gradient: Any, state: SGDState) -> tuple[Any, SGDState]:
         """One step: new parameters and new state; the arguments stay as they are.
+
+        Parameters
+        ----------
+        params : tree of arrays
+            Before the step.
+        gradient : tree of arrays
+            Like `params`.
+        state : SGDState
+            From `init`, or from the step before.
+
+        Returns
+        -------
+        params : tree of arrays
+            After the step, in the dtypes they had.
+        state : SGDState
+            For the next step.
 
         Raises
         ------
@@ -120,7 +153,15 @@ class SGD:
 
 
 class AdamState(NamedTuple):
-    """The number of steps done, and the running means of the gradient and of its square."""
+    """What `Adam` remembers.
+
+    Attributes
+    ----------
+    steps : int
+        How many were done.
+    m, v : tree of arrays
+        The running means of the gradient and of its square, each of its parameter's shape.
+    """
 
     steps: int
     m: Any
@@ -177,11 +218,38 @@ class Adam:
         _check("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
 
     def init(self, params: Any) -> AdamState:
-        """The state before the first step."""
+        """The state before the first step.
+
+        Parameters
+        ----------
+        params : tree of arrays
+            What will be trained.
+
+        Returns
+        -------
+        AdamState
+            Of zeros.
+        """
         return AdamState(0, _zeros(params), _zeros(params))
 
     def step(self, params: Any, gradient: Any, state: AdamState) -> tuple[Any, AdamState]:
         """One step: new parameters and new state; the arguments stay as they are.
+
+        Parameters
+        ----------
+        params : tree of arrays
+            Before the step.
+        gradient : tree of arrays
+            Like `params`.
+        state : AdamState
+            From `init`, or from the step before.
+
+        Returns
+        -------
+        params : tree of arrays
+            After the step, in the dtypes they had.
+        state : AdamState
+            For the next step.
 
         Raises
         ------

@@ -144,6 +144,7 @@ def pascanu_regularizer(
     Returns
     -------
     omega : scalar
+        Ω, to be added to the loss with a factor α.
     gradient : (H, H)
         Add α times this to the gradient of W.
 

@@ -34,12 +34,17 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
 
     Parameters
     ----------
-    cell
+    cell : Cell or Attention
         Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`; or with
         `init` and `attend`, as `cells.Attention`, which is derived for a memory m_1, m_2, m_3; or with two
         such cells `forward` and `backward`, as `cells.Bidirectional`.
-    readout
+    readout : Readout, optional
         Anything with `init`, `logits`, `hidden_size` and `classes`; its loss is the cross-entropy.
+
+    Returns
+    -------
+    Derivation
+        Jacobians, adjoints, gradients, the product over time and bounds, as terms.
 
     Raises
     ------
@@ -78,7 +83,8 @@ class Derivation:
     step : TracedStep
         The step on symbols, with its local derivatives.
     readout : TracedReadout or None
-    cell
+        The readout on symbols, whose loss is the cross-entropy.
+    cell : Cell or Attention
         What was derived.
     """
 
@@ -109,6 +115,16 @@ class Derivation:
     def resolve(self, name: str) -> str:
         """The full key of a value: "h" is the output of a deep net; a gate may go without its layer.
 
+        Parameters
+        ----------
+        name : str
+            As a user writes it.
+
+        Returns
+        -------
+        str
+            The key in `values`.
+
         Raises
         ------
         FormulaError
@@ -132,6 +148,18 @@ class Derivation:
 
         The parts of the state before, h_prev and c_prev, are independent of each other. For `wrt` a matrix
         of parameters the result is the change of `out` when that matrix W changes by ΔW.
+
+        Parameters
+        ----------
+        out : str
+            What is differentiated, such as ``h``, ``c`` or a gate.
+        wrt : str
+            By what: a part of the state before, ``x``, a gate or a parameter.
+
+        Returns
+        -------
+        Term
+            Of shape (m, n) for vectors of lengths m and n.
 
         Raises
         ------
@@ -272,6 +300,16 @@ class Derivation:
         """A formula multiplied out, with definitions that occur in it put back under their names.
 
         So Σ_s α_s m_s becomes the context again: ∂context/∂q = M diag(α) Mᵀ − context contextᵀ.
+
+        Parameters
+        ----------
+        term : Term
+            A formula about one step.
+
+        Returns
+        -------
+        Term
+            Equal to it.
         """
         names = {definition: self.values[key] for key, definition in self.definitions.items()}
         return substitute(normal_form(term), names)
@@ -282,11 +320,23 @@ class Derivation:
         Parameters
         ----------
         term : Term
+            Such as `jacobian` gives.
         params, state : trees
             As the cell takes them; the state before the step.
-        x : array
+        x : (D,)
+            The input of the step.
         more : mapping, optional
             Values of other symbols, such as a change ``ΔW`` or an adjoint, by key or by term.
+
+        Returns
+        -------
+        array
+            Of the formula's shape.
+
+        Raises
+        ------
+        FormulaError
+            If a value or a size is missing, or the numbers lack a function.
         """
         assert self.step.plan is not None, "an attention has no step; use minigrad.symbolic.evaluate"
         values = self.step.plan.keyed(params, state, x)
@@ -300,6 +350,11 @@ class Derivation:
     def product(self) -> Transition:
         """∂s_T/∂s_k = ∏ J_t for symbolic T and k, with its proof by induction.
 
+        Returns
+        -------
+        Transition
+            ``claim``, the formula; ``proof()``, its proof; ``equation()``, both sides.
+
         Raises
         ------
         FormulaError
@@ -311,6 +366,16 @@ class Derivation:
 
     def bound(self, out: str | None = None, wrt: str | None = None) -> Bound:
         """A proved bound of ‖∂s_t/∂s_{t−1}‖ and of the product over time, or of one Jacobian ‖∂out/∂wrt‖.
+
+        Parameters
+        ----------
+        out, wrt : str, optional
+            As `jacobian` takes them; without them the whole state by the state before.
+
+        Returns
+        -------
+        Bound
+            With ``evaluate(params, steps=T)``, and ``proof()``.
 
         Raises
         ------
@@ -327,7 +392,13 @@ class Derivation:
     # -- as text -----------------------------------------------------------------------------------
 
     def equations(self) -> dict[str, list[Statement]]:
-        """All of it as equations under headings."""
+        """All of it as equations under headings.
+
+        Returns
+        -------
+        dict of str to list of Statement
+            Each statement has ``text`` and ``latex``.
+        """
         sections = {"The step": [_equation(self.values[key], "=", term) for key, term in self.definitions.items()]}
         carried = self.step.carried()
         befores = [key for key in self.step.before if key in carried.values() or self.step.remembers()]
@@ -350,14 +421,26 @@ class Derivation:
         return sections
 
     def text(self) -> str:
-        """The derivation as text."""
+        """The derivation as text.
+
+        Returns
+        -------
+        str
+            What `equations` says, under its headings.
+        """
         parts = []
         for heading, lines in self.equations().items():
             parts.append("\n".join([heading, *(f"  {line.text}" for line in lines)]))
         return "\n\n".join(parts)
 
     def latex(self) -> str:
-        """The derivation as LaTeX: a paragraph and an `align*` for each part. Needs amsmath."""
+        """The derivation as LaTeX: a paragraph and an `align*` for each part. Needs amsmath.
+
+        Returns
+        -------
+        str
+            For a document that uses amsmath.
+        """
         parts = []
         for heading, lines in self.equations().items():
             title = heading.replace("δq = ∂E/∂q", r"$\delta q = \partial E/\partial q$")

@@ -30,6 +30,7 @@ def evaluate(
     Parameters
     ----------
     term : Term
+        The formula.
     values : mapping
         Arrays for symbols, by their key (``"W"``, ``"h_prev"``, ``"h_3"``) or by the term itself. A named
         value that is given is used; one that is not is computed from its definition.
@@ -38,6 +39,11 @@ def evaluate(
         that are given.
     sizes : mapping, optional
         Numbers for names of sizes, where they cannot be told from the values' shapes.
+
+    Returns
+    -------
+    array
+        Of the formula's shape, with numbers in the place of names of sizes.
 
     Raises
     ------

@@ -90,6 +90,16 @@ LATEX = Notation(
 def latex(term: Term) -> str:
     r"""The formula in LaTeX's mathematics mode.
 
+    Parameters
+    ----------
+    term : Term
+        The formula.
+
+    Returns
+    -------
+    str
+        Without dollar signs around it.
+
     Examples
     --------
     >>> import minigrad as mg

@@ -19,6 +19,12 @@ def mathml(formula: Term | str, *, display: str = "inline") -> str:
     formula : Term or str
         A term, or LaTeX's mathematics as `latex` and proofs write it, without an environment around it.
     display : {"inline", "block"}
+        Within a line, or on a line of its own.
+
+    Returns
+    -------
+    str
+        For a page of HTML.
 
     Raises
     ------

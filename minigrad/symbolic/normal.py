@@ -30,6 +30,16 @@ def normal_form(term: Term) -> Term:
     the same normal form. That two normal forms differ does not show that the formulas do: functions of
     different arguments may be related, as tanh and σ are.
 
+    Parameters
+    ----------
+    term : Term
+        Any formula.
+
+    Returns
+    -------
+    Term
+        Of the same shape.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -42,7 +52,18 @@ def normal_form(term: Term) -> Term:
 
 
 def equal(a: Term, b: Term) -> bool:
-    """Whether two formulas have the same normal form."""
+    """Whether two formulas have the same normal form.
+
+    Parameters
+    ----------
+    a, b : Term
+        Two formulas.
+
+    Returns
+    -------
+    bool
+        True is a proof; False is not, see `normal_form`.
+    """
     return a.shape == b.shape and normal_form(a) is normal_form(b)
 
 

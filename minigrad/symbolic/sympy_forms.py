@@ -26,11 +26,17 @@ def to_sympy(term: Term, sizes: Mapping[str, int] | None = None, *, open_names: 
     Parameters
     ----------
     term : Term
+        The formula.
     sizes : mapping, optional
         Numbers for the names of sizes. With sizes, the result is written entry by entry: a SymPy
         expression, or a Matrix of them. Without, it is one matrix expression.
     open_names : bool
         Entry by entry only: put the definitions in the place of named values.
+
+    Returns
+    -------
+    sympy.Expr, sympy.MatrixExpr or sympy.Matrix
+        Entry by entry it is explicit, otherwise in symbols of matrices.
 
     Raises
     ------

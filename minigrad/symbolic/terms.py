@@ -110,7 +110,27 @@ class Term:
 
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Any, params: Any) -> "Term":
-        """What a primitive of the engine means on terms; see `minigrad.symbolic.algebra`."""
+        """What a primitive of the engine means on terms; see `minigrad.symbolic.algebra`.
+
+        Parameters
+        ----------
+        primitive : Primitive
+            The operation.
+        values : sequence of Term
+            What it is applied to.
+        params : mapping
+            Its settings.
+
+        Returns
+        -------
+        Term
+            The formula of the result.
+
+        Raises
+        ------
+        FormulaError
+            If the operation has no formula.
+        """
         return ALGEBRA["evaluate"](primitive, values, params)
 
     @property
@@ -136,13 +156,36 @@ class Term:
         return PRINTERS["mathml"](self)
 
     def to_sympy(self, sizes: Any = None, *, open_names: bool = False) -> Any:
-        """The formula in SymPy; see `minigrad.symbolic.sympy_forms.to_sympy`."""
+        """The formula in SymPy; see `minigrad.symbolic.sympy_forms.to_sympy`.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int, optional
+            Numbers for the names of sizes: then entry by entry.
+        open_names : bool
+            Put definitions in the place of named values.
+
+        Returns
+        -------
+        sympy.Expr, sympy.MatrixExpr or sympy.Matrix
+            The same formula.
+        """
         return ALGEBRA["to_sympy"](self, sizes, open_names=open_names)
 
     def named(self, name: str) -> "Term":
         """The same value under a name that derivations and printers keep.
 
         The time is taken from the scope that is open, see `minigrad.scope`.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``f``.
+
+        Returns
+        -------
+        Term
+            A name with its definition inside.
         """
         if self.kind == "named" and self.data == label_here(name):
             return self

@@ -98,6 +98,16 @@ TEXT = Notation(
 def text(term: Term) -> str:
     """The formula as one line of Unicode text.
 
+    Parameters
+    ----------
+    term : Term
+        The formula.
+
+    Returns
+    -------
+    str
+        What ``print(term)`` shows.
+
     Examples
     --------
     >>> import minigrad as mg

@@ -107,6 +107,7 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     Parameters
     ----------
     cell_or_derivation : Cell or Derivation
+        A cell of any sizes, or what `derive` makes of it.
     lines : str or iterable of str
         One statement a line, in the cell's own letters; empty lines and comments after ``#`` are left out:
 
@@ -126,6 +127,7 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     Returns
     -------
     list of Verdict
+        One for each line that says something, in order.
 
     Raises
     ------

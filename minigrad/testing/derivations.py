@@ -20,8 +20,12 @@ def assert_derivation(
 
     Parameters
     ----------
-    cell_or_derivation, lines, readout
-        As `check_derivation` takes them.
+    cell_or_derivation : Cell or Derivation
+        A cell of any sizes, or what `derive` makes of it.
+    lines : str or iterable of str
+        One statement a line, as `check_derivation` reads them.
+    readout : Readout, optional
+        As `check_derivation` takes it.
     allow_undecided : bool
         Let lines pass that held wherever they were tried, but for which no proof was found.
 

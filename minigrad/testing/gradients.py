@@ -116,6 +116,21 @@ def check_primitive(
 
     Floating-point arrays are moved. Python numbers are held fixed, as in a graph.
 
+    Parameters
+    ----------
+    primitive : Primitive or str
+        One that is registered, or its name.
+    *args : array or number
+        What to apply it to; floating-point arrays are moved.
+    order : {1, 2}
+        2: check second derivatives as well.
+    modes : sequence of {"reverse", "forward"}
+        Which rules to check.
+    rtol, atol : float, optional
+        Tolerances, as in `check_grads`.
+    **params
+        The operation's settings, such as ``axis=0``.
+
     Raises
     ------
     GradientCheckError
