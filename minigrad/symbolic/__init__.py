@@ -4,7 +4,8 @@ From easy to hard: `terms` (what a formula is), `monomials`, `sums`, `products`,
 built, in normal order), `algebra` (what the engine's primitives mean), `writing` with `text` and `latex`,
 `normal` (the canonical form), `evaluate`; then `onestep`, `chain`, `derivation` (closed forms of a cell),
 `induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs); and, for derivations that others wrote,
-`expressions`, `limits`, `parser`, `interpret`, `measured`, `vocabulary`, `reachable`, `judge`, `slips`, `verdicts`.
+`expressions`, `limits`, `parser`, `interpret`, `measured`, `vocabulary`, `reachable`, `driving`, `judge`, `omissions`,
+`repairs`, `missing`, `slips`, `verdicts`.
 """
 
 from .derivation import Derivation, derive

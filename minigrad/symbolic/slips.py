@@ -1,308 +1,99 @@
 """Naming a slip: what has to be changed in a wrong line to make it right.
 
-Each known slip has a repair. A repair is tried on real nets; the first that makes the line true names the
-slip. Dropped paths are found the other way round: a path is left out of the true formula, and if that is
-what was written, the path is what is missing.
+Each known slip has a repair (`repairs`). A repair is tried on real nets; the first that makes the line true names
+the slip. Dropped paths are found the other way round (`missing`): a path is left out of the true formula, and if
+that is what was written, the path is what is missing. No hint is a guess.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, islice
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from .errors import FormulaError
-from .expressions import (
-    Binary,
-    Call,
-    Expression,
-    Line,
-    Name,
-    Negative,
-    Number,
-    Power,
-    parts,
-    subexpressions,
-    with_parts,
-)
+from .expressions import Binary, Call, Expression, Line, Name, Number, subexpressions
 from .judge import Judge
-from .monomials import ONE, scale
-from .products import product
-from .sums import add
-from .terms import PRINTERS, Term
+from .missing import missing_path
+from .repairs import Repair, likely_repairs, unlikely_repairs
 from .vocabulary import Vocabulary
 
-__all__ = ["name_the_slip"]
+__all__ = ["Slip", "find_slip", "name_the_slip"]
 
-#: How many repairs of a line are tried: enough for lines as long as those of an LSTM.
-MAX_REPAIRS = 600
+#: How many parts of formulas are evaluated in search of a repair, so that no line takes a second: a long line gets
+#: fewer repairs.
+MAX_PARTS = 30_000
 
-#: How many parts of formulas are evaluated for it: a long line gets fewer repairs, so that none takes a second.
-MAX_PARTS = 40_000
 
-#: A sum of so many paths is searched for every set of them that may be missing.
-MAX_PATHS = 6
+class Slip(NamedTuple):
+    """What is wrong with a line in a few words, and the line's formula without it, if it was found by a repair."""
 
-_ONE = Number(Fraction(1))
-Repair = tuple[str, Expression]
+    hint: str
+    repaired: Expression | None = None
 
 
 def name_the_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
     """What is wrong with a refuted line, in a few words, if it is one of the known slips."""
-    searches = (_repaired, _factor_or_transpose, _dropped_path)
-    return next((hint for search in searches if (hint := search(line, judge, vocabulary)) is not None), None)
+    found = find_slip(line, judge, vocabulary)
+    return None if found is None else found.hint
 
 
-# -- repairs of what is written --------------------------------------------------------------------
+def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
+    """The slip in a refuted line, if it is one of the known ones."""
+    formula = line.formula
+    count = MAX_PARTS // sum(1 for _ in subexpressions(formula))
+    turned = [("this is the transpose of the right formula", Call("transpose", (formula,), 1))]
+    return (
+        _first_that_holds(line, _factor(line, judge), judge)
+        or _first_that_holds(line, islice(likely_repairs(formula, vocabulary), count), judge)
+        or _first_that_holds(line, turned, judge)
+        or _missing_path(line, vocabulary)
+        or _first_that_holds(line, islice(unlikely_repairs(formula, vocabulary), count), judge)
+    )
 
 
-def _repaired(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
-    size = sum(1 for _ in subexpressions(line.formula))
-    for hint, formula in islice(_repairs(line, vocabulary), min(MAX_REPAIRS, MAX_PARTS // size)):
-        if judge.holds(replace(line, formula=formula)):
-            return hint
+def _first_that_holds(line: Line, tried: Iterable[Repair], judge: Judge) -> Slip | None:
+    """The first repair that makes the line true: quickly tried on small nets, then as any line is tried."""
+    for hint, formula in tried:
+        repaired = replace(line, formula=formula)
+        if not _says_itself(repaired) and judge.holds(repaired) and _is_true(repaired, judge):
+            return Slip(hint, formula)
     return None
 
 
-def _repairs(line: Line, vocabulary: Vocabulary) -> Iterator[Repair]:
-    """Every formula that one repair makes of a line, the likeliest first."""
-    formula = line.formula
-    for rule in (_slope, _transposition, _time, _sign, _missing_slope(vocabulary)):
-        yield from _everywhere(formula, rule)
-    yield "the sign of the whole is wrong", Negative(formula)
-    yield from _sums_over_time(formula)
-    yield from _everywhere(formula, _complement(vocabulary))
-    yield from _everywhere(formula, _other_letter(vocabulary))
+def _says_itself(line: Line) -> bool:
+    """Whether a line is true only because it says x = x: that would explain nothing."""
+    own = {None: line.by, "E": f"d_{line.by}"}.get(line.of)
+    return isinstance(line.formula, Name) and line.formula.name == own
 
 
-def _everywhere(formula: Expression, rule: Callable[[Expression], Iterator[Repair]]) -> Iterator[Repair]:
-    """Apply a rule to each part of a formula in turn."""
-    yield from rule(formula)
-    own = parts(formula)
-    for i, part in enumerate(own):
-        for hint, new in _everywhere(part, rule):
-            yield hint, with_parts(formula, (*own[:i], new, *own[i + 1 :]))
+def _is_true(line: Line, judge: Judge) -> bool:
+    """Whether a line holds in every state of every net in which it has a value."""
+    trial = judge.trial(line)
+    return trial.counterexample is None and trial.held > 0
 
 
-def _slope(part: Expression) -> Iterator[Repair]:
-    """Confusions about tanh' = 1 − h² and σ' = f (1 − f)."""
-    match part:
-        case Power(Binary("-", Number(Fraction(numerator=1, denominator=1)), x, column), 2):
-            yield "(1 − h)² stands where 1 − h² is meant", Binary("-", _ONE, Power(x, 2), column)
-        case Binary("-", Number(Fraction(numerator=1, denominator=1)), Power(x, 2), column):
-            gate = Binary("*", x, Binary("-", _ONE, x, column), column)
-            yield "1 − f² is the slope of tanh; that of σ is f (1 − f)", gate
-        case Binary("-", Number(Fraction(numerator=1, denominator=1)), x, column):
-            yield "1 − h stands where 1 − h² is meant, the slope of tanh", Binary("-", _ONE, Power(x, 2), column)
-    match part:
-        case Binary("*", x, Binary("-", Number(), again, column)) if x == again or _same_letter(x, again):
-            yield "f (1 − f) is the slope of σ; that of tanh is 1 − h²", Binary("-", _ONE, Power(x, 2), column)
-        case Binary("*", Binary("*", rest, x, _), Binary("-", Number(), again, column)) if _same_letter(x, again):
-            slope = Binary("-", _ONE, Power(x, 2), column)
-            yield "f (1 − f) is the slope of σ; that of tanh is 1 − h²", Binary("*", rest, slope, column)
-
-
-def _same_letter(a: Expression, b: Expression) -> bool:
-    return isinstance(a, Name) and isinstance(b, Name) and a.name == b.name
-
-
-def _transposition(part: Expression) -> Iterator[Repair]:
-    """A transpose too many or too few, factors or an outer product the wrong way round."""
-    match part:
-        case Call("transpose", (x,), _):
-            yield f"{_word(x)} is transposed, and should not be", x
-        case Name(name, column) if name[0].isupper():
-            yield f"{name} should be transposed", Call("transpose", (part,), column)
-        case Binary("@", left, right, column):
-            yield "the factors of a product are in the wrong order", Binary("@", right, left, column)
-        case Call("outer", (u, v), column):
-            yield "the outer product is transposed", Call("outer", (v, u), column)
-
-
-def _word(part: Expression) -> str:
-    return part.name if isinstance(part, Name) else "a factor"
-
-
-def _time(part: Expression) -> Iterator[Repair]:
-    """A value of the step before or after in the place of the present one, or the reverse."""
-    if not isinstance(part, Name):
-        return
-    stem = part.name.removesuffix("_prev").removesuffix("_next")
-    for name in (stem, f"{stem}_prev", f"{stem}_next"):
-        if name != part.name:
-            yield f"the time index: {part.name} stands where {name} belongs", Name(name, part.column)
-
-
-def _sign(part: Expression) -> Iterator[Repair]:
-    match part:
-        case Binary("+" | "-" as operator, left, right, column):
-            yield "a sign is wrong", Binary("-" if operator == "+" else "+", left, right, column)
-    match part:
-        case Binary("-", left, right, column):
-            yield "a sign is wrong: the difference is the other way round", Binary("-", right, left, column)
-
-
-def _missing_slope(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
-    """The derivative of an activation that was left out, put where it could have stood."""
-    slopes = dict(_slopes(vocabulary))
-
-    def rule(part: Expression) -> Iterator[Repair]:
-        for letter, slope in slopes.items():
-            hint = f"the derivative of the activation of {letter} is missing"
-            match part:
-                case Name(name, column) if name.startswith("d_"):
-                    yield hint, Binary("*", part, _shifted(slope, name), column)
-                case Name(name, column) if name[0].isupper():
-                    yield hint, Binary("@", Call("diag", (slope,), column), part, column)
-                case Call("diag", (x,), column):
-                    yield hint, Call("diag", (Binary("*", x, slope, column),), column)
-                case Binary("+" | "-" | "@", _, _, column):
-                    yield hint, Binary("*", part, slope, column)
-
-    return rule
-
-
-def _shifted(slope: Expression, beside: str) -> Expression:
-    """The slope at the step of the adjoint that it stands beside."""
-    if not beside.endswith("_next"):
-        return slope
-    if isinstance(slope, Name):
-        return Name(f"{slope.name}_next", slope.column)
-    return with_parts(slope, tuple(_shifted(part, beside) for part in parts(slope)))
-
-
-def _slopes(vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
-    """1 − h² for every value that is a tanh, f (1 − f) for every σ."""
-    for key, definition in vocabulary.derivation.definitions.items():
-        letter = Name(key, 0)
-        if definition.kind == "function" and definition.data == "tanh":
-            yield key, Binary("-", _ONE, Power(letter, 2), 0)
-        if definition.kind == "function" and definition.data == "sigmoid":
-            yield key, Binary("*", letter, Binary("-", _ONE, letter, 0), 0)
-
-
-def _complement(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
-    """1 − z for z or the reverse: papers differ in which of the two keeps the old state."""
-    gates = {key for key, one in vocabulary.derivation.definitions.items() if one.kind == "function"}
-
-    def rule(part: Expression) -> Iterator[Repair]:
-        match part:
-            case Binary("-", Number(Fraction(numerator=1, denominator=1)), Name(name), _) if name in gates:
-                yield f"1 − {name} stands where {name} belongs", part.right
-            case Name(name, column) if name in gates:
-                yield f"{name} stands where 1 − {name} belongs", Binary("-", _ONE, part, column)
-
-    return rule
-
-
-def _other_letter(vocabulary: Vocabulary) -> Callable[[Expression], Iterator[Repair]]:
-    """The letter of another gate, or another parameter of the same kind: W_i for W_f."""
-    values = vocabulary.derivation.values
-    inputs = vocabulary.derivation.step.before
-
-    def rule(part: Expression) -> Iterator[Repair]:
-        stem = part.name.removeprefix("d_") if isinstance(part, Name) else ""
-        if not isinstance(part, Name) or stem not in values or stem in inputs:
-            return
-        own, given = values[stem], stem in vocabulary.derivation.step.parameters
-        for key, value in values.items():
-            alike = value.shape == own.shape and value.kind == own.kind
-            if key != stem and alike and key not in inputs and (not given or key[0] == stem[0]):
-                new = part.name.removesuffix(stem) + key
-                yield f"the wrong letter: {part.name} stands where {new} belongs", Name(new, part.column)
-
-    return rule
-
-
-def _sums_over_time(formula: Expression) -> Iterator[Repair]:
-    match formula:
-        case Call("sum_t", (inner,), _):
-            yield "sum_t does not belong here: this is one step", inner
-        case _:
-            yield "the sum over the time steps, sum_t, is missing", Call("sum_t", (formula,), 0)
-
-
-# -- what the numbers show -------------------------------------------------------------------------
-
-
-def _factor_or_transpose(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
+def _factor(line: Line, judge: Judge) -> Iterator[Repair]:
+    """What is written may be the right formula times a number, which the numbers show."""
     try:
         pairs = [(formula.value, truth) for formula, truth in judge.pairs(line)]
     except FormulaError:
-        return None
-    if pairs and all(formula.T.shape == truth.shape and np.allclose(formula.T, truth) for formula, truth in pairs):
-        return "this is the transpose of the right formula"
+        return
     if not pairs or any(formula.shape != truth.shape for formula, truth in pairs):
-        return None
+        return
     formulas, truths = (np.concatenate([np.ravel(side) for side in sides]) for sides in zip(*pairs, strict=True))
     size = float(truths @ truths)
-    factor = float(formulas @ truths) / size if size else 0.0
-    if factor and np.allclose(formulas, factor * truths, rtol=1e-8):
-        return f"a factor: this is {Fraction(factor).limit_denominator(100)} times the right formula"
-    return None
+    factor = Fraction(float(formulas @ truths) / size if size else 0.0).limit_denominator(100)
+    if factor not in (-1, 0, 1):
+        whole = Binary("*", Number(1 / factor), line.formula, 1)
+        yield f"a factor: this is {factor} times the right formula", whole
 
 
-# -- what is missing -------------------------------------------------------------------------------
-
-
-def _dropped_path(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
-    written = vocabulary.read(line.formula)
-    expected = vocabulary.expected(line.of, line.by)
-    if expected is None:
+def _missing_path(line: Line, vocabulary: Vocabulary) -> Slip | None:
+    try:
+        hint = missing_path(line, vocabulary)
+    except FormulaError:
         return None
-    if line.of == "E":
-        return _dropped_from_a_recurrence(written, expected, vocabulary) or _missing_summands(
-            written, expected, vocabulary
-        )
-    for hint, candidate in _paths_within_a_step(line, vocabulary, expected):
-        if vocabulary.same(written, candidate):
-            return hint
-    return _missing_summands(written, expected, vocabulary)
-
-
-def _missing_summands(written: Term, expected: Term, vocabulary: Vocabulary) -> str | None:
-    """Any set of the right formula's summands left out."""
-    summands = expected.args if expected.kind == "add" else ()
-    if len(summands) > MAX_PATHS:
-        return None
-    for count in range(1, len(summands)):
-        for dropped in combinations(summands, count):
-            if vocabulary.same(written, add([one for one in summands if one not in dropped])):
-                which = " and ".join(PRINTERS["text"](one) for one in dropped)
-                return f"a path is missing: {which}" if count == 1 else f"paths are missing: {which}"
-    return None
-
-
-def _paths_within_a_step(line: Line, vocabulary: Vocabulary, expected: Term) -> list[tuple[str, Term]]:
-    """The true Jacobian without the paths through one value, and with those alone."""
-    derivation = vocabulary.derivation
-    found = []
-    for through in derivation.definitions:
-        if line.of is None or through in (line.of, line.by) or through not in derivation.step.values:
-            continue
-        onward, onto = derivation.jacobian(line.of, through), derivation.jacobian(through, line.by)
-        if "zero" in (onward.kind, onto.kind) or onward.ndim != 2 or onto.ndim != 2:
-            continue
-        path = product(onward, onto)
-        found.append((f"the path through {through} is missing", add([expected, scale(-1, ONE, path)])))
-        found.append((f"only the path through {through} is there", path))
-    return found
-
-
-def _dropped_from_a_recurrence(written: Term, expected: Term, vocabulary: Vocabulary) -> str | None:
-    """One summand of an adjoint's recurrence left out, here or in an adjoint that was put in."""
-    derivation = vocabulary.derivation
-    own = [key for key, formula in derivation.adjoints.items() if formula is expected]
-    for key, recurrence in derivation.adjoints.items():
-        summands = recurrence.args if recurrence.kind == "add" else ()
-        later = [one for one in summands if "_{t+1}" in PRINTERS["text"](one)]
-        groups = [[one] for one in summands] + ([later] if len(later) > 1 else [])
-        for dropped in groups:
-            left = add([one for one in summands if one not in dropped] or [scale(0, ONE, summands[0])])
-            target = left if key in own else expected
-            if vocabulary.same(written, target, {key: left}):
-                back = dropped == later
-                what = "what comes back from the next step" if back else PRINTERS["text"](dropped[0])
-                return f"a path is missing: {what}, in ∂E/∂{key}"
-    return None
+    return None if hint is None else Slip(hint)

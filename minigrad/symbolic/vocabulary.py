@@ -99,6 +99,7 @@ class Vocabulary:
         self.definitions: dict[str, Expression] = {}
         self._defined: dict[str, Term] = {}
         self._sizes: dict[str, Size] = {}
+        self._true_adjoints: dict[Term, Term] | None = None
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -248,7 +249,7 @@ class Vocabulary:
         _check_size(difference)
         if not _differs_somewhere(difference) and normal_form(difference).kind == "zero":
             return True
-        opened = self.open(difference, self._adjoints(overrides or {}))
+        opened = self.open(difference, self._known(overrides))
         if _differs_somewhere(opened):
             return False
         _check_size(opened)
@@ -261,6 +262,14 @@ class Vocabulary:
             return args[0] if part.kind == "named" else rebuild(part, args)
 
         return fold(term, rule, inside=lambda part: part.args, known=known)
+
+    def _known(self, overrides: Mapping[str, Term] | None) -> dict[Term, Term]:
+        """As `_adjoints`; the true ones are worked out once."""
+        if overrides:
+            return self._adjoints(overrides)
+        if self._true_adjoints is None:
+            self._true_adjoints = self._adjoints({})
+        return self._true_adjoints
 
     def _adjoints(self, overrides: Mapping[str, Term]) -> dict[Term, Term]:
         """What to put for the adjoint of every value, at this step and at the next."""
