@@ -53,6 +53,11 @@ class Drawing:
         path : str or path
             The file; an old one is replaced at once or not at all.
 
+        Returns
+        -------
+        Path
+            Of the file.
+
         Raises
         ------
         DrawingFormatError

@@ -44,8 +44,10 @@ class Plot:
     ----------
     svg : str
         The same for the same numbers in every run.
-    data : dict
+    data : dict of str to numpy.ndarray
         What is plotted, by name.
+    render : callable
+        From the name of a format to the figure in it.
     """
 
     svg: str
@@ -59,6 +61,11 @@ class Plot:
         ----------
         path : str or path
             The file; an old one is replaced at once or not at all.
+
+        Returns
+        -------
+        Path
+            Of the file.
 
         Raises
         ------

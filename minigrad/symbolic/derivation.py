@@ -226,6 +226,18 @@ class Derivation:
         """A formula about step t as one about step t+1, in which the state before is that of step t.
 
         With `time` t−1: about the step before, for the half of a two-way net that goes back in time.
+
+        Parameters
+        ----------
+        term : Term
+            A formula about step t.
+        time : Index
+            The step that it shall be about.
+
+        Returns
+        -------
+        Term
+            Of the same shape.
         """
         states = {self.step.term(now).label: self.step.term(now) for now in self.step.carried()}
         names = {symbol_term(label, term.shape): term for label, term in states.items()}
@@ -259,6 +271,16 @@ class Derivation:
 
     def gradient(self, key: str) -> Term:
         """∂E/∂parameter; of attention alone, which has no steps, without the sum over time.
+
+        Parameters
+        ----------
+        key : str
+            A parameter, as in `gradients`.
+
+        Returns
+        -------
+        Term
+            Of the shape of the parameter.
 
         Raises
         ------

@@ -23,28 +23,68 @@ __all__ = ["Pair", "arrays", "axes", "broadcastable_shapes", "dtypes", "expressi
 
 
 class Pair(NamedTuple):
-    """The NamedTuple that `trees` uses, shaped like a state."""
+    """The NamedTuple that `trees` uses, shaped like a state.
+
+    Attributes
+    ----------
+    h, c : tree
+        The two parts.
+    """
 
     h: Any
     c: Any
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 1, max_side: int = 3) -> st.SearchStrategy[Any]:
-    """Shapes of arrays; ``min_side=0`` gives empty ones as well."""
+    """Shapes of arrays; ``min_side=0`` gives empty ones as well.
+
+    Parameters
+    ----------
+    min_dims, max_dims : int
+        How few and how many axes.
+    min_side, max_side : int
+        How short and how long an axis.
+
+    Returns
+    -------
+    strategy of tuple of int
+        Shapes.
+    """
     return hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side)
 
 
 def broadcastable_shapes(
     count: int = 2, max_dims: int = 3, min_side: int = 1, max_side: int = 3
 ) -> st.SearchStrategy[tuple[tuple[int, ...], ...]]:
-    """Tuples of `count` shapes that NumPy broadcasts together, and need not be equal."""
+    """Tuples of `count` shapes that NumPy broadcasts together, and need not be equal.
+
+    Parameters
+    ----------
+    count : int
+        How many shapes.
+    max_dims : int
+        How many axes at most.
+    min_side, max_side : int
+        How short and how long an axis.
+
+    Returns
+    -------
+    strategy of tuple of shapes
+        As many as were asked for.
+    """
     return hnp.mutually_broadcastable_shapes(
         num_shapes=count, max_dims=max_dims, min_side=min_side, max_side=max_side
     ).map(lambda found: found.input_shapes)
 
 
 def dtypes() -> st.SearchStrategy[np.dtype]:
-    """float64 and float32: the two that are kept as given."""
+    """float64 and float32: the two that are kept as given.
+
+    Returns
+    -------
+    strategy of numpy.dtype
+        One of the two.
+    """
     return st.sampled_from([np.dtype(np.float64), np.dtype(np.float32)])
 
 
@@ -75,6 +115,11 @@ def arrays(
         Bounds of the entries; ``low=0.25`` for arguments of log and sqrt.
     distinct : bool
         No number appears twice, so that maxima are unique.
+
+    Returns
+    -------
+    strategy of numpy.ndarray
+        Of that shape and dtype.
     """
     size = shapes() if shape is None else shape
     size = draw(size) if isinstance(size, st.SearchStrategy) else size
@@ -85,7 +130,18 @@ def arrays(
 
 
 def axes(ndim: int) -> st.SearchStrategy[Any]:
-    """What `sum` takes as an axis: None, one number of either sign, or a tuple."""
+    """What `sum` takes as an axis: None, one number of either sign, or a tuple.
+
+    Parameters
+    ----------
+    ndim : int
+        How many axes the array has.
+
+    Returns
+    -------
+    strategy of None, int or tuple of int
+        Valid for that array.
+    """
     if ndim == 0:
         return st.sampled_from([None, ()])
     several = st.lists(st.integers(0, ndim - 1), unique=True, max_size=ndim).map(tuple)
@@ -93,7 +149,18 @@ def axes(ndim: int) -> st.SearchStrategy[Any]:
 
 
 def indices(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
-    """What indexing takes: integers, slices, None, Ellipsis, and arrays of integers, repeats included."""
+    """What indexing takes: integers, slices, None, Ellipsis, and arrays of integers, repeats included.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the array to be indexed.
+
+    Returns
+    -------
+    strategy of index
+        Valid for that array.
+    """
     basic = hnp.basic_indices(shape, allow_newaxis=True)
     if not shape or 0 in shape:
         return basic
@@ -101,7 +168,20 @@ def indices(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
 
 
 def trees(leaves: st.SearchStrategy[Any] | None = None, max_leaves: int = 5) -> st.SearchStrategy[Any]:
-    """Trees of dict, list, tuple, NamedTuple (`Pair`) and None over `leaves`, by default over `arrays`."""
+    """Trees of dict, list, tuple, NamedTuple (`Pair`) and None over `leaves`, by default over `arrays`.
+
+    Parameters
+    ----------
+    leaves : strategy, optional
+        Of what stands at the leaves.
+    max_leaves : int
+        About how many of them at most.
+
+    Returns
+    -------
+    strategy of tree
+        Down to a leaf alone.
+    """
     keys = st.sampled_from(["W", "U", "b", "layer 1", 0])
 
     def extend(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -146,7 +226,8 @@ def expressions(
 
     Returns
     -------
-    (Expression, tuple of numpy.ndarray)
+    strategy of (Expression, tuple of numpy.ndarray)
+        A function, and arrays to call it with.
     """
     kind = draw(dtype) if isinstance(dtype, st.SearchStrategy) else dtype
     count = draw(st.integers(1, 3))
