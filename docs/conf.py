@@ -50,9 +50,17 @@ def _plain(app: Sphinx, env: Any, node: Any, text: nodes.Element) -> nodes.Eleme
     return text if node.get("reftype") == "obj" else None
 
 
+def _rubric(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """A module's examples are no section of the page that the module's text stands on."""
+    if what == "module" and "Examples" in lines:
+        at = lines.index("Examples")
+        lines[at : at + 2] = [".. rubric:: Examples", ""]
+
+
 def setup(app: Sphinx) -> None:
     """Write formulas as MathML, which browsers draw without help: nothing is fetched from a server."""
     app.connect("missing-reference", _plain)
+    app.connect("autodoc-process-docstring", _rubric)
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
     app.add_css_file("minigrad.css")
 

@@ -69,7 +69,7 @@ class Bound:
         steps : int
             How many steps there are; only matters where the state may grow, see `growth`.
         start : float
-            The largest |entry| of the initial state, at most 1 where `within` assumes it.
+            The largest magnitude in the initial state, at most 1 where `within` assumes it.
 
         Raises
         ------
