@@ -1,9 +1,10 @@
 """From a function and its arguments to a program: trace it, and make sure that the trace can be replayed.
 
 A trace holds what the function did *this* time. If Python code looked at a value on the way (an ``if``
-on a Tensor, ``.item()``, a loop whose length depends on data) the trace is wrong for other values.
-Branching is seen when it happens; numbers that leak into the graph are seen by tracing a second time
-with other values and comparing.
+on a Tensor, ``.item()``, a loop whose length depends on data) the trace is wrong for other values. So the
+function is traced on shapes alone: there are no values to look at. A function that cannot do without is
+traced with numbers, where branching is seen when it happens. Either way it is traced twice, and what differs
+has come in from outside, from a random generator or, with numbers, from the moved values.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +20,9 @@ from ..sweep import ancestors
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
 from ..tree import Structure, flatten
 from .ir import Builder, Node, Program, freeze
+from .shapes import Shaped, shaped
 
-__all__ = ["Captured", "capture"]
+__all__ = ["Captured", "capture", "traced_program"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Captured:
         Of what the function returned.
     operations, bytes : int
         How many operations were traced, and the memory of all their results.
+    nodes : tuple of Node
+        All of the program, in the order in which they were traced.
     """
 
     program: Program
@@ -43,6 +47,7 @@ class Captured:
     structure: Structure
     operations: int
     bytes: int
+    nodes: tuple[Node, ...]
 
 
 def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
@@ -61,6 +66,24 @@ def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) 
     ValueDependentError
         If the course of `f` depends on the values of the arrays.
     """
+    try:
+        blank = [_blank(leaf) for leaf in leaves]
+        first, second = _trace(f, structure, blank), _trace(f, structure, blank)
+        if _difference(first.nodes, second.nodes) is None:
+            return first
+    except Exception:  # Whatever it was, the trace with numbers says it better, or does not need to.
+        pass
+    return _capture_with_numbers(f, structure, leaves)
+
+
+def _blank(value: Any) -> Any:
+    """An array of floats as a shape; integers and booleans stay, they may be indices or lengths."""
+    is_floating = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+    return shaped(value.shape, value.dtype) if is_floating else value
+
+
+def _capture_with_numbers(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
+    """The trace with the arguments' values, refused if it differs from that with others."""
     first = _trace(f, structure, leaves)
     try:
         with np.errstate(all="ignore"):
@@ -70,7 +93,7 @@ def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) 
             f"traced again with slightly different numbers, the function raised {type(error).__name__}: {error}. "
             "A compiled function is replayed for any values, so it must not check or branch on them."
         ) from error
-    difference = _difference(first.program, second.program)
+    difference = _difference(first.nodes, second.nodes)
     if difference is not None:
         raise ValueDependentError(
             f"{difference} changed when the arguments' values changed: a number left the graph on the way, through "
@@ -103,14 +126,14 @@ def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -
         raise TreeError("the compiled function returned nothing; return a Tensor or a tree of Tensors")
     outputs = [value if isinstance(value, Tensor) else constant(value) for value in returned]
     names_of_inputs = tuple(path for path, value in zip(paths, lifted, strict=True) if isinstance(value, Tensor))
-    program = _program(inputs, outputs)
-    made = [node for node in program.nodes() if node.op not in ("input", "constant")]
+    program, nodes = traced_program(inputs, outputs)
+    made = [node for node in nodes if node.op not in ("input", "constant")]
     size = sum(node.size * node.dtype.itemsize for node in made)
-    return Captured(program, names_of_inputs, out_structure, len(made), size)
+    return Captured(program, names_of_inputs, out_structure, len(made), size, nodes)
 
 
-def _program(inputs: list[Tensor], outputs: list[Tensor]) -> Program:
-    """Nodes for Tensors, one for one."""
+def traced_program(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[Program, tuple[Node, ...]]:
+    """Nodes for Tensors, one for one, and all of them in the order in which they were traced."""
     builder = Builder(share=False)
     new: dict[int, Node] = {}
     for i, tensor in enumerate(inputs):
@@ -120,29 +143,31 @@ def _program(inputs: list[Tensor], outputs: list[Tensor]) -> Program:
         if tensor.serial in new:
             continue
         if tensor.primitive is INPUT or tensor.primitive is CONSTANT:
+            if type(tensor.value) is Shaped:
+                raise ValueDependentError(f"the value of a Tensor of shape {tensor.shape} became a constant")
             new[tensor.serial] = builder.constant(tensor.value)
             continue
         args = tuple(new[arg.serial] if type(arg) is Tensor else arg for arg in tensor.args)
         params = dict(tensor.params)
         new[tensor.serial] = builder.make(tensor.primitive.name, args, params, shape=tensor.shape, dtype=tensor.dtype)
-    return Program(tuple(new[x.serial] for x in inputs), tuple(new[y.serial] for y in outputs))
+    program = Program(tuple(new[x.serial] for x in inputs), tuple(new[y.serial] for y in outputs))
+    return program, tuple(new.values())
 
 
-def _difference(first: Program, second: Program) -> str | None:
+def _difference(ours: Sequence[Node], theirs: Sequence[Node]) -> str | None:
     """What is not the same in two traces of one function; None if nothing differs."""
-    ours, theirs = first.nodes(), second.nodes()
     if len(ours) != len(theirs):
         return "the number of operations"
-    place = {node: i for i, node in enumerate(theirs)}
-    twin = dict(zip(ours, theirs, strict=True))
-    for a, b in twin.items():
+    twin: dict[Any, Node] = {}
+    for a, b in zip(ours, theirs, strict=True):
+        twin[a] = b
         same = a.op == b.op and a.shape == b.shape and a.dtype == b.dtype and len(a.args) == len(b.args)
         if not same or ((a.params or b.params) and freeze(a.params) != freeze(b.params)):
             return f"a {a.op} of shape {a.shape}"
         for x, y in zip(a.args, b.args, strict=True):
             if type(x) is Node:
-                if type(y) is not Node or place[twin[x]] != place[y]:
+                if twin[x] is not y:
                     return f"an operand of a {a.op} of shape {a.shape}"
-            elif freeze(x) != freeze(y):
+            elif type(x) is not type(y) or (x != y and freeze(x) != freeze(y)):
                 return f"the number {x!r} in a {a.op} of shape {a.shape}"
     return None

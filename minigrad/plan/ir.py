@@ -8,8 +8,11 @@ have the same values.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -70,7 +73,7 @@ class Node:
     @property
     def size(self) -> int:
         """The number of entries."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def take(self, args: tuple[Any, ...]) -> None:
         """Take other arguments of the same values."""
@@ -96,15 +99,15 @@ class Program:
         return schedule(self.outputs)
 
     def uses(self) -> dict[Node, list[Node]]:
-        """For every node the nodes that take it, once for each time; in the order of the traced function."""
-        found: dict[Node, list[Node]] = {node: [] for node in self.outputs}
-        stack = list(found)
-        while stack:
-            for arg in stack.pop().sources:
-                if arg not in found:
-                    found[arg] = []
-                    stack.append(arg)
-        ordered = sorted(found, key=_by_order)
+        """For every node the nodes that take it, once for each time; in the order of the traced function.
+
+        Found once: a pass that changes nodes goes on with another program.
+        """
+        return self._uses
+
+    @cached_property
+    def _uses(self) -> dict[Node, list[Node]]:
+        ordered = sorted(behind(self.outputs), key=_by_order)
         uses: dict[Node, list[Node]] = {node: [] for node in ordered}
         for node in ordered:
             for arg in node.sources:
@@ -112,37 +115,35 @@ class Program:
         return uses
 
 
-def _by_order(node: Node) -> tuple[int, int]:
-    return node.order, node.serial
+_by_order = attrgetter("order", "serial")
 
 
 def schedule(outputs: Iterable[Node]) -> list[Node]:
     """Topological order; of those that are ready, the one that came first in the traced function."""
-    reached: dict[Node, list[Node]] = {}
-    waiting: dict[Node, int] = {}
     stack = list(dict.fromkeys(outputs))
-    for node in stack:
-        reached[node] = []
+    users: dict[Node, list[Node]] = {node: [] for node in stack}
+    waiting: dict[Node, int] = {}
     while stack:
         node = stack.pop()
-        sources = dict.fromkeys(node.sources)
-        waiting[node] = len(sources)
-        for arg in sources:
-            if arg not in reached:
-                reached[arg] = []
+        waiting[node] = len(node.sources)
+        for arg in node.sources:
+            known = users.get(arg)
+            if known is None:
+                users[arg] = [node]
                 stack.append(arg)
-            reached[arg].append(node)
+            else:
+                known.append(node)
     ready = [(node.order, node.serial, node) for node, missing in waiting.items() if not missing]
     heapify(ready)
     result = []
     while ready:
         node = heappop(ready)[2]
         result.append(node)
-        for user in reached[node]:
+        for user in users[node]:
             waiting[user] -= 1
             if not waiting[user]:
                 heappush(ready, (user.order, user.serial, user))
-    if len(result) < len(reached):
+    if len(result) < len(users):
         raise CyclicProgramError("a node would be computed from itself")
     return result
 
@@ -293,15 +294,21 @@ def substitute(program: Program, replacement: dict[Node, Node]) -> Program:
             node = replacement[node]
         return node
 
-    outputs = tuple(map(resolve, program.outputs))
-    stack = list(outputs)
+    uses = program.uses()
+    changed = {user: None for old in replacement for user in uses.get(old, ())}
+    # The new nodes may take nodes that are replaced.
+    stack = list(replacement.values())
     seen = set(stack)
     while stack:
         node = stack.pop()
-        if not replacement.keys().isdisjoint(node.sources):
-            node.take(tuple(resolve(arg) if type(arg) is Node else arg for arg in node.args))
+        if node in uses:
+            continue
+        changed[node] = None
         for arg in node.sources:
             if arg not in seen:
                 seen.add(arg)
                 stack.append(arg)
-    return Program(program.inputs, outputs)
+    for node in changed:
+        if not replacement.keys().isdisjoint(node.sources):
+            node.take(tuple(resolve(arg) if type(arg) is Node else arg for arg in node.args))
+    return Program(program.inputs, tuple(map(resolve, program.outputs)))

@@ -20,7 +20,7 @@ class Stacker:
     def __init__(self, program: Program, builder: Builder) -> None:
         self.builder = builder
         self.position: dict[Node, int] = {}
-        for node in program.nodes():
+        for node in program.uses():
             if node.op == "stack" and node.params["axis"] == 0:
                 self._note(node.args)
 
