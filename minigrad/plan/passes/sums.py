@@ -48,9 +48,22 @@ def _kind(node: Node, root: Node) -> tuple | None:
     shapes = tuple(arg.shape for arg in node.sources)
     if node.op == "outer":
         return ("outer", shapes)
-    if node.op == "sum" and not node.params["keepdims"]:
-        return ("sum", shapes, node.params["axis"])
+    axis = _summed_axes(node)
+    if axis is not None:
+        return ("sum", shapes, axis)
     return ("other", node.op) if node.op in ("multiply", "add", "subtract") else None
+
+
+def _summed_axes(node: Node) -> tuple[int, ...] | None:
+    """The axes that a sum takes away; a reshape that drops leading axes of length 1 is a sum too."""
+    if node.op == "sum" and not node.params["keepdims"]:
+        return tuple(node.params["axis"])
+    if node.op == "reshape":
+        before = node.args[0].shape
+        extra = len(before) - len(node.shape)
+        if extra > 0 and before == (*(1,) * extra, *node.shape):
+            return tuple(range(extra))
+    return None
 
 
 def _together(stacker: Stacker, builder: Builder, members: list[Node]) -> Node:
@@ -62,10 +75,11 @@ def _together(stacker: Stacker, builder: Builder, members: list[Node]) -> Node:
         G = stacker.stack([node.args[0] for node in members])
         X = stacker.stack([node.args[1] for node in members])
         return builder.make("outer", (G, X), shape=first.shape, dtype=first.dtype)
-    if first.op == "sum":
+    axis = _summed_axes(first)
+    if axis is not None:
         members = stacker.ordered(members, lambda node: node.args)
         stacked = stacker.stack([node.args[0] for node in members])
-        axis = (0, *(i + 1 for i in first.params["axis"]))
+        axis = (0, *(i + 1 for i in axis))
     else:
         stacked, axis = stacker.stack(stacker.ordered(members, lambda node: (node,))), (0,)
     return builder.make("sum", (stacked,), {"axis": axis, "keepdims": False}, shape=first.shape, dtype=first.dtype)
