@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from .course import course_is_fixed
+from .course import checkpoints_are_kept, course_is_fixed
 from .lifting import recording
-from .primitive import PRIMITIVES, register
+from .primitive import PRIMITIVES, Primitive, register
 from .primitives import concatenate, reshape
 from .sweep import ancestors, forward_sweep, reverse_sweep
 from .tensor import INPUT, Tensor, bind, constant, is_floating
 from .tree import Structure, flatten
 
-__all__ = ["checkpoint"]
+__all__ = ["Segment", "checkpoint", "pulled_back"]
 
 
-class _Segment:
+class Segment:
     """A function of Tensors that can be run again.
 
     Its inputs are the Tensors among its arguments and those it closes over; its outputs, as a node sees
@@ -34,8 +34,19 @@ class _Segment:
         self.moving = [i for i, value in enumerate(leaves) if isinstance(value, Tensor)]
         self.structure = structure
         self.free: tuple[Tensor, ...] = ()
+        self.values: list[Any] = []
         self.shapes: list[tuple[int, ...]] = []
         self.dtypes: list[np.dtype] = []
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two traces of one function may mean the same segment; what is in it is not compared."""
+        return isinstance(other, Segment) and self._outside() == other._outside()
+
+    def __hash__(self) -> int:
+        return hash(self._outside())
+
+    def _outside(self) -> tuple[Any, ...]:
+        return tuple(self.moving), len(self.free), tuple(self.shapes), tuple(self.dtypes)
 
     def run(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Structure]:
         """Call the function on nodes in the place of its Tensor arguments."""
@@ -53,32 +64,94 @@ class _Segment:
         fresh = [bind(PRIMITIVES["alias"], (x,)) if recorded else _fresh(x) for x in given]
         return fresh, [node for node in self.run(fresh)[0] if is_floating(node.value)]
 
+    def joined(self, inputs: Sequence[Tensor]) -> Any:
+        """The floating-point outputs as one vector, computed from nodes in the place of the arguments."""
+        return _join([node for node in self.run(inputs)[0] if is_floating(node.value)])
+
+    @property
+    def size(self) -> int:
+        """The number of entries of all outputs."""
+        return sum(map(prod, self.shapes))
+
+    @property
+    def dtype(self) -> Any:
+        """The precision in which the outputs are joined."""
+        return np.result_type(*self.dtypes)
+
     def split(self, flat: Any) -> list[Any]:
         """The joined outputs, one by one, each in its own precision."""
-        parts = []
-        start = 0
-        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
-            part = reshape(flat[start : start + prod(shape)], shape)
-            parts.append(part if part.dtype == dtype else bind(PRIMITIVES["astype"], (part,), {"dtype": dtype}))
-            start += prod(shape)
-        return parts
+        return _split(flat, self.shapes, self.dtypes)
 
 
-def _value(*xs: Any, segment: _Segment) -> Any:
+def _value(*xs: Any, segment: Segment) -> Any:
     """The outputs, flattened and joined; the graph in between is let go."""
     return _join([node.value for node in segment.rerun(xs, recorded=False)[1]])
 
 
-def _vjp(g: Any, y: Any, *xs: Any, segment: _Segment) -> list[Any]:
-    """Run the segment again, now with its graph, and sweep that."""
+def _vjp(g: Any, y: Any, *xs: Any, segment: Segment) -> list[Any]:
+    """Run the segment again, now with its graph, and sweep that; where checkpoints are kept, in a node of its own."""
     recorded = isinstance(y, Tensor)
+    if not (recorded and checkpoints_are_kept()):
+        return _sweep(g, xs, segment, recorded)
+    moving = [x for x in xs if is_floating(x.value)]
+    flat = _pullback_node(g, xs, segment)
+    parts = iter(_split(flat, [x.shape for x in moving], [x.dtype for x in moving]))
+    return [next(parts) if is_floating(x.value) else None for x in xs]
+
+
+def _sweep(g: Any, xs: Sequence[Any], segment: Segment, recorded: bool) -> list[Any]:
+    """The cotangents of a segment's inputs; None where nothing arrives."""
     fresh, outputs = segment.rerun(xs, recorded)
     targets = [*fresh, *segment.free]
     found = reverse_sweep(zip(outputs, segment.split(g), strict=True), targets=targets, recorded=recorded).nodes
     return [found.get(node) for node in targets]
 
 
-def _jvp(ts: Sequence[Any], y: Any, *xs: Any, segment: _Segment) -> Any:
+def pulled_back(g: Any, xs: Sequence[Any], segment: Segment) -> Any:
+    """The cotangents of a segment's floating-point inputs, joined to one vector."""
+    found = _sweep(g, xs, segment, any(isinstance(x, Tensor) for x in (g, *xs)))
+    pairs = [(part, x) for part, x in zip(found, xs, strict=True) if is_floating(getattr(x, "value", x))]
+    return _join([np.zeros(x.shape, x.dtype) if part is None else part for part, x in pairs])
+
+
+def _pullback_node(g: Tensor, xs: Sequence[Tensor], segment: Segment) -> Tensor:
+    """The one node that stands for running a segment again and sweeping it, in a trace that is replayed.
+
+    Of its value only shape and dtype are looked at; the inputs' own numbers stand there.
+    """
+    parts = (g, *xs)
+    value = _join([x.value for x in xs if is_floating(x.value)])
+    return Tensor(value, _PULLBACK, parts, [part.value for part in parts], {"segment": segment}, True)
+
+
+def _pullback_value(g: Any, *xs: Any, segment: Segment) -> Any:
+    return pulled_back(g, xs, segment)
+
+
+def _pullback_vjp(h: Any, y: Any, g: Any, *xs: Any, segment: Segment) -> list[Any]:
+    """The sweep is written out, and swept."""
+    inside = _again(g, xs, segment)
+    targets = [*inside, *segment.free]
+    flat = pulled_back(inside[0], (*inside[1:], *segment.free), segment)
+    found = reverse_sweep([(flat, h)], targets=targets, recorded=True).nodes
+    return [found.get(node) for node in targets]
+
+
+def _pullback_jvp(ts: Sequence[Any], y: Any, g: Any, *xs: Any, segment: Segment) -> Any:
+    """The sweep is written out, and tangents are pushed through it."""
+    inside = _again(g, xs, segment)
+    sources = [*inside, *segment.free]
+    flat = pulled_back(inside[0], (*inside[1:], *segment.free), segment)
+    tangents = {node: t for node, t in zip(sources, ts, strict=True) if t is not None}
+    return forward_sweep([flat], tangents, recorded=True).get(flat, np.zeros(flat.shape, flat.dtype))
+
+
+def _again(g: Any, xs: Sequence[Any], segment: Segment) -> list[Tensor]:
+    """Fresh nodes for a cotangent and for the arguments of a segment, not for what it closes over."""
+    return [bind(PRIMITIVES["alias"], (x,)) for x in (g, *xs[: len(segment.moving)])]
+
+
+def _jvp(ts: Sequence[Any], y: Any, *xs: Any, segment: Segment) -> Any:
     """Run the segment again and push the tangents through it."""
     recorded = isinstance(y, Tensor)
     fresh, outputs = segment.rerun(xs, recorded)
@@ -87,11 +160,25 @@ def _jvp(ts: Sequence[Any], y: Any, *xs: Any, segment: _Segment) -> Any:
     return _join([moving[node] if node in moving else np.zeros(node.shape, node.dtype) for node in outputs])
 
 
+def _split(flat: Any, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[Any]:
+    """What `_join` has joined, one by one, each in its own precision."""
+    parts = []
+    start = 0
+    for shape, dtype in zip(shapes, dtypes, strict=True):
+        part = reshape(flat[start : start + prod(shape)], shape)
+        parts.append(part if part.dtype == dtype else bind(PRIMITIVES["astype"], (part,), {"dtype": dtype}))
+        start += prod(shape)
+    return parts
+
+
 def _join(parts: list[Any]) -> Any:
     return concatenate([reshape(part, -1) for part in parts])
 
 
 _checkpoint = register("checkpoint", _value, vjps=(_vjp,), jvps=(_jvp,), variadic=True)
+
+#: In no registry, because only a trace that keeps its checkpoints has it.
+_PULLBACK = Primitive("checkpoint_pullback", _pullback_value, (_pullback_vjp,), (_pullback_jvp,), None, True)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,9 +208,10 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any, **options: Any) -> Any:
         leaves, structure = flatten((args, options))
         inputs = [value for value in leaves if isinstance(value, Tensor)]
-        if course_is_fixed() or not all(isinstance(node.value, np.ndarray) for node in inputs):
+        seen_through = course_is_fixed() and not checkpoints_are_kept()
+        if seen_through or not all(isinstance(node.value, np.ndarray) for node in inputs):
             return f(*args, **options)
-        segment = _Segment(f, leaves, structure)
+        segment = Segment(f, leaves, structure)
         start = constant(0.0).serial
         outputs, out_structure = segment.run([_fresh(node.value) for node in inputs])
         floating = [i for i, node in enumerate(outputs) if is_floating(node.value)]
@@ -141,11 +229,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return checkpointed
 
 
-def _joined_node(segment: _Segment, parts: tuple[Tensor, ...], outputs: list[Tensor]) -> Tensor:
+def _joined_node(segment: Segment, parts: tuple[Tensor, ...], outputs: list[Tensor]) -> Tensor:
     """The one node that stands for the whole segment."""
     segment.shapes = [node.shape for node in outputs]
     segment.dtypes = [node.dtype for node in outputs]
-    values = [part.value for part in parts]
+    segment.values = values = [part.value for part in parts]
     tracked = any(part.tracked for part in parts)
     return Tensor(_join([node.value for node in outputs]), _checkpoint, parts, values, {"segment": segment}, tracked)
 

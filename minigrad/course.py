@@ -7,11 +7,25 @@ from typing import Any
 
 from .errors import ValueDependentError
 
-__all__ = ["check_course", "course_is_fixed", "fixed_course"]
+__all__ = ["check_course", "checkpoints_are_kept", "course_is_fixed", "fixed_course", "kept_checkpoints"]
 
 _FIXED: ContextVar[bool] = ContextVar("minigrad_fixed_course", default=False)
 
 course_is_fixed = _FIXED.get
+
+_KEPT: ContextVar[bool] = ContextVar("minigrad_kept_checkpoints", default=False)
+
+checkpoints_are_kept = _KEPT.get
+
+
+@contextmanager
+def kept_checkpoints(kept: bool = True) -> Iterator[None]:
+    """Mark that a trace with a fixed course shall have one node for each checkpoint, and one for its pullback."""
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 @contextmanager
