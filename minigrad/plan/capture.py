@@ -16,7 +16,6 @@ import numpy as np
 from ..course import fixed_course
 from ..errors import TreeError, ValueDependentError
 from ..lifting import argument_names, recording
-from ..sweep import ancestors
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
 from ..tree import Structure, flatten
 from .ir import Builder, Node, Program, freeze
@@ -132,13 +131,25 @@ def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -
     return Captured(program, names_of_inputs, out_structure, len(made), size, nodes)
 
 
+def _between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs and what the outputs were computed from, but nothing that lies behind an input; parents first."""
+    found = {node.serial: node for node in (*inputs, *outputs)}
+    stack = [node for node in found.values() if all(node is not source for source in inputs)]
+    while stack:
+        for arg in stack.pop().args:
+            if type(arg) is Tensor and arg.serial not in found:
+                found[arg.serial] = arg
+                stack.append(arg)
+    return [found[serial] for serial in sorted(found)]
+
+
 def traced_program(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[Program, tuple[Node, ...]]:
     """Nodes for Tensors, one for one, and all of them in the order in which they were traced."""
     builder = Builder(share=False)
     new: dict[int, Node] = {}
     for i, tensor in enumerate(inputs):
         new[tensor.serial] = builder.make("input", (), {"index": i}, shape=tensor.shape, dtype=tensor.dtype)
-    for order, tensor in enumerate(ancestors([*inputs, *outputs])):
+    for order, tensor in enumerate(_between(inputs, outputs)):
         builder.order = order
         if tensor.serial in new:
             continue

@@ -4,26 +4,38 @@ import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from ..course import kept_checkpoints
 from ..errors import OptionError
 from ..tensor import Tensor
 from ..tree import Structure, flatten
-from .capture import capture
+from .capture import Captured, capture
 from .errors import CompileArgumentError
 from .executable import Plan
 from .fast import fuse, require
 from .passes import PASSES, optimise
+from .segments import Segments
 from .storage import Storage
 
-__all__ = ["BACKENDS", "Compiled", "compile", "make_plan"]
+__all__ = ["BACKENDS", "Compiled", "Options", "compile", "make_plan"]
 
 #: What runs a plan: NumPy alone, or NumPy with loops compiled by Numba.
 BACKENDS = ("numpy", "fast")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How plans are made; see `compile`."""
+
+    passes: frozenset[str] = frozenset(PASSES)
+    backend: str = "numpy"
+    keep_checkpoints: bool = False
 
 
 class Compiled:
@@ -35,12 +47,11 @@ class Compiled:
         How often the function has been traced: once for each new set of shapes, dtypes and static arguments.
     """
 
-    def __init__(self, f: Callable[..., Any], limit: int, passes: frozenset[str], backend: str) -> None:
+    def __init__(self, f: Callable[..., Any], limit: int, options: Options) -> None:
         update_wrapper(self, f)
         self._f = f
         self._limit = limit
-        self._passes = passes
-        self._backend = backend
+        self._options = options
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._lock = Lock()
         self.traces = 0
@@ -67,7 +78,7 @@ class Compiled:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = make_plan(self._f, structure, leaves, self._passes, self._backend)
+                plan = make_plan(self._f, structure, leaves, self._options)
                 self.traces += 1
                 self._plans[key] = plan
                 if len(self._plans) > self._limit:
@@ -77,19 +88,29 @@ class Compiled:
             return plan
 
 
-def make_plan(
-    f: Callable[..., Any], structure: Structure, leaves: Sequence[Any], passes: frozenset[str], backend: str = "numpy"
-) -> Plan:
+def make_plan(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any], options: Options) -> Plan:
     """Trace a function, rewrite the trace, give it memory; for the backend "fast" compile what repeats."""
-    with _no_collection():
+    with _no_collection(), kept_checkpoints(options.keep_checkpoints):
         captured = capture(f, structure, leaves)
-        program, notes = optimise(captured.program, passes)
-        storage = Storage(program, homes="homes" in passes, reuse="reuse" in passes)
-        plan = Plan(captured, program, storage, notes)
-        if backend == "fast":
-            plan.calls, note = fuse(plan.calls)
-            plan.notes += (note,)
+        segments = Segments()
+        segments.settle(captured.nodes)
+        for body in segments.bodies:
+            inside = replace(captured, program=body.program, paths=(), operations=body.operations, bytes=0, nodes=())
+            body.plan = _planned(inside, options)
+        plan = _planned(captured, options)
+        plan.notes += segments.notes()
         return plan
+
+
+def _planned(captured: Captured, options: Options) -> Plan:
+    """The plan of one program."""
+    program, notes = optimise(captured.program, options.passes)
+    storage = Storage(program, homes="homes" in options.passes, reuse="reuse" in options.passes)
+    plan = Plan(captured, program, storage, notes)
+    if options.backend == "fast":
+        plan.calls, note = fuse(plan.calls)
+        plan.notes += (note,)
+    return plan
 
 
 @contextmanager
@@ -128,6 +149,7 @@ def compile(
     limit: int = 8,
     passes: frozenset[str] | set[str] | None = None,
     backend: str = "numpy",
+    keep_checkpoints: bool = False,
 ) -> Compiled:
     """Make a function that computes what `f` does, faster, by replaying a static NumPy plan.
 
@@ -149,6 +171,10 @@ def compile(
     backend : {"numpy", "fast"}
         "fast" compiles the loops over time with Numba: steps take a half to a third of the time where arrays
         are small, the first call a few seconds longer. Needs ``pip install "minigrad[fast]"``.
+    keep_checkpoints : bool
+        Compute what is behind `checkpoint` again in the backward pass, as the eager engine does. Each kind of
+        segment is planned once and all its occurrences share one memory: T steps in segments of √T take O(√T)
+        beside inputs and outputs. By default checkpoints are seen through, which is faster.
 
     Returns
     -------
@@ -190,4 +216,4 @@ def compile(
         raise OptionError(f"there is no backend {backend!r}; the backends are {', '.join(BACKENDS)}")
     if backend == "fast":
         require()
-    return Compiled(f, limit, chosen, backend)
+    return Compiled(f, limit, Options(chosen, backend, keep_checkpoints))

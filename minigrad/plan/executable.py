@@ -25,6 +25,10 @@ class Plan:
     structure : Structure
         Of what the function returns.
     calls : list of (function, arguments)
+    slots : list of array or None
+        Where the inputs are copied to; None for those that are not used.
+    results : list of array
+        Where the outputs are.
     notes : tuple of str
         What the passes did.
     """
@@ -37,21 +41,26 @@ class Plan:
         self.storage = storage
         self.notes = tuple(notes)
         self.calls = _calls(storage)
-        self._inputs = [storage.arrays[node] if node in storage.place else None for node in program.inputs]
-        self._outputs = [storage.arrays[node] for node in program.outputs]
+        self.slots = [storage.arrays[node] if node in storage.place else None for node in program.inputs]
+        self.results = [storage.arrays[node] for node in program.outputs]
         self._lock = Lock()
         # 1 / (1 + e⁻ˣ) may overflow on its way to the right answer 0.
         self._overflow: Any = "ignore" if any(node.op == "sigmoid" for node in storage.order) else None
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The outputs for new inputs, as arrays of their own; one call at a time, others wait."""
-        with self._lock, np.errstate(over=self._overflow):
-            for slot, value in zip(self._inputs, values, strict=True):
+        with self._lock:
+            for slot, value in zip(self.slots, values, strict=True):
                 if slot is not None:
                     slot[...] = value
+            self.replay()
+            return [array[()] if array.ndim == 0 else array.copy() for array in self.results]
+
+    def replay(self) -> None:
+        """All calls, from what is in `slots` to `results`."""
+        with np.errstate(over=self._overflow):
             for f, args in self.calls:
                 f(*args)
-            return [array[()] if array.ndim == 0 else array.copy() for array in self._outputs]
 
     def explain(self) -> str:
         """What was fused, hoisted and planned, calls and bytes before and after, as text."""

@@ -279,4 +279,5 @@ KERNELS: dict[str, Callable[..., list[Call] | None]] = {
     "scatter": _scatter,
     "pick": _pick,
     "spread": _spread,
+    "segment": lambda out, *args, body: body.calls(out, args),
 }
