@@ -15,7 +15,7 @@ version = release = version_of("minigrad")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.viewcode", "numpydoc"]
 html_theme = "furo"
 html_title = f"minigrad {version}"
-html_show_sourcelink = False
+html_show_sourcelink = html_show_copyright = False
 exclude_patterns = ["**/conftest.py"]
 
 # A fence ```math is a formula here and on code forges alike; headings are link targets down to the third level.
@@ -26,6 +26,7 @@ myst_heading_anchors = 3
 # A name in backticks links to what it names where these pages have it.
 default_role = "autolink"
 autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the sections of the docstrings say more: shapes, and which trees
 numpydoc_show_class_members = False
 autosummary_generate = False

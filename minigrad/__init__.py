@@ -107,6 +107,8 @@ _LAZY_FUNCTIONS = ("compile", "symbol")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("minigrad")
     if name not in _LAZY:
         raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
     module = import_module(_LAZY[name], __name__)

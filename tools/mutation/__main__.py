@@ -1,0 +1,37 @@
+"""``python -m tools.mutation``: run mutmut and write ``docs/mutation.md``; see ``--help``."""
+
+import argparse
+import os
+from pathlib import Path
+from tempfile import gettempdir
+
+from .groups import GROUPS
+from .workshop import Workshop
+
+
+def main() -> None:
+    """Run the groups that were asked for, one after the other."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
+    parser.add_argument("groups", nargs="*", help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument(
+        "--work", type=Path, default=Path(gettempdir()) / "minigrad-mutation", help="folder of the copies"
+    )
+    parser.add_argument("--children", type=int, default=2, help="processes at a time")
+    parser.add_argument("--sample", type=int, help="try so many mutants of each group, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--again", action="store_true", help="try the survivors of an earlier run once more")
+    parser.add_argument("--report-only", action="store_true", help="write the document from results that are there")
+    options = parser.parse_args()
+    unknown = set(options.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"there is no group {', '.join(sorted(unknown))}; choose of {', '.join(GROUPS)}")
+    os.nice(19)
+    for name in options.groups or GROUPS:
+        group = GROUPS[name]
+        if not options.report_only:
+            sample = options.sample if options.sample is not None else group.sample
+            Workshop(group, options.work).run(options.children, sample, options.seed, again=options.again)
+
+
+if __name__ == "__main__":
+    main()

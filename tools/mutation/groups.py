@@ -1,0 +1,120 @@
+"""What is mutated, and which tests have to notice."""
+
+from dataclasses import dataclass
+
+__all__ = ["GROUPS", "Group"]
+
+#: Tests of the tests' tools, of sizes and of the house's order: no mutant of a formula is theirs to find, and they
+#: look at source files or take long.
+_NEVER = (
+    "tests/minigrad/test_public_names.py",
+    "tests/minigrad/test_expressions.py::test_the_strategy_reaches_every_operation",
+    "tests/minigrad/test_sweep.py::test_a_very_long_chain_is_traced_differentiated_and_freed",
+    "tests/minigrad/test_sweep.py::test_a_very_long_graph_can_be_handled",
+    "tests/cells/test_claims.py",
+    "tests/cells/test_memory_task.py",
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules that are mutated together.
+
+    Parameters
+    ----------
+    name : str
+    modules : tuple of str
+        Patterns of files to mutate.
+    tests : tuple of str
+        Files and folders of tests that may notice.
+    nearest : tuple of str
+        Those that mirror the modules: all their tests that reach a mutant are run, however long they take.
+    sample : int or None
+        How many mutants are tried unless the caller says otherwise; None for all.
+    budget : float
+        Seconds of further tests for each mutant, the quickest first.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    nearest: tuple[str, ...]
+    sample: int | None = None
+    budget: float = 8.0
+    never: tuple[str, ...] = _NEVER
+
+
+def _engine(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/minigrad/test_{name}.py" for name in names)
+
+
+_ENGINE_TESTS = _engine(
+    "primitives",
+    "primitive_edges",
+    "tensor",
+    "sweep",
+    "transforms",
+    "graph",
+    "checkpoint",
+    "tree",
+    "scopes",
+    "nans",
+    "numpy_protocol",
+    "expressions",
+    "check_grads",
+)
+
+_CELL_TESTS = (
+    "attention",
+    "cell_properties",
+    "greff_variants",
+    "initializers",
+    "readout_lengths",
+    "torch_exchange",
+    "unroll",
+)
+
+GROUPS = {
+    group.name: group
+    for group in (
+        Group(
+            "rules",
+            ("minigrad/primitives/*.py", "minigrad/primitive.py"),
+            (*_ENGINE_TESTS, "tests/faults"),
+            (*_engine("primitives", "primitive_edges"), "tests/faults"),
+        ),
+        Group(
+            "cells",
+            ("cells/*.py",),
+            ("tests/cells", "tests/faults"),
+            (*(f"tests/cells/test_{name}.py" for name in _CELL_TESTS), "tests/faults"),
+            sample=800,
+            budget=15.0,
+        ),
+        Group(
+            "engine",
+            tuple(
+                f"minigrad/{name}.py"
+                for name in ("autodiff", "lifting", "sweep", "jacobians", "graph", "checkpoint", "functions")
+            ),
+            (*_ENGINE_TESTS, "tests/cells/test_unroll.py"),
+            _engine("sweep", "transforms", "graph", "checkpoint"),
+        ),
+        Group(
+            "formulas",
+            tuple(f"minigrad/symbolic/{name}.py" for name in ("derivation", "terms", "algebra", "normal", "judge")),
+            ("tests/minigrad/symbolic",),
+            ("tests/minigrad/symbolic/test_terms.py", "tests/minigrad/symbolic/test_derivation.py"),
+            sample=400,
+            budget=15.0,
+        ),
+        Group(
+            "compiling",
+            ("minigrad/plan/passes/*.py",),
+            ("tests/minigrad/plan", "tests/faults"),
+            ("tests/minigrad/plan",),
+            sample=400,
+            budget=15.0,
+        ),
+    )
+}

@@ -1,0 +1,172 @@
+"""A copy of the repository in which mutmut works; the repository itself is never written into."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+from .groups import Group
+
+__all__ = ["ROOT", "Workshop"]
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("minigrad", "cells", "viz")
+
+#: mutmut's exit code for a mutant that was left out of the sample.
+SKIPPED = 34
+#: No test noticed, or no test reaches it.
+UNNOTICED = (0, 33)
+#: pytest itself could not run; mutmut would call that a timeout.
+ERROR = 255
+#: What is imported once, before a process is forked for each mutant. The mutated packages are not among it, so
+#: that they are imported with the mutant in place: much of minigrad runs while it is imported.
+PRELOADED = (
+    "numpy",
+    "sympy",
+    "hypothesis.extra.numpy",
+    "mpmath",
+    "_pytest.doctest",
+    "hypothesis.internal.conjecture.engine",
+)
+
+
+class Workshop:
+    """One group of modules, mutated in a folder of its own.
+
+    Parameters
+    ----------
+    group : Group
+    folder : Path
+        Where the copy stands; results that are there already are kept.
+    """
+
+    def __init__(self, group: Group, folder: Path) -> None:
+        self.group = group
+        self.folder = folder / group.name
+        self.mutants = self.folder / "mutants"
+
+    def run(self, children: int, sample: int | None, seed: int, *, again: bool = False) -> None:
+        """Copy, mutate, find out which test reaches what, and try the mutants; `again`: survivors once more."""
+        self._copy()
+        self._mutmut("run", "no such mutant", check=False)  # makes the mutants and counts who reaches what
+        if not self._statistics.exists():
+            raise SystemExit(f"mutmut could not run the tests of {self.group.name}; see its output above")
+        self._choose_tests()
+        self._draw(sample, seed, again)
+        self._mutmut("run", "--max-children", str(children))
+
+    # -- the copy --------------------------------------------------------------------------------
+
+    def _copy(self) -> None:
+        """Every file that git knows, or would; only what has changed, so that old results hold."""
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+        for name in listed:
+            source, target = ROOT / name, self.folder / name
+            if source.is_file() and (not target.exists() or source.read_bytes() != target.read_bytes()):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                if name.split("/")[0] in PACKAGES:  # mutmut copies a source file once
+                    (self.mutants / name).unlink(missing_ok=True)
+        shutil.copyfile(Path(__file__).with_name("plugin.py"), self.folder / "mutation_plugin.py")
+        (self.folder / "preload.txt").write_text("\n".join(PRELOADED), "utf-8")
+        (self.folder / "setup.cfg").write_text(self._settings(), "utf-8")
+
+    def _settings(self) -> str:
+        """Settings of mutmut, in the copy alone."""
+        values: dict[str, tuple[str, ...]] = {
+            "source_paths": PACKAGES,
+            "only_mutate": self.group.modules,
+            "do_not_mutate": ("cells/claims/*",),
+            "also_copy": ("mutation_plugin.py", "README.md", "docs", "benchmarks"),
+            "pytest_add_cli_args": (
+                "-p",
+                "mutation_plugin",
+                "-p",
+                "no:cacheprovider",
+                "-m",
+                "not parity and not slow",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+            ),
+            "pytest_add_cli_args_test_selection": (
+                *(name for name in self.group.tests if (ROOT / name).exists()),
+                *(f"--deselect={name}" for name in self.group.never),
+            ),
+            "process_isolation": ("forkserver",),
+            "forkserver_warmup": ("import",),
+            "preload_modules_file": (str(self.folder / "preload.txt"),),
+            "track_dependencies": ("false",),
+            "use_git_change_detection": ("false",),
+            "timeout_multiplier": ("4.0",),
+            "timeout_constant": ("4.0",),
+        }
+        lines = ["[mutmut]"]
+        for key, items in values.items():
+            lines.append(f"{key} = {items[0]}" if len(items) == 1 else "\n    ".join([f"{key} =", *items]))
+        return "\n".join(lines) + "\n"
+
+    def _mutmut(self, *arguments: str, check: bool = True) -> None:
+        environment = os.environ | {
+            "HYPOTHESIS_PROFILE": "mutation",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
+        subprocess.run(command, cwd=self.folder, env=environment, check=check)
+
+    # -- which tests, which mutants ------------------------------------------------------------------
+
+    @property
+    def _statistics(self) -> Path:
+        return self.mutants / "mutmut-stats.json"
+
+    def _choose_tests(self) -> None:
+        """For each function: the nearest tests that reach it, and the quickest others within the budget."""
+        full = self.folder / "stats-full.json"
+        statistics = json.loads(self._statistics.read_text("utf-8"))
+        known = json.loads(full.read_text("utf-8")) if full.exists() else {}
+        reached = (
+            known | statistics["tests_by_mangled_function_name"]
+            if known
+            else statistics["tests_by_mangled_function_name"]
+        )
+        seconds = statistics["duration_by_test"]
+        imported = self.mutants / "called-on-import.json"
+        for name in json.loads(imported.read_text("utf-8")) if imported.exists() else ():
+            reached[name] = list(seconds)
+        full.write_text(json.dumps(reached), "utf-8")
+        statistics["tests_by_mangled_function_name"] = {k: self._chosen(v, seconds) for k, v in reached.items()}
+        self._statistics.write_text(json.dumps(statistics), "utf-8")
+        (self.mutants / "durations.json").write_text(json.dumps(seconds), "utf-8")
+
+    def _chosen(self, tests: list[str], seconds: dict[str, float]) -> list[str]:
+        chosen = []
+        left = self.group.budget
+        for test in sorted(tests, key=lambda test: seconds.get(test, 0.0)):
+            near = test.startswith(self.group.nearest)
+            if near or seconds.get(test, 0.0) <= left:
+                chosen.append(test)
+                left -= 0.0 if near else seconds.get(test, 0.0)
+        return chosen
+
+    def _draw(self, sample: int | None, seed: int, again: bool) -> None:
+        """Leave all mutants out of the run but a random choice, the same for the same seed."""
+        records = {path: json.loads(path.read_text("utf-8")) for path in sorted(self.mutants.rglob("*.py.meta"))}
+        names = sorted(name for record in records.values() for name in record["exit_code_by_key"])
+        chosen = set(names if sample is None or sample >= len(names) else Random(seed).sample(names, sample))
+        for path, record in records.items():
+            codes = record["exit_code_by_key"]
+            for name, code in codes.items():
+                if name in chosen:
+                    open_case = code in (SKIPPED, ERROR) or (again and code in UNNOTICED)
+                    codes[name] = None if open_case else code
+                else:
+                    codes[name] = SKIPPED
+            path.write_text(json.dumps(record), "utf-8")
