@@ -12,7 +12,7 @@ from .chain import ChainRule
 from .errors import FormulaError
 from .evaluate import evaluate
 from .induction import Transition, transition
-from .labels import NEXT, NOW, PREVIOUS, Index, Label
+from .labels import NEXT, PREVIOUS, Index, Label
 from .monomials import ONE, zero
 from .normal import normal_form
 from .onestep import TracedStep, change_of, trace_attention, trace_step, trace_two_way
@@ -170,14 +170,22 @@ class Derivation:
         if out == wrt:
             own = self.values[out]
             return change_of(own) if own.ndim == 2 else identity(own.shape[0]) if own.shape else ONE
-        if self.readout is not None and out == "logits":
-            inner = self._chain.jacobian(self.step.output, wrt)
-            return self.readout.jacobian if wrt == self.step.output else product(self.readout.jacobian, inner)  # type: ignore[arg-type]
+        if self.readout is not None and out in ("logits", "yhat"):
+            return self._through_readout(self.readout, out, wrt)
         found = self._chain.jacobian(self._own(out), self._own(wrt))
         if found is not None:
             return found
         rows, columns = self.step.term(out).shape, self.step.term(wrt).shape
         return zero(rows if len(columns) == 2 else (*rows, *columns))
+
+    def _through_readout(self, readout: TracedReadout, out: str, wrt: str) -> Term:
+        """∂logits/∂wrt or ∂ŷ/∂wrt."""
+        if out == "yhat":
+            return readout.of_softmax if wrt == "logits" else product(readout.of_softmax, self.jacobian("logits", wrt))
+        if wrt in readout.of_parameters:
+            return readout.of_parameters[wrt]
+        output = self.step.output
+        return readout.jacobian if wrt == output else product(readout.jacobian, self.jacobian(output, wrt))
 
     def _own(self, key: str) -> str:
         self.step.term(key)
@@ -252,7 +260,8 @@ class Derivation:
     def _from_loss(self) -> Term:
         if self.readout is not None:
             return self.readout.into_state
-        return symbol_term(Label("epsilon", NOW), self.step.term(self.step.output).shape)
+        output = self.step.term(self.step.output)
+        return symbol_term(Label("epsilon", output.label.time), output.shape)
 
     @cached_property
     def gradients(self) -> dict[str, Term]:
@@ -437,7 +446,7 @@ class Derivation:
         sections["Gradients"] = [
             _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
         ]
-        if self.step.is_two_way():
+        if self.step.is_two_way() or not carried:
             return sections
         sections["Over time"] = [self.product().equation(), self.bound().over_time()]
         return sections

@@ -134,8 +134,9 @@ class _Drive:
 
     def attention(self, attention: Any) -> Run:
         """One query and a memory of three vectors; E is ``εᵀ context``."""
-        sizes = {"T": 1, "Q": attention.query_size, "M": attention.memory_size}
-        self.sizes = sizes | {"A": getattr(attention, "attention_size", attention.query_size), "K": self.sizes["K"]}
+        classes = {"K": self.sizes["K"]} if self.readout is not None else {}
+        own = {"Q": attention.query_size, "M": attention.memory_size}
+        self.sizes = own | {"A": getattr(attention, "attention_size", attention.query_size)} | classes
         leaves, structure = flatten(attention.init(self.rng))
         names = [path.strip('[]"') for path in structure.paths()]
         self.params = {name: self._draw(name, np.shape(value)) for name, value in zip(names, leaves, strict=True)}
@@ -220,9 +221,10 @@ class _Drive:
 
     def _run(self, net: Any, steps: int, times: tuple[int, ...]) -> Run:
         """All of it, with every value that the net gave a name."""
+        noted = set(self.nodes.values())
         for node in ancestors(self.ends):
             moments = [int(part[2:]) for part in node.scope if part.startswith("t=")]
-            if node.name is not None and moments:
+            if node.name is not None and moments and node not in noted:
                 place = tuple(part for part in node.scope if not part.startswith("t="))
                 self.nodes.setdefault((moments[0], Label(node.name, None, place).key), node)
         taken = {name for _, name in self.nodes} | set(self.params)
@@ -231,5 +233,5 @@ class _Drive:
         total = self.losses[0]
         for loss in self.losses[1:]:
             total = total + loss
-        sizes = {**self.sizes, **own, "T": steps}
+        sizes = {**self.sizes, **own} | ({"T": steps} if own else {})
         return Run(self.nodes, self.constants, self.states, self.params, readout, sizes, steps, times, total)

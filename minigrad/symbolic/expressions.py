@@ -6,6 +6,7 @@ from fractions import Fraction
 
 __all__ = [
     "FUNCTIONS",
+    "TYPOGRAPHY",
     "Binary",
     "Call",
     "Expression",
@@ -19,10 +20,15 @@ __all__ = [
     "with_parts",
 ]
 
-#: The functions that a formula may call, and how many arguments each takes; `positive` is 1 above 0, else 0.
+#: The functions that a formula may call, and how many arguments each takes, 0 for any number; `positive` is 1
+#: above 0, else 0; `columns` is the matrix of these columns, `concat` vectors one below the other, `entry(v, s)` the
+#: entry in place s, counted from 1, `unit(s)` the vector with a 1 there.
 FUNCTIONS: dict[str, int] = {
+    "columns": 0,
+    "concat": 0,
     "diag": 1,
     "exp": 1,
+    "entry": 2,
     "eye": 1,
     "log": 1,
     "ones": 1,
@@ -36,7 +42,11 @@ FUNCTIONS: dict[str, int] = {
     "sum_t": 1,
     "tanh": 1,
     "transpose": 1,
+    "unit": 1,
 }
+
+#: Signs that stand for an operator.
+TYPOGRAPHY = {"−": "-", "–": "-", "⊙": "*", "∘": "*", "·": "@", "×": "*"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Negative:
 
 @dataclass(frozen=True)
 class Binary:
-    """``left + right`` and so on; `operator` is one of ``+ - * / @``."""
+    """``left + right`` and so on; `operator` is one of ``+ - * / @``, or a space for factors side by side."""
 
     operator: str
     left: "Expression"
@@ -81,7 +91,10 @@ class Power:
 
 @dataclass(frozen=True)
 class Call:
-    """A function from `FUNCTIONS`; ``x.T`` is read as ``transpose(x)``."""
+    """A function from `FUNCTIONS`; ``x.T`` is read as ``transpose(x)``.
+
+    Printed formulas have more: ``turned`` (ᵀ, of a vector as well), ``slice`` and ``beside``.
+    """
 
     function: str
     args: tuple["Expression", ...]

@@ -37,6 +37,15 @@ class Algebra(Protocol):
     def filled(self, function: str, size: Any) -> Any:
         """``ones(size)`` or ``eye(size)``."""
 
+    def unit(self, size: Any, number: int) -> Any:
+        """The vector of 0s with a 1 in one place, counted from 1."""
+
+    def entry(self, x: Any, number: int) -> Any:
+        """An entry of a vector, counted from 1."""
+
+    def part(self, x: Any, start: Any, stop: Any) -> Any:
+        """Entries or rows `start` to `stop`, counted from 0."""
+
 
 def evaluate(
     formula: Expression,
@@ -64,6 +73,13 @@ def evaluate(
         With the position, if shapes do not fit or a name is not known.
     """
 
+    def length(what: str, given: Expression, column: int) -> Any:
+        if isinstance(given, Number) and given.value.denominator == 1:
+            return int(given.value)
+        if not isinstance(given, Name):
+            raise FormulaError(f"{what} takes a length such as H, or a vector of that length; got a formula", column)
+        return _at(column, size, given.name)
+
     def work(part: Expression) -> Any:
         match part:
             case Number(value):
@@ -82,9 +98,15 @@ def evaluate(
             case Call("sum_t", args, column):
                 return _at(column, sum_over_time, args[0])
             case Call("ones" | "eye" as function, args, column):
-                if not isinstance(args[0], Name):
-                    raise FormulaError(f"{function} takes a length such as H at column {column}")
-                return algebra.filled(function, _at(column, size, args[0].name))
+                return algebra.filled(function, length(function, args[0], column))
+            case Call("unit", (which, *sizes), column):
+                count = length("unit", sizes[0] if sizes else which, column)
+                return _at(column, lambda n: _unit(algebra, count, n), which)
+            case Call("entry", (x, which), column):
+                return _at(column, lambda n: _entry(algebra, work(x), n), which)
+            case Call("slice", (x, start, stop), column):
+                ends = length("a slice", start, column), length("a slice", stop, column)
+                return _at(column, lambda body: algebra.part(work(body), *ends), x)
             case Call(function, args, column):
                 values = [work(arg) for arg in args]
                 _check_ranks(function, values, column)
@@ -103,9 +125,29 @@ def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
     try:
         return f(argument)
     except FormulaError as error:
-        if "at column" not in str(error):
-            error.args = (f"{error} at column {column}",)
+        error.at(column=column)
         raise
+
+
+def _unit(algebra: Algebra, count: Any, which: Expression) -> Any:
+    """The unit vector of a given length with its 1 in a given place."""
+    return algebra.unit(count, _place(which, count)[1])
+
+
+def _entry(algebra: Algebra, x: Any, which: Expression) -> Any:
+    if len(x.shape) != 1:
+        raise MisfitError(f"only a vector has numbered entries; this has the shape {_shape(x)}")
+    return algebra.entry(x, _place(which, x.shape[0])[1])
+
+
+def _place(which: Expression, count: Any) -> tuple[int, int]:
+    """``(number - 1, number)`` of an entry, if there are so many."""
+    if not isinstance(count, int):
+        raise FormulaError(f"entries have numbers in vectors of a known length only, not in one of {count}")
+    number = int(which.value) if isinstance(which, Number) and which.value.denominator == 1 else 0
+    if not 1 <= number <= count:
+        raise MisfitError(f"there is no entry {number} in a vector of {count}; entries are counted from 1")
+    return number - 1, number
 
 
 def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
@@ -113,27 +155,43 @@ def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
     if operator == "@":
         if not a.shape or not b.shape or a.shape[-1] != b.shape[0] or len(a.shape) == 1 < len(b.shape):
             raise MisfitError(
-                f"@ at column {column} cannot multiply shapes {_shape(a)} and {_shape(b)}; "
-                "vectors are columns, so write matrix @ vector, or outer(u, v) for u vᵀ"
+                f"@ cannot multiply shapes {_shape(a)} and {_shape(b)}; "
+                "vectors are columns, so write matrix @ vector, or outer(u, v) for u vᵀ",
+                column,
             )
     elif a.shape and b.shape and a.shape != b.shape:
         raise MisfitError(
-            f"{operator} at column {column} needs equal shapes or a number, got {_shape(a)} and {_shape(b)}; "
-            "use diag(v) @ A to scale rows, or @ for a matrix product"
+            f"{operator} needs equal shapes or a number, got {_shape(a)} and {_shape(b)}; "
+            "use diag(v) @ A to scale rows, or @ for a matrix product",
+            column,
         )
 
 
 def _shape(x: Any) -> str:
-    return f"({', '.join(map(str, x.shape))})"
+    sizes = ", ".join(map(str, x.shape))
+    return f"({sizes},)" if len(x.shape) == 1 else f"({sizes})"
 
 
 #: How many axes the arguments of a function must have; functions not listed take any.
-_RANKS = {"diag": (1,), "outer": (1,), "softmax": (1,), "transpose": (2,)}
+_RANKS = {
+    "beside": (2,),
+    "columns": (1,),
+    "concat": (1,),
+    "diag": (1,),
+    "outer": (1,),
+    "softmax": (1,),
+    "transpose": (2,),
+}
 
 
 def _check_ranks(function: str, values: list[Any], column: int) -> None:
     allowed = _RANKS.get(function)
     for value in values:
         if allowed and len(value.shape) not in allowed:
-            kind = "a matrix" if allowed == (2,) else "a vector"
-            raise MisfitError(f"{function} takes {kind}, got shape {_shape(value)} at column {column}")
+            kind = "matrices" if allowed == (2,) else "vectors"
+            single = {"matrices": "a matrix", "vectors": "a vector"}[kind] if len(values) == 1 else kind
+            advice = "; the transpose of a vector stands in outer(u, v)" if function == "transpose" else ""
+            raise MisfitError(f"{function} takes {single}, got the shape {_shape(value)}{advice}", column)
+    lengths = {value.shape[0] for value in values} if function in ("columns", "beside") else set()
+    if len(lengths) > 1:
+        raise MisfitError(f"{function} takes parts of one height, got {' and '.join(map(str, lengths))}", column)

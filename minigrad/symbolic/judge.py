@@ -11,7 +11,7 @@ import numpy as np
 from .driving import drive
 from .errors import FormulaError
 from .expressions import Call, Expression, Line, Name, subexpressions
-from .interpret import evaluate
+from .interpret import MisfitError, evaluate
 from .measured import MEASURED, Measured
 from .reachable import OutsideError, Run
 
@@ -115,7 +115,7 @@ class Judge:
                     if not np.isfinite(formula.value).all():
                         undefined += 1
                     elif _differ(formula, truth):
-                        letters = {name: self._letter(name, run, t).value for name in self._names(line)}
+                        letters = {name: self._letter(name, run, t).value for name in self._names(line, run)}
                         found = Counterexample(dict(run.sizes), t, letters, formula.value, truth)
                         return Trial(found, held, undefined)
                     else:
@@ -167,7 +167,7 @@ class Judge:
             try:
                 formula = self._evaluate(line.formula, run, t)
                 truth = self._truth(line, run, t)
-            except OutsideError:
+            except (OutsideError, MisfitError):
                 if strict:
                     raise
                 continue
@@ -225,7 +225,7 @@ class Judge:
     def _size(self, name: str, run: Run) -> int:
         return run.sizes[name] if name in run.sizes else len(run.value(name, 1))
 
-    def _names(self, line: Line) -> list[str]:
+    def _names(self, line: Line, run: Run) -> list[str]:
         """The letters of a line that have one value at a step; what stands under sum_t has many."""
         inside = {
             name.name
@@ -235,7 +235,7 @@ class Judge:
             if isinstance(name, Name)
         }
         names = [part.name for part in subexpressions(line.formula) if isinstance(part, Name)]
-        return [name for name in dict.fromkeys(names) if name not in inside and name not in ("H", "D", "K")]
+        return [name for name in dict.fromkeys(names) if name not in inside and name not in run.sizes]
 
 
 def _differ(formula: Measured, truth: np.ndarray) -> bool:

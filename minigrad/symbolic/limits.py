@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 MAX_LINES = 300
-MAX_CHARACTERS = 600
+MAX_CHARACTERS = 2000
 MAX_DEPTH = 40
 MAX_NUMBER = 10**6
 MAX_POWER = 8
@@ -49,11 +49,14 @@ def check_size(formula: Expression, known: Mapping[str, Size]) -> Size:
     size = _size(formula, known)
     if size.factors > MAX_FACTORS:
         raise FormulaError(
-            f"the formula multiplies more than {MAX_FACTORS} factors in one term, what its names stand for included, "
-            "at column 1 of what is to the right of the equals sign"
+            f"when it is multiplied out, a term of the formula has {size.factors} factors, what its names stand for "
+            f"included; at most {MAX_FACTORS}: check a part of it on a line of its own"
         )
     if size.digits > MAX_DIGITS:
-        raise FormulaError(f"the formula has numbers of more than {MAX_DIGITS} digits, from column 1 on")
+        raise FormulaError(
+            f"when it is multiplied out, the formula may have numbers of {size.digits} digits; at most {MAX_DIGITS}: "
+            "write smaller numbers"
+        )
     return size
 
 

@@ -61,6 +61,9 @@ _FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = 
 
 #: Functions that only move or add entries: the same for values and for sizes.
 _MOVES: dict[str, Callable[..., Any]] = {
+    "beside": lambda *parts: np.concatenate(parts, 1),
+    "columns": lambda *parts: np.stack(parts, 1),
+    "concat": lambda *parts: np.concatenate(parts),
     "diag": np.diag,
     "outer": np.outer,
     "sum": np.sum,
@@ -109,6 +112,15 @@ class _Arrays:
 
     def filled(self, function: str, size: Any) -> Measured:
         return Measured.given(np.ones(size) if function == "ones" else np.eye(size))
+
+    def unit(self, size: int, number: int) -> Measured:
+        return Measured.given(np.eye(size)[number - 1])
+
+    def entry(self, x: Measured, number: int) -> Measured:
+        return Measured(np.asarray(x.value[number - 1]), np.asarray(x.size[number - 1]))
+
+    def part(self, x: Measured, start: int, stop: int) -> Measured:
+        return Measured(x.value[start:stop], x.size[start:stop])
 
 
 MEASURED: Algebra = _Arrays()

@@ -146,7 +146,7 @@ def plan_step(cell: Any, *, name_sizes: bool = True) -> StepPlan:
         state = probe.step(params, state, x)
     leaves, structure = flatten(state)
     watched = [tensor(value) for value in leaves]
-    after, after_structure = flatten(probe.step(params, structure.unflatten(watched), x))
+    after, after_structure = flatten(probe.step(params, structure.unflatten(watched), tensor(x, name="x")))
     found = dict(zip(after_structure.paths(), after, strict=True))
     handed_on = dict(zip(watched, structure.paths(), strict=True))
     labels = {path: _label_of_output(path, node) for path, node in found.items() if node not in handed_on}

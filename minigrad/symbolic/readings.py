@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..functions import cross_entropy
+from ..primitives import log, negative
+from ..primitives import softmax as probabilities_of
+from ..primitives import sum as total_of
 from ..scopes import scope
 from ..sweep import reverse_sweep
 from ..tensor import Tensor, leaf
@@ -14,6 +17,7 @@ from .dims import Dim
 from .labels import NOW, Label
 from .linear import read_linear
 from .monomials import ONE
+from .normal import equal
 from .pieces import softmax
 from .products import product, total, transpose
 from .rebuild import substitute
@@ -39,6 +43,12 @@ class TracedReadout:
         ∂E_t/∂parameter.
     jacobian : Term
         ∂logits_t/∂h_t.
+    of_softmax : Term
+        ∂ŷ_t/∂logits_t.
+    into_yhat : Term
+        ∂E_t/∂ŷ_t.
+    of_parameters : dict
+        ∂logits_t/∂parameter, of the parameters that are vectors.
     values : dict
         Parameters, ``logits``, ``yhat`` and ``y`` by key.
     """
@@ -48,6 +58,9 @@ class TracedReadout:
     into_state: Term
     gradients: dict[str, Term]
     jacobian: Term
+    of_softmax: Term
+    into_yhat: Term
+    of_parameters: dict[str, Term]
     values: dict[str, Term]
 
 
@@ -80,14 +93,23 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
     error = substitute(reverse_sweep([(loss, ONE)], targets=[logits]).nodes[logits], known)
     found = reverse_sweep([(logits, error)], targets=[state, *leaves.values()]).nodes
     seed = symbol_term(Label("d_logits", NOW), logits.shape)
-    pulled = reverse_sweep([(logits, seed)], targets=[state]).nodes[state]
-    jacobian = transpose(read_linear(pulled, seed))
+    pulled = reverse_sweep([(logits, seed)], targets=[state, *leaves.values()]).nodes
+    jacobian = transpose(read_linear(pulled[state], seed))
+    vectors = {node.value.label.key: pulled[node] for node in leaves.values() if node.ndim == 1}
+    probabilities = probabilities_of(logits)
+    back = reverse_sweep([(probabilities, seed)], targets=[logits]).nodes[logits]
+    heard = leaf(yhat)
+    spoken = negative(total_of(y * log(heard)))
+    assert equal(substitute(loss.value, known), spoken.value), "E is the cross-entropy of ŷ"
     return TracedReadout(
         substitute(loss.value, known),
         error,
         product(transpose(jacobian), error),
         {node.value.label.key: found[node] for node in leaves.values()},
         jacobian,
+        transpose(substitute(read_linear(back, seed), known)),
+        reverse_sweep([(spoken, ONE)], targets=[heard]).nodes[heard],
+        {key: transpose(read_linear(found, seed)) for key, found in vectors.items()},
         {one.label.key: one for one in [*(n.value for n in leaves.values()), logits.value, yhat, y.value]},
     )
 

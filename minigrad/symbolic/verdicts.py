@@ -9,20 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from ..primitives import linear
-from ..tensor import named
-from .derivation import Derivation, derive
 from .errors import FormulaError
-from .expressions import Line, Name, subexpressions
+from .expressions import Line
 from .interpret import MisfitError
 from .judge import Counterexample, Judge
 from .limits import MAX_LINES
 from .monomials import ONE, scale
 from .parser import parse_line
+from .places import for_each_place, speaks_of_places
 from .products import product
 from .slips import name_the_slip
+from .subjects import Subject, subject_of
 from .sums import add
 from .terms import PRINTERS, Term
 from .vocabulary import TooLargeError, Vocabulary
@@ -33,6 +30,9 @@ __all__ = ["Counterexample", "Verdict", "check_derivation"]
 #: How many wrong lines are looked at to find the one from which another follows.
 MAX_SOURCES = 20
 
+#: How much of a line that cannot be read is shown.
+MAX_SHOWN = 200
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -42,7 +42,8 @@ class Verdict:
     ----------
     line : str
         As it was written.
-    status : {"proved", "refuted", "undecided"}
+    status : {"proved", "refuted", "undecided", "unread"}
+        "unread" if the line could not be read; `reason` says why, `position` where.
     expected : str
         The engine's own formula for the line's target.
     counterexample : Counterexample or None
@@ -57,6 +58,8 @@ class Verdict:
         Whether the line gives a name to a formula, and so claims nothing.
     expected_latex : str
         The right side of `expected` as LaTeX.
+    position : (int, int) or None
+        Line and column, from 1, of what could not be read.
     """
 
     line: str
@@ -68,6 +71,7 @@ class Verdict:
     follows_from: int | None = None
     defines: bool = False
     expected_latex: str = ""
+    position: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return self._text(f"the engine's own form: {self.expected}")
@@ -80,25 +84,11 @@ class Verdict:
         parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
         if self.hint:
             parts.append(f"  hint: {self.hint}")
-        if self.status != "proved":
+        if self.status != "proved" and self.expected:
             parts.append(f"  {own}")
         if self.counterexample is not None:
             parts.append(f"  {self.counterexample}")
         return "\n".join(parts)
-
-
-@dataclass(frozen=True)
-class _Softmax:
-    """The readout of the notes, for derivations that are checked without one: logits = V h + c."""
-
-    hidden_size: int
-    classes: int
-
-    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"V": rng.standard_normal((self.classes, self.hidden_size)), "c": np.zeros(self.classes)}
-
-    def logits(self, params: dict[str, Any], h: Any) -> Any:
-        return named("logits", linear(params["V"], h) + params["c"])
 
 
 def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
@@ -106,8 +96,8 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
 
     Parameters
     ----------
-    cell_or_derivation : Cell or Derivation
-        A cell of any sizes, or what `derive` makes of it.
+    cell_or_derivation : Cell, Attention, net of cells, or Derivation
+        A cell of any sizes, an attention, a `Stacked` or `Bidirectional` net, or what `derive` makes of it.
     lines : str or iterable of str
         One statement a line, in the cell's own letters; empty lines and comments after ``#`` are left out:
 
@@ -118,11 +108,16 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
         - ``delta = …``: a name for use in later lines; a letter of the cell on the left is a claim.
 
         Letters: parameters, gates, ``x``, ``h_prev``, ``yhat``, ``y``, ``d_`` for adjoints, ``_next`` for
-        step t+1. ``*`` is entry by entry, ``@`` the matrix product.
+        step t+1. ``*`` is entry by entry, ``@`` the matrix product. In a net of cells ``h1``, ``W1_f`` or
+        ``layer1.W_f`` belong to layer 1, ``h_forward``, ``h_backward`` to the halves of a two-way net, in
+        which the step before the backward half's is t+1. Attention has ``q``, ``m_1`` to ``m_3``, ``m`` with
+        these as its rows, ``e``, ``alpha``, ``context``, and entries ``alpha_2``; I is the identity. What
+        `derive` prints may be written as well: ``∂h_t/∂h_{t-1} = diag(1 − h_t²) W``.
     readout : Readout, optional
-        E is its cross-entropy summed over time; by default logits = V h + c. If a line uses ``epsilon``,
-        or a derivation without readout is given, E is any loss, with ε = ∂E_t/∂h_t. With a derivation
-        that has another readout than V h + c, pass it here as well.
+        E is its cross-entropy summed over time; by default logits = V h + c. ``epsilon`` is ∂E_t/∂h_t,
+        what the loss of step t itself sends into h. If a line uses it and none a letter of the readout, or
+        a derivation without readout is given, E is any loss. With a derivation that has another readout
+        than V h + c, pass it here as well.
 
     Returns
     -------
@@ -132,7 +127,8 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     Raises
     ------
     FormulaError
-        With line and position, if a line cannot be read or speaks of what the cell does not have.
+        With line and column, if no line at all can be read, or there are too many; one line of several
+        that cannot be read gets a verdict of its own, "unread".
 
     Examples
     --------
@@ -145,77 +141,96 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
         raise FormulaError(f"a derivation is a text or a list of lines, got {type(lines).__name__}")
     texts = lines.splitlines() if isinstance(lines, str) else list(lines)
     if len(texts) > MAX_LINES:
-        raise FormulaError(f"a derivation has at most {MAX_LINES} lines, got {len(texts)}: line {MAX_LINES + 1} on")
-    parsed = [(i, _parse(i, text)) for i, text in enumerate(texts, 1) if str(text).split("#", 1)[0].strip()]
-    return _Checker(*_subjects(cell_or_derivation, readout, [line for _, line in parsed])).check(parsed)
+        raise FormulaError(f"a derivation has at most {MAX_LINES} lines, got {len(texts)}; check it in parts", 1).at(
+            line=MAX_LINES + 1
+        )
+    parsed = [_parse(i, text) for i, text in enumerate(texts, 1) if not isinstance(text, str) or _says(text)]
+    if parsed and all(one.error is not None for one in parsed):
+        raise _first_error(parsed)
+    subject = subject_of(cell_or_derivation, readout, [one.line for one in parsed if one.line is not None])
+    verdicts = _Checker(subject).check(parsed)
+    if parsed and all(one.error is not None for one in parsed):
+        raise _first_error(parsed)
+    return verdicts
 
 
-def _parse(number: int, text: str) -> Line:
+def _says(text: str) -> bool:
+    return bool(text.split("#", 1)[0].strip())
+
+
+@dataclass
+class _Parsed:
+    """A line with its number; what was wrong, if it could not be read."""
+
+    number: int
+    text: str
+    line: Line | None = None
+    error: FormulaError | None = None
+
+    def fail(self, error: FormulaError) -> Verdict:
+        """The verdict on a line that cannot be read."""
+        self.error = error.at(line=self.number, column=1)
+        position = self.number, self.error.column or 1
+        return Verdict(self.text, "unread", "", None, None, str(error), position=position)
+
+
+def _parse(number: int, text: Any) -> _Parsed:
+    shown = " ".join(str(text).split("#", 1)[0].split())
+    found = _Parsed(number, shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…")
     try:
-        return parse_line(text)
+        found.line = parse_line(text)
     except FormulaError as error:
-        raise FormulaError(f"line {number}: {error}") from None
+        found.fail(error)
+    return found
 
 
-def _subjects(subject: Any, readout: Any, lines: list[Line]) -> tuple[Derivation, Any, Any]:
-    """The derivation to compare with, and the cell and readout to run."""
-    if isinstance(subject, Derivation):
-        if subject.cell is None or hasattr(subject.cell, "attend"):
-            raise FormulaError("a derivation of attention alone has no steps to run; pass a cell that attends")
-        cell = subject.cell
-        if subject.readout is None:
-            return subject, cell, None
-        return subject, cell, _plain_readout(cell) if readout is None else readout
-    _refuse_nets(subject)
-    names = {part.name for line in lines for part in subexpressions(line.formula) if isinstance(part, Name)}
-    defined = {line.by for line in lines if line.of is None}
-    if readout is None and "epsilon" not in names - defined:
-        readout = _plain_readout(subject)
-    return derive(subject, readout), subject, readout
-
-
-def _refuse_nets(subject: Any) -> None:
-    """Letters such as h and W mean one thing each in a single cell only.
-
-    Raises
-    ------
-    FormulaError
-        Saying what can be checked instead.
-    """
-    kind = type(subject).__name__
-    if hasattr(subject, "attend"):
-        raise FormulaError(
-            f"{kind} alone has no steps; derive(...) gives its Jacobians, attention cannot be checked here"
-        )
-    if not all(hasattr(subject, name) for name in ("step", "init", "initial_state", "hidden_size")):
-        raise FormulaError(f"{kind} has no step that could be checked; pass a cell, or check its cells one by one")
-    if any(isinstance(value, dict) for value in subject.init(np.random.default_rng(0)).values()):
-        raise FormulaError(
-            f"{kind} is made of several parts, in which h and W mean several things; check its cells one by one"
-        )
-
-
-def _plain_readout(cell: Any) -> _Softmax:
-    return _Softmax(cell.hidden_size, cell.hidden_size + 1)
+def _first_error(parsed: list[_Parsed]) -> FormulaError:
+    found = next(one.error for one in parsed if one.error is not None)
+    return found.with_traceback(None)
 
 
 class _Checker:
     """The state of one check: definitions made so far, and wrong lines found."""
 
-    def __init__(self, derivation: Derivation, cell: Any, readout: Any) -> None:
-        self.vocabulary = Vocabulary(derivation)
-        self.judge = Judge(cell, readout, self.vocabulary.definitions)
+    def __init__(self, subject: Subject) -> None:
+        self.vocabulary = Vocabulary(subject.derivation)
+        self.judge = Judge(subject.net, subject.readout, self.vocabulary.definitions, resize=subject.resize)
         self.wrong: dict[int, tuple[Line, Term]] = {}
 
-    def check(self, lines: list[tuple[int, Line]]) -> list[Verdict]:
+    def check(self, lines: list[_Parsed]) -> list[Verdict]:
         """One verdict for each line."""
-        found = []
-        for number, line in lines:
-            try:
-                found.append(replace(self._line(number, line), expected_latex=self._own_latex(line)))
-            except FormulaError as error:
-                raise FormulaError(f"line {number}: {error}") from None
-        return found
+        return [self._verdict(one) for one in lines]
+
+    def _verdict(self, parsed: _Parsed) -> Verdict:
+        if parsed.line is None:
+            self.vocabulary.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
+            return parsed.fail(parsed.error or FormulaError("this line cannot be read"))
+        try:
+            if self._is_about_places(parsed.line):
+                return self._of_all_places(parsed.number, parsed.line)
+            return self._judged(parsed.number, parsed.line)
+        except FormulaError as error:
+            if parsed.line.of is None:
+                self.vocabulary.lost.setdefault(parsed.line.by, parsed.number)
+            return parsed.fail(error)
+
+    def _judged(self, number: int, written: Line) -> Verdict:
+        line = self.vocabulary.settle(written)
+        return replace(self._line(number, line), expected_latex=self._own_latex(line))
+
+    def _is_about_places(self, line: Line) -> bool:
+        """Whether s stands for every place of a memory, as in dcontext/dm_s."""
+        step = self.vocabulary.derivation.step
+        return step.plan is None and bool(step.memory()) and line.of is not None and speaks_of_places(line)
+
+    def _of_all_places(self, number: int, line: Line) -> Verdict:
+        """The verdict on the first place for which the line is not proved; on the last, if there is none."""
+        count = len(self.vocabulary.derivation.step.memory())
+        for i, one in enumerate(for_each_place(line, count), 1):
+            found = self._judged(number, one)
+            if found.status != "proved":
+                return replace(found, reason=f"{found.reason} This is for s = {i}.")
+        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.")
 
     def _own_latex(self, line: Line) -> str:
         expected = None if line.by in self.vocabulary.definitions else self.vocabulary.expected(line.of, line.by)
@@ -229,11 +244,11 @@ class _Checker:
         try:
             written = self.vocabulary.read(line.formula)
         except MisfitError as error:
-            hint = name_the_slip(line, self.judge, self.vocabulary)
-            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error}.")
+            hint = self._slip(line)
+            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error.message}.")
         if written.shape != expected.shape:
             hint = _hint_of_shape(written.shape, expected.shape)
-            hint = hint or name_the_slip(line, self.judge, self.vocabulary)
+            hint = hint or self._slip(line)
             reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
             return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
         trial = self.judge.trial(line)
@@ -257,11 +272,12 @@ class _Checker:
         """A line that held in every state tried."""
         try:
             if self.vocabulary.same(written, expected):
-                reason = "Both sides multiply out to the same, for all sizes and wherever both have a value."
+                scope = self.vocabulary.scope
+                reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
                 return Verdict(line.text, "proved", own, None, None, reason)
             why = "no proof was found: it may rest on a relation between functions"
         except TooLargeError as error:
-            why = str(error)
+            why = error.message
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
@@ -270,11 +286,18 @@ class _Checker:
         if source is not None:
             reason = f"The line is wrong, but it follows from line {source}, which is wrong."
             return Verdict(line.text, "refuted", own, example, None, reason, source)
-        hint = self._share_for_whole(line, written) or name_the_slip(line, self.judge, self.vocabulary)
+        hint = self._share_for_whole(line, written) or self._slip(line)
         reason = "A real net reaches a state in which the line fails."
         if example is None:
             reason = "The formula has no value in any run: its sum over time speaks of a step before the first."
         return Verdict(line.text, "refuted", own, example, hint, reason)
+
+    def _slip(self, line: Line) -> str | None:
+        """The name of the slip, if there is one; a repair that cannot be worked out is none."""
+        try:
+            return name_the_slip(line, self.judge, self.vocabulary)
+        except FormulaError:
+            return None
 
     def _share_for_whole(self, line: Line, written: Term) -> str | None:
         """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
@@ -289,9 +312,9 @@ class _Checker:
     def _source(self, line: Line, written: Term) -> int | None:
         """The earlier wrong line from which this one follows, if there is one."""
         for number, (earlier, term) in list(self.wrong.items())[:MAX_SOURCES]:
-            consequence = self._consequence(line, earlier, term)
             overrides = {earlier.by: term} if earlier.of == "E" and earlier.by in self.vocabulary.adjoints else {}
             try:
+                consequence = self._consequence(line, earlier, term)
                 if consequence is not None and self.vocabulary.same(written, consequence, overrides):
                     return number
             except FormulaError:
@@ -324,4 +347,5 @@ def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str |
 
 
 def _shape(term: Term) -> str:
-    return f"({', '.join(map(str, term.shape))})"
+    sizes = ", ".join(map(str, term.shape))
+    return f"({sizes},)" if term.ndim == 1 else f"({sizes})"

@@ -165,8 +165,8 @@ STRANGE = [
     "ｈ = h",
     "h = h\u202e",
     "h = \u200bh",
-    "h = h²",
-    "h = Wᵀ",
+    "h = ²h",
+    "h = Wᵀᵀᵀ (",
     "h = W'",
     "h = \ud800",
     "h = ∂h",
@@ -257,8 +257,9 @@ def test_many_lines_cannot_hide_a_large_formula() -> None:
     assert check_derivation(RNN(3, 3), over_time)[-1].status == "refuted"
     assert check_derivation(RNN(3, 3), nested)[-1].status == "refuted"
     for lines in (powers, digits):
-        with pytest.raises(FormulaError, match=r"line \d+"):
-            check_derivation(RNN(3, 3), lines)
+        found = check_derivation(RNN(3, 3), lines)
+        assert found[-1].status == "unread"
+        assert any("multiplied out" in one.reason for one in found)
     with pytest.raises(FormulaError, match=str(MAX_LINES)):
         check_derivation(RNN(2, 3), "h = h\n" * 100_000)
 

@@ -1,0 +1,87 @@
+"""How students and printers write a letter, and its one key: ``h1_prev``, ``h^(1)_{t-1}`` and ``layer1.h_prev``.
+
+A key is a letter's place in a net, its name and its time, see `labels.Label.key`; the adjoint of it has ``d_``
+before the key.
+"""
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+__all__ = ["Spelling", "spelled", "without_time"]
+
+_TIMES = re.compile(r"_(?:(prev|next)(\d+)?|t([+-]\d+)?)$")
+_LAYER = re.compile(r"([A-Za-z]+?)(\d+)((?:_\w+)?)")
+_ENTRY = re.compile(r"(.+?)_(\d+)((?:_(?:prev|next))?)")
+
+
+class Spelling(NamedTuple):
+    """A letter's key, and the number of the entry, from 1, if it is an entry of a vector."""
+
+    key: str
+    entry: int | None = None
+
+
+def spelled(name: str, keys: Collection[str], output: str) -> Spelling | None:
+    """What a written letter means; None if there is no such letter.
+
+    Parameters
+    ----------
+    name : str
+        As it is written.
+    keys : collection of str
+        All letters that there are, without time where it is that of the step.
+    output : str
+        What ``h`` means in a net of several cells.
+
+    Examples
+    --------
+    >>> keys = ["layer1.h", "layer2.h", "layer2.W_f", "alpha"]
+    >>> spelled("h1_prev", keys, "layer2.h").key, spelled("W2_f", keys, "layer2.h").key
+    ('layer1.h_prev', 'layer2.W_f')
+    >>> spelled("h_next", keys, "layer2.h").key, spelled("alpha_2", keys, "layer2.h")
+    ('layer2.h_next', Spelling(key='alpha', entry=2))
+    """
+    adjoint = "d_" if name.startswith("d_") and name not in keys else ""
+    bare = name.removeprefix(adjoint)
+    found = _key(bare, keys, output)
+    if found is not None:
+        return Spelling(adjoint + found)
+    entry = _ENTRY.fullmatch(bare)
+    owner = _key(entry[1] + entry[3], keys, output) if entry else None
+    return None if entry is None or owner is None else Spelling(adjoint + owner, int(entry[2]))
+
+
+def without_time(name: str) -> str:
+    """A letter without what says at which step: ``h`` for ``h_prev``."""
+    time = _TIMES.search(name)
+    return name[: time.start()] if time else name
+
+
+def _key(name: str, keys: Collection[str], output: str) -> str | None:
+    stem = _stem(name, keys, output)
+    if stem is not None:
+        return stem
+    time = _TIMES.search(name)
+    stem = _stem(name[: time.start()], keys, output) if time else None
+    if stem is None or time is None:
+        return None
+    word, count, steps = time.groups()
+    shift = int(steps or 0) if word is None else (-1 if word == "prev" else 1) * int(count or 1)
+    return stem + {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
+
+
+def _stem(name: str, keys: Collection[str], output: str) -> str | None:
+    """A letter without its time: its key, ``h1`` for layer 1, ``W_inner``, or a name that only one part has."""
+    if name in keys:
+        return name
+    if name == "h":
+        return output
+    layer = _LAYER.fullmatch(name)
+    if layer and f"layer{layer[2]}.{layer[1]}{layer[3]}" in keys:
+        return f"layer{layer[2]}.{layer[1]}{layer[3]}"
+    own, _, place = name.rpartition("_")
+    if f"{place}.{own}" in keys:
+        return f"{place}.{own}"
+    several = [key for key in keys if key.endswith(f".{name}")]
+    return several[0] if len(several) == 1 else None
