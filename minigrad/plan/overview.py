@@ -65,14 +65,17 @@ def blocks_of(plan: Plan) -> list[Block]:
                 given = arg.op in ("input", "constant")
                 sources.add(-1 if given else number[_block(families, level, arg)])
         lines = tuple(_lines(members[key]))
-        blocks.append(Block(_steps(lines) if key[1] >= 0 else 0, lines, tuple(sorted(sources - {number[key]}))))
+        blocks.append(
+            Block(_steps(families, members[key]) if key[1] >= 0 else 0, lines, tuple(sorted(sources - {number[key]})))
+        )
     return blocks
 
 
-def _steps(lines: Iterable[Line]) -> int:
-    """How often a recurrence goes round: as often as the rarest product in it, or as most of its operations."""
-    products = [line.count for line in lines if line.op in _PRODUCTS]
-    return min(products or multimode(line.count for line in lines))
+def _steps(families: Families, nodes: Iterable[Node]) -> int:
+    """How often a recurrence goes round: as often as one of its products is taken, or most of its operations are."""
+    products = Counter(families.family[node] for node in nodes if node.op in _PRODUCTS)
+    others = Counter(families.family[node] for node in nodes)
+    return max(products.values()) if products else min(multimode(others.values()))
 
 
 def _block(families: Families, level: dict[int, int], node: Node) -> tuple[int, int]:
