@@ -3,9 +3,12 @@
 import importlib
 import inspect
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import minigrad as mg
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = "\n".join(page.read_text("utf-8") for page in sorted(REFERENCE.glob("*.md")))
@@ -30,3 +33,8 @@ def test_nothing_else_has_an_entry() -> None:
         except ModuleNotFoundError:
             package, _, name = entry.rpartition(".")
             assert hasattr(importlib.import_module(package), name), entry
+
+
+def test_the_version() -> None:
+    """The package names the version that was installed."""
+    assert mg.__version__ == version("minigrad")
