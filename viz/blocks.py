@@ -9,10 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from .gutters import GAP, Arrangement, Entries, Entry, entries
+
 __all__ = ["Block", "Shape", "arrange", "highway_of"]
 
-#: Points between marks: from row to row, from column to column, and along a highway.
-ROW, GAP, ALONG = 24.0, 12.0, 26.0
+#: Points between marks from row to row and along a highway, and above a row for each line that leaves there.
+ROW, ALONG, EXIT = 24.0, 26.0, 10.0
+#: Points between a line that goes straight up to a highway and what stands beside it.
+BESIDE = 14.0
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,19 @@ class Block:
         The marks on each highway, in the order of time.
     inputs : frozenset of int
         Marks that stand below everything else.
+    drops : tuple of (str, int)
+        What comes to a mark from under all rows, and the mark: the name of a state, "bus", or the number of
+        an input.
+    exits : frozenset of int
+        Marks from which a line leaves for the next step, other than on a highway.
     """
 
     sizes: tuple[tuple[float, float], ...]
     lines: tuple[tuple[int, int], ...]
     highways: tuple[tuple[int, ...], ...] = ()
     inputs: frozenset[int] = frozenset()
+    drops: tuple[tuple[str, int], ...] = ()
+    exits: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -48,11 +59,20 @@ class Shape:
     width : float
     top : float
         y of the highest row.
+    drops : dict of (str, int) to Entry
+        Where each drop comes up.
+    detours : dict of (int, int) to (float, float)
+        For lines that would cross marks: the x of the gutter that they take instead, and the y below it.
+    exits : dict of int to float
+        For marks from which no line can leave sideways: the y above their row.
     """
 
     places: tuple[tuple[float, float], ...]
     width: float
     top: float
+    drops: Mapping[tuple[str, int], Entry] = field(default_factory=dict)
+    detours: Mapping[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    exits: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,18 +94,35 @@ def arrange(block: Block) -> Shape:
         _place(plan, mark)
     x = {mark: plan.column[mark] for mark in last}
     _align_highways(block, x)
+    _stand_aside(block, x, rows)
     _separate(block, x, rows)
-    bottom = min((x[mark] for mark in last), default=0.0)
-    width = max((x[mark] + block.sizes[mark][0] / 2 for mark in last), default=30.0)
-    for mark in sorted(block.inputs):
-        users = [x[b] for a, b in block.lines if a == mark and b in x]
-        x[mark] = sum(users) / len(users) if users else bottom
-    _separate(block, x, dict.fromkeys(sorted(block.inputs), 0))
-    left = min(x[mark] - block.sizes[mark][0] / 2 for mark in x)
-    heights = _heights(block, rows)
+    exits = _blocked_exits(block, x, rows)
+    heights = _heights(block, rows, exits)
+    found = entries(Arrangement(block.sizes, x, rows, heights), block.lines, block.drops)
+    _place_inputs(block, found)
+    return _shape(block, found, rows, heights, exits)
+
+
+def _shape(
+    block: Block, found: Entries, rows: Mapping[int, int], heights: Sequence[float], exits: Mapping[int, int]
+) -> Shape:
+    """Everything moved so that it begins at 0."""
+    x = found.x
+    edges = [(x[mark] - block.sizes[mark][0] / 2, x[mark] + block.sizes[mark][0] / 2) for mark in x]
+    edges += [
+        (at - GAP / 2, at + GAP / 2) for at in (*(drop.x for drop in found.drops.values()), *found.detours.values())
+    ]
+    left, right = min(low for low, _ in edges), max(high for _, high in edges)
     places = tuple((x[mark] - left, heights[rows[mark]] if mark in rows else 0.0) for mark in range(len(block.sizes)))
-    right = max(x[mark] + block.sizes[mark][0] / 2 for mark in x)
-    return Shape(places, max(width, right) - left, heights[-1])
+    above = _above(block, rows, heights)
+    return Shape(
+        places,
+        right - left,
+        heights[-1],
+        {drop: Entry(entry.x - left, entry.rise) for drop, entry in found.drops.items()},
+        {(a, b): (at - left, above[rows[a] - (rows[b] < rows[a])] + ROW / 2) for (a, b), at in found.detours.items()},
+        {mark: above[rows[mark]] + ROW / 2 + EXIT * rank for mark, rank in exits.items()},
+    )
 
 
 def _before(block: Block) -> dict[int, list[int]]:
@@ -147,15 +184,62 @@ def _column(plan: _Plan, mark: int) -> float:
     return place
 
 
-def _heights(block: Block, rows: Mapping[int, int]) -> list[float]:
-    """y of every row, from its tallest mark and that of the row below."""
+def _tallest(block: Block, rows: Mapping[int, int]) -> list[float]:
+    """The height of the tallest mark of each row."""
     tallest = [0.0] * (max(rows.values(), default=0) + 1)
     for mark, row in rows.items():
         tallest[row] = max(tallest[row], block.sizes[mark][1])
+    return tallest
+
+
+def _heights(block: Block, rows: Mapping[int, int], exits: Mapping[int, int]) -> list[float]:
+    """y of every row, from its tallest mark, that of the row below, and the lines that leave between them."""
+    tallest = _tallest(block, rows)
+    leaving = [sum(rows[mark] == row for mark in exits) for row in range(len(tallest))]
     heights = [0.0]
-    for below, above in pairwise(tallest):
-        heights.append(heights[-1] + (below + above) / 2 + ROW)
+    for row, (below, above) in enumerate(pairwise(tallest)):
+        heights.append(heights[-1] + (below + above) / 2 + ROW + EXIT * leaving[row])
     return heights
+
+
+def _above(block: Block, rows: Mapping[int, int], heights: Sequence[float]) -> list[float]:
+    """y of the upper end of every row."""
+    return [y + tall / 2 for y, tall in zip(heights, _tallest(block, rows), strict=True)]
+
+
+def _blocked_exits(block: Block, x: Mapping[int, float], rows: Mapping[int, int]) -> dict[int, int]:
+    """The exits with a mark to their right in the same row, numbered from the right in each row."""
+    ranks: dict[int, int] = {}
+    for mark in sorted(block.exits - block.inputs, key=lambda mark: -x[mark]):
+        if any(rows[other] == rows[mark] and x[other] > x[mark] for other in x if other != mark):
+            ranks[mark] = sum(rows[other] == rows[mark] for other in ranks)
+    return ranks
+
+
+def _stand_aside(block: Block, x: dict[int, float], rows: Mapping[int, int]) -> None:
+    """Keep the way free from a mark straight up to the highway."""
+    highway = {mark for path in block.highways for mark in path}
+    for tail, head in block.lines:
+        if head not in highway or tail in highway or tail in block.inputs:
+            continue
+        for mark, row in rows.items():
+            half = block.sizes[mark][0] / 2
+            if rows[tail] < row < rows[head] and abs(x[mark] - x[tail]) < half + BESIDE and tail != mark != head:
+                x[mark] = x[tail] + half + BESIDE
+
+
+def _place_inputs(block: Block, found: Entries) -> None:
+    """Every input under the lines that it feeds, beside those that come from further down."""
+    x, upper = found.x, dict(found.x)
+    busses = sorted(entry.x for (what, _), entry in found.drops.items() if what == "bus")
+    for mark in sorted(block.inputs):
+        over = [entry.x for (what, _), entry in found.drops.items() if what == str(mark)]
+        x[mark] = sum(over) / len(over) if over else min(upper.values(), default=0.0)
+        half = block.sizes[mark][0] / 2
+        for at in busses:
+            if abs(x[mark] - at) < half + GAP:
+                x[mark] = at + half + GAP
+    _separate(block, x, dict.fromkeys(sorted(block.inputs), 0), ALONG)
 
 
 def _align_highways(block: Block, x: dict[int, float]) -> None:
@@ -166,7 +250,7 @@ def _align_highways(block: Block, x: dict[int, float]) -> None:
             x[after] = max(x[after], x[before] + gap)
 
 
-def _separate(block: Block, x: dict[int, float], rows: Mapping[int, int]) -> None:
+def _separate(block: Block, x: dict[int, float], rows: Mapping[int, int], gap: float = GAP) -> None:
     """Push marks of one row to the right until none overlaps."""
     by_row: dict[int, list[int]] = {}
     for mark, row in rows.items():
@@ -176,7 +260,7 @@ def _separate(block: Block, x: dict[int, float], rows: Mapping[int, int]) -> Non
         for mark in sorted(marks, key=lambda m: (x[m], m)):
             half = block.sizes[mark][0] / 2
             x[mark] = max(x[mark], edge + half)
-            edge = x[mark] + half + GAP
+            edge = x[mark] + half + gap
 
 
 def highway_of(

@@ -6,15 +6,21 @@ from functools import lru_cache
 from itertools import pairwise
 from math import dist
 
-from .blocks import GAP
+from .gutters import CORNER, Entry, crosses
+from .lanes import HEAD, Lane
 from .picture import Line, Mark
-from .strip import SIDE, Lane, Spot, Strip
+from .strip import EXITS, SIDE, Spot, Strip
+from .timeline import drop_of
 from .wires import Point, clip
 
 __all__ = ["Surroundings", "course", "surroundings"]
 
-#: How far lines keep from the marks they pass, and from each other at the foot of a mark.
-CLEAR, FOOT = 7.0, 5.0
+#: How far lines keep from the marks they pass, and from the middle of a mark that others leave straight up.
+CLEAR, OFF = 7.0, 10.0
+#: How far inside of a frame a state leaves it, and a line to another lane.
+STATE_EXIT, LANE_EXIT = SIDE - 10.0, 4.0
+#: Marks that only one line leaves from above, because there is no room for two.
+NARROW = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +43,7 @@ def surroundings(spots: Iterable[Spot]) -> tuple[float, Surroundings]:
 
 def _moved(spot: Spot, by: float) -> Spot:
     """Rounded, so that equal steps stay equal wherever they are."""
-    return Spot(round(spot.x + by, 4), spot.y, spot.width, spot.height, spot.low)
+    return Spot(round(spot.x + by, 4), spot.y, spot.width, spot.height)
 
 
 def course(
@@ -56,80 +62,119 @@ def course(
     """
     tail, head = marks[line.tail], marks[line.head]
     a, b = strip.spots[line.tail], strip.spots[line.head]
-    points = _between(tail, head, a, b, strip, around or surroundings(()))
+    points = _between(tail, head, strip) or _straight_between(a, b, around or surroundings(()))
     return clip(points, (a.width, a.height), (b.width, b.height))
 
 
-def _between(tail: Mark, head: Mark, a: Spot, b: Spot, strip: Strip, around: tuple[float, Surroundings]) -> list[Point]:
-    start, end = (a.x, a.y), (b.x, b.y)
-    through_fold = (tail.carried and head.kind == "fold") or (head.carried and tail.kind == "fold")
+def _between(tail: Mark, head: Mark, strip: Strip) -> list[Point] | None:
+    """The points from centre to centre; None if the line stays inside of a frame and nothing is in its way."""
+    a, b = strip.spots[tail.key], strip.spots[head.key]
+    through_fold = _is_near(tail, head) and "fold" in (tail.kind, head.kind) and (tail.carried or head.carried)
     if (tail.key, head.key) in strip.highways or through_fold:
         y = a.y if tail.carried else b.y
         return [(a.x, y), (b.x, y)]
-    if tail.step is None or head.step is None:
-        return _outside(tail, a, b, strip)
-    lane = strip.lanes[head.lane]
+    if head.step is None:
+        return _to_outside(tail, head, strip)
+    if (tail.key, head.key) in strip.detours:
+        return _detour(a, b, *strip.detours[tail.key, head.key])
+    if (tail.key, head.key) in strip.drops:
+        below = _down(tail, head, strip)
+        return [*below, *_up(strip.drops[tail.key, head.key], b, below[-1][1], head.key in strip.on_highways)]
     if head.carried:
-        margin = _margin(strip, tail, lane)
-        return [start, (margin, a.y), (margin, b.y), end]
+        return [*_leave(tail, a, b.y, strip, STATE_EXIT + _rank(head, strip)), (b.x, b.y)]
+    if tail.step is None or tail.carried:
+        return [(a.x, a.y), (b.x, b.y)]
+    return [*_leave(tail, a, b.y, strip, LANE_EXIT), (b.x, b.y)] if tail.lane != head.lane else None
+
+
+def _rank(state: Mark, strip: Strip) -> float:
+    """States that are not on a highway leave side by side, the lowest outermost."""
+    lane = strip.lanes[state.lane]
+    on_rails = sorted(lane.on_rails, key=lambda family: lane.rails[family])
+    return EXITS * on_rails.index(state.family) if state.family in on_rails else 0.0
+
+
+def _is_near(tail: Mark, head: Mark) -> bool:
+    return tail.lane == head.lane and tail.step is not None and head.step is not None and abs(tail.step - head.step) < 2
+
+
+def _down(tail: Mark, head: Mark, strip: Strip) -> list[Point]:
+    """From a mark to the level under the rows on which its line runs."""
+    a = strip.spots[tail.key]
+    lane = strip.lanes[head.lane if tail.step is None else tail.lane]
+    if drop_of(tail, head) == "bus":
+        return _down_beside(tail, a, lane.bus, lane, strip.between)
     if tail.carried:
-        near = tail.lane == head.lane and abs(tail.step - head.step) == 1
-        level = lane.rails[tail.family] if near else strip.lanes[tail.lane].bus
-        return _repeated(a, b, around, level, -1 if lane.forward else 1)
-    if tail.lane != head.lane:
-        margin = _margin(strip, tail, strip.lanes[tail.lane]) + (CLEAR if lane.forward else -CLEAR)
-        return [start, (margin, a.y), (margin, b.y), end]
-    if tail.kind == "input" and head.kind != "input":
-        return _repeated(a, b, around, a.y + a.height / 2 + 2 * CLEAR, 1)
-    return _repeated(a, b, around)
+        return _down_beside(tail, a, lane.rails[tail.family], lane, strip.between)
+    return [(a.x, a.y), (a.x, a.y + a.height / 2 + 2 * CLEAR)]
 
 
-def _repeated(
-    a: Spot, b: Spot, around: tuple[float, Surroundings], level: float | None = None, side: int = 0
-) -> list[Point]:
+def _down_beside(tail: Mark, a: Spot, level: float, lane: Lane, between: float) -> list[Point]:
+    """Straight down, or beside the states of other families that stand there."""
+    if abs(a.y - level) < 1:
+        return [(a.x, a.y)]
+    others = (y for family, y in lane.states.items() if family != tail.family)
+    if tail.carried and any(level - CLEAR < y < a.y for y in others):
+        beside = a.x + (1 if lane.forward else -1) * (between / 2 - CLEAR)
+        return [(a.x, a.y - CLEAR), (beside, a.y - CLEAR), (beside, level)]
+    return [(a.x, a.y), (a.x, level)]
+
+
+def _up(entry: Entry, b: Spot, level: float, on_highway: bool) -> list[Point]:
+    """Up to a mark: into its foot, or through a gutter beside it and in from the side."""
+    if abs(entry.x - b.x) <= b.width / 2 - CORNER:
+        return [(entry.x, level), (entry.x, b.y)]
+    if on_highway:
+        under = b.y - b.height / 2 - 2 * CLEAR
+        return [(entry.x, level), (entry.x, under), (b.x, under), (b.x, b.y)]
+    return [(entry.x, level), (entry.x, b.y + entry.rise), (b.x, b.y + entry.rise)]
+
+
+def _detour(a: Spot, b: Spot, x: float, level: float) -> list[Point]:
+    """Up out of a mark, along the free space above its row, through a gutter, and in from the side or from below."""
+    out = a.x if a.width < NARROW else a.x + (OFF if x > a.x else -OFF)
+    return [(out, a.y), (out, level), *_up(Entry(x), b, level, on_highway=False)]
+
+
+def _leave(tail: Mark, a: Spot, to: float, strip: Strip, inside: float) -> list[Point]:
+    """Out of a step at its side, sideways or from above a row, and along the inside of its frame to a level."""
+    left, right = strip.columns[tail.step or 0]
+    margin = right - inside if strip.lanes[tail.lane].forward else left + inside
+    over = a.y + max(HEAD / 2, a.height / 2 + OFF) if tail.key in strip.on_highways else None
+    level = strip.exits.get(tail.key, over)
+    out = a.x if a.width < NARROW else a.x + OFF
+    start = [(a.x, a.y)] if level is None else [(out, a.y), (out, level)]
+    return [*start, (margin, start[-1][1]), (margin, to)]
+
+
+def _to_outside(tail: Mark, head: Mark, strip: Strip) -> list[Point] | None:
+    """To what is outside of time: by the bus, if it is not next to it."""
+    a, b = strip.spots[tail.key], strip.spots[head.key]
+    last = max((right for _, right in strip.columns.values()), default=0.0)
+    if tail.step is None:
+        return None
+    after = (spot for spot in strip.spots.values() if spot.x > a.x and spot != b)
+    if tail.carried and a.x > last and not any(_crosses((a.x, a.y), (b.x, b.y), spot) for spot in after):
+        return [(a.x, a.y), (b.x, b.y)]
+    lane = strip.lanes[tail.lane]
+    if tail.carried:
+        start = _down_beside(tail, a, lane.bus, lane, strip.between)
+    else:
+        start = _leave(tail, a, lane.bus, strip, LANE_EXIT)
+    below = strip.outside - (1 if strip.upwards else -1) * (b.height / 2 + 2 * CLEAR)
+    start += [(strip.after, lane.bus), (strip.after, below)]
+    return [*start, *_up(strip.drops.get((tail.key, head.key), Entry(b.x)), b, below, on_highway=False)]
+
+
+def _straight_between(a: Spot, b: Spot, around: tuple[float, Surroundings]) -> list[Point]:
     """The course that was found in the first step like this one, moved here."""
     left, frame = around
-    points = _found(_moved(a, -left), _moved(b, -left), frame, level, side)
-    return [(x + left, y) for x, y in points]
+    return [(x + left, y) for x, y in _found(_moved(a, -left), _moved(b, -left), frame)]
 
 
 @lru_cache(maxsize=4096)
-def _found(a: Spot, b: Spot, frame: Surroundings, level: float | None, side: int) -> tuple[Point, ...]:
-    """Under the marks if there is a level for it, else straight."""
-    around = list(frame.spots)
-    return tuple(_straight(a, b, around) if level is None else _from_below(a, b, level, side, around))
-
-
-def _margin(strip: Strip, mark: Mark, lane: Lane) -> float:
-    """The x at which lines leave a frame, just inside of it."""
-    left, right = strip.columns[mark.step or 0]
-    return right - SIDE / 2 if lane.forward else left + SIDE / 2
-
-
-def _from_below(a: Spot, b: Spot, level: float, side: int, around: list[Spot]) -> list[Point]:
-    """Along a level under the marks, then up: into the foot of a low mark, or through a free gutter beside it."""
-    start = [(a.x, a.y)] if abs(a.y - level) < 1 else [(a.x, a.y), (a.x, level)]
-    if b.low:
-        foot = b.x + side * FOOT
-        return [*start, (foot, level), (foot, b.y)]
-    edges = [(spot.x, spot.width / 2 + GAP / 2) for spot in around if spot not in (a, b)]
-    gutters = [x + way * reach for x, reach in [(b.x, b.width / 2 + CLEAR), *edges] for way in (side, -side)]
-    gutters.sort(key=lambda x: round(abs(x - b.x), 1))
-    ways = ([(x, level), (x, b.y), (b.x, b.y)] for x in gutters)
-    gutter = next((way[0][0] for way in ways if _is_free(way, around, (a, b))), gutters[0])
-    return [*start, (gutter, level), (gutter, b.y), (b.x, b.y)]
-
-
-def _outside(tail: Mark, a: Spot, b: Spot, strip: Strip) -> list[Point]:
-    """To or from what is outside of time: straight if it is next to it, else by the bus."""
-    last = max((right for _, right in strip.columns.values()), default=0.0)
-    if tail.step is None or (tail.carried and a.x > last):
-        return [(a.x, a.y), (b.x, b.y)]
-    bus = strip.lanes[tail.lane].bus
-    start = [(a.x, a.y), (a.x, bus)]
-    if abs(b.y - bus) < 1 or b.x < strip.after:
-        return [*start, (b.x, bus), (b.x, b.y)] if abs(b.y - bus) >= 1 else [*start, (b.x, b.y)]
-    return [*start, (strip.after, bus), (strip.after, b.y - FOOT), (b.x, b.y)]
+def _found(a: Spot, b: Spot, frame: Surroundings) -> tuple[Point, ...]:
+    return tuple(_straight(a, b, list(frame.spots)))
 
 
 def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
@@ -139,7 +184,8 @@ def _straight(a: Spot, b: Spot, around: list[Spot]) -> list[Point]:
     if hit is None:
         return [start, end]
     across, up = hit.width / 2 + CLEAR, hit.height / 2 + CLEAR
-    corners = [(hit.x + across, hit.y), (hit.x - across, hit.y), (hit.x, hit.y + up), (hit.x, hit.y - up)]
+    sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)]
+    corners = [(hit.x + i * across, hit.y + j * up) for i, j in sides]
     ways: list[list[Point]] = [[start, corner, end] for corner in corners]
     between = [s for s in around if s not in (a, b) and min(a.y, b.y) < s.y < max(a.y, b.y)]
     for x in (
@@ -158,21 +204,4 @@ def _is_free(points: list[Point], around: list[Spot], ends: tuple[Spot, Spot]) -
 
 
 def _crosses(p: Point, q: Point, spot: Spot) -> bool:
-    """Whether the piece from p to q comes within the box of a mark (slab by slab)."""
-    reach, rise = spot.width / 2 + 2, spot.height / 2 + 2
-    if not (min(p[0], q[0]) < spot.x + reach and max(p[0], q[0]) > spot.x - reach):
-        return False
-    if not (min(p[1], q[1]) < spot.y + rise and max(p[1], q[1]) > spot.y - rise):
-        return False
-    low, high = 0.0, 1.0
-    for start, delta, centre, extent in (
-        (p[0], q[0] - p[0], spot.x, reach),
-        (p[1], q[1] - p[1], spot.y, rise),
-    ):
-        if abs(delta) < 1e-9:
-            if abs(start - centre) > extent:
-                return False
-            continue
-        first, last = sorted(((centre - extent - start) / delta, (centre + extent - start) / delta))
-        low, high = max(low, first), min(high, last)
-    return low < high
+    return crosses(p, q, (spot.x, spot.y), (spot.width, spot.height))

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import Graph
 
 from .errors import DrawingValueError
-from .plots import COLOURS, Curve, Heat, Plot, colour_bar, curves_on, heat_on, plotted, scale_of
+from .plots import COLOURS, Curve, Heat, Plot, colour_bar, curves_on, heat_on, letters, plotted, scale_of
 from .words import norm, step_of
 
 __all__ = ["flow", "flow_norms"]
@@ -95,7 +95,7 @@ def flow(
 
     def draw(figure: Any) -> None:
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.1])
-        curves_on(above.subplots(), curves, "lag T − t", f"‖∂E/∂{state}_t‖")
+        curves_on(above.subplots(), curves, "lag T − t", f"‖∂E/∂{letters(state + '_t')}‖")
         panels = np.atleast_1d(below.subplots(1, len(norms)))
         for axes, (title, sizes) in zip(panels, norms.items(), strict=True):
             heat = Heat(np.stack(list(sizes.values())), list(sizes), _steps(sizes), "step t", "", title)

@@ -15,7 +15,7 @@ from .words import is_time, step_of
 __all__ = ["Fold", "fold_of", "folded", "jacobian_norm"]
 
 #: The steps that stay at the beginning and at the end.
-FIRST, LAST = 2, 3
+FIRST, LAST = 1, 2
 #: Entries of a state beyond which the norm of its Jacobian is not computed.
 LARGEST_STATE = 600
 

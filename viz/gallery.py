@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
+from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Cell, Conv1d, FeedForward, Readout, Stacked, unroll
 from minigrad import Graph
 
 from .dependencies import dependency
+from .derivations import explain
 from .files import write_all
 from .flows import flow
 from .graphs import draw
+from .plots import Plot
 from .splits import routes
 from .triangles import lags
 
@@ -74,8 +76,12 @@ def _runner(cell: Any) -> Callable[[Any], Any]:
     return lambda xs: unroll(cell, params, xs).outputs
 
 
-def _compared() -> dict[str, Graph]:
-    return {"RNN": last_loss(RNN(D, 8), 30), "LSTM": last_loss(LSTM(D, 8), 30), "GRU": last_loss(GRU(D, 8), 30)}
+def _flow() -> Plot:
+    """Three cells side by side with their proved bounds."""
+    cells: dict[str, Cell] = {"RNN": RNN(D, 8), "LSTM": LSTM(D, 8), "GRU": GRU(D, 8)}
+    proved = {name: explain(cell, None, _setting(cell, 1)[1]["cell"], 30).bound for name, cell in cells.items()}
+    bounds = {name: bound for name, bound in proved.items() if bound is not None}
+    return flow({name: last_loss(cell, 30) for name, cell in cells.items()}, bounds=bounds)
 
 
 MADE_WITH = "made-with.txt"
@@ -92,7 +98,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     "stacked.svg": lambda: draw(last_loss(Stacked((LSTM(D, H), RNN(H, H))), 3)).svg,
     "bidirectional.svg": lambda: draw(last_loss(Bidirectional(RNN(D, H), RNN(D, H)), 3)).svg,
     "attention.svg": lambda: draw(last_loss(AttentionCell(RNN(D, H)), 3)).svg,
-    "flow.svg": lambda: flow(_compared()).svg,
+    "flow.svg": lambda: _flow().svg,
     "lags.svg": lambda: lags(_every_loss(RNN(D, 8), 16), 'params["cell"]["W"]').svg,
     "routes.svg": _routes,
     "dependency.svg": _dependency,

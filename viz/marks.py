@@ -84,6 +84,8 @@ class _Sketch:
         self.split = self.states - (inner - leaving) if in_time else frozenset[int]()
         self.outputs = {node.serial: name for name, node in graph.outputs.items()}
         self.places = _places(graph, fold)
+        # Gates that the next step sees are states, and are read in their own step too.
+        self.used_here = {edge.source.serial for edge in graph.edges if edge.source.scope == edge.target.scope}
 
     # -- marks -----------------------------------------------------------------------------------
 
@@ -147,7 +149,9 @@ class _Sketch:
             return "\n".join(short_name(m) or "" for m in group.members if m.serial in self.states) or "step"
         if group.kind == "fold" and self.fold is not None:
             return fold_label(self.fold, self.ends[self.owner[node.serial]])
-        return symbol(node) if node.serial in self.split else title(node, self.outputs.get(node.serial))
+        if node.serial in self.split and not (node.primitive.name == "sigmoid" and node.serial in self.used_here):
+            return symbol(node)
+        return title(node, self.outputs.get(node.serial))
 
     def _kind(self, group: Group) -> str:
         node = group.face

@@ -10,7 +10,7 @@ from .sizes import FONT_SIZE, font_size, shown_label
 from .strip import Spot, Strip, lay_out
 from .wires import Point, beside, spline
 
-__all__ = ["LAYOUT", "placed_source"]
+__all__ = ["LAYOUT", "neighbours", "placed_source"]
 
 #: Options with which Graphviz only draws.
 LAYOUT = ("-Kneato", "-n2")
@@ -29,17 +29,17 @@ def placed_source(picture: Picture) -> str:
     """DOT text in which every mark, line and frame has its place."""
     strip = lay_out(picture)
     marks = {mark.key: mark for mark in picture.marks}
-    neighbours = _neighbours(picture.marks, strip)
+    frames = neighbours(picture.marks, strip)
     body = _frames(picture.marks, strip)
     body += [_mark(mark, strip.spots[mark.key]) for mark in picture.marks if mark.scope == () or mark.carried]
     for line in picture.lines:
-        around = neighbours.get(marks[line.tail].scope)
+        around = frames.get(marks[line.tail].scope)
         body += _edges(line, course(line, marks, strip, around), picture, strip)
     graph = {**_DEFAULTS["graph"], "tooltip": dot.tooltip(picture.title)}
     return dot.digraph({**_DEFAULTS, "graph": graph}, [*body, *_legend(picture, strip)])
 
 
-def _neighbours(marks: Iterable[Mark], strip: Strip) -> dict[tuple[str, ...], tuple[float, Surroundings]]:
+def neighbours(marks: Iterable[Mark], strip: Strip) -> dict[tuple[str, ...], tuple[float, Surroundings]]:
     """What stands in the same frame."""
     found: dict[tuple[str, ...], list[Spot]] = {}
     for mark in marks:
@@ -78,8 +78,15 @@ def _edges(line: Line, points: list[Point], picture: Picture, strip: Strip) -> l
             **colours,
             "pos": spline(back, float(colours["arrowsize"])),
         }
+        if line.delivers:
+            gradient |= _norm_over(strip.spots[line.head], line.share)
         drawn.append(dot.edge(line.head, line.tail, gradient))
     return drawn
+
+
+def _norm_over(state: Spot, share: float) -> dict[str, str]:
+    """The norm of what flows back into a state, printed above it."""
+    return {"label": f"{share:.2g}", "lp": f"{state.x:.1f},{state.y + state.height / 2 + 6:.1f}"}
 
 
 Box = tuple[float, float, float, float]
@@ -125,9 +132,14 @@ def _frame(
         "tooltip": dot.tooltip(scope[-1]),
         **style.CLUSTER,
         "bb": ",".join(f"{edge:.1f}" for edge in box),
-        "lp": f"{box[0] + 10 + 3.2 * len(name):.1f},{box[3] - 11:.1f}",
+        "lp": f"{box[0] + _title_indent(strip) + 3.2 * len(name):.1f},{box[3] - 11:.1f}",
     }
     return dot.cluster(f"{numbers[scope]}", look, body), box
+
+
+def _title_indent(strip: Strip) -> float:
+    """Where a frame's title begins: not where lines of lanes that run to the left pass."""
+    return 10.0 if all(lane.forward for lane in strip.lanes.values()) else 30.0
 
 
 def _box(marks: list[Mark], strip: Strip) -> Box:
@@ -152,5 +164,5 @@ def _legend(picture: Picture, strip: Strip) -> list[str]:
     floor = min(spot.y - spot.height / 2 for spot in strip.spots.values())
     floor = min([floor, *(lane.bottom for lane in strip.lanes.values())])
     left = min(spot.x for spot in strip.spots.values())
-    place = {"pos": f"{left + 330:.1f},{floor - 34:.1f}", "shape": "plain", "fixedsize": "false"}
+    place = {"pos": f"{left + 390:.1f},{floor - 34:.1f}", "shape": "plain", "fixedsize": "false"}
     return [dot.node("legend", {"label": label, **place})]

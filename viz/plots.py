@@ -1,6 +1,7 @@
 """Plots as SVG: matplotlib without a display, a date or a random id, so the bytes are always the same."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .dot import printable
 from .errors import DrawingFormatError
 from .files import write_whole
 from .optional import load
@@ -25,6 +27,8 @@ __all__ = [
     "curves_on",
     "heat_on",
     "lag_plot",
+    "letters",
+    "plain",
     "plotted",
     "scale_of",
 ]
@@ -32,6 +36,9 @@ __all__ = [
 #: The colours of curves side by side: Okabe and Ito's blue, vermillion, green, purple, orange, sky, black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SUFFIXES = (".svg", ".png", ".pdf")
+_SYMBOL = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)")
+#: A proved bound may leave a plot, this many times above the largest norm that was measured.
+HEADROOM = 1e4
 #: Figures are made without pyplot, so nothing is kept and no window system is asked.
 _SETTINGS = {"svg.hashsalt": "minigrad", "svg.fonttype": "path", "font.size": 10, "path.simplify": False}
 
@@ -131,12 +138,39 @@ def _settings() -> AbstractContextManager[Any]:
     return load("matplotlib").rc_context(_SETTINGS)
 
 
+def plain(words: str) -> str:
+    r"""Words from outside as matplotlib shows them letter by letter: no formulas, nothing that XML cannot hold.
+
+    Examples
+    --------
+    >>> print(plain("$x$ costs"))
+    \$x\$ costs
+    """
+    return printable(words, 60).replace("$", r"\$")
+
+
+def letters(name: str) -> str:
+    r"""A name with its subscript as a formula has it, ``a_f``; anything else letter by letter.
+
+    Examples
+    --------
+    >>> print(letters("a_f"), letters("h"))
+    $\mathrm{a}_\mathrm{f}$ h
+    """
+    found = _SYMBOL.fullmatch(name)
+    return rf"$\mathrm{{{found[1]}}}_\mathrm{{{found[2]}}}$" if found else plain(name)
+
+
 def curves_on(axes: Any, curves: Sequence[Curve], xlabel: str, ylabel: str) -> None:
     """Curves on a logarithmic axis; zeros, which have no logarithm, leave a gap."""
     for curve in curves:
         values = np.where(np.isfinite(curve.values) & (curve.values > 0), curve.values, np.nan)
         marker = "o" if curve.line == "-" else None
-        axes.semilogy(values, curve.line, color=curve.colour, label=curve.label, marker=marker, markersize=3)
+        axes.semilogy(values, curve.line, color=curve.colour, label=plain(curve.label), marker=marker, markersize=3)
+    measured = [v for c in curves if c.line == "-" for v in np.ravel(c.values) if 0 < v < np.inf]
+    if measured:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, min(high, HEADROOM * max(measured)))
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -148,30 +182,30 @@ def curves_on(axes: Any, curves: Sequence[Curve], xlabel: str, ylabel: str) -> N
 def heat_on(axes: Any, heat: Heat, scale: Scale) -> Any:
     """Norms as colours of log10, on the scale of the drawings; zero is grey, nan blank."""
     colors = load("matplotlib.colors")
-    plain = colors.LinearSegmentedColormap.from_list("gradient", VIRIDIS)
-    colours = plain.with_extremes(under=ZERO["color"], bad="white")
+    ramp = colors.LinearSegmentedColormap.from_list("gradient", VIRIDIS)
+    colours = ramp.with_extremes(under=ZERO["color"], bad="white")
     with np.errstate(divide="ignore"):
         logs = np.log10(heat.values)
     lowest = np.where(heat.values > 0, np.maximum(logs, scale.low), scale.low - 1.0)
     shown = np.ma.masked_invalid(np.where(np.isnan(heat.values), np.nan, lowest))
     image = axes.imshow(shown, cmap=colours, vmin=scale.low, vmax=scale.high, aspect="auto", interpolation="nearest")
     _ticks(axes.set_xticks, heat.columns)
-    _ticks(axes.set_yticks, heat.rows)
+    _ticks(axes.set_yticks, [letters(row) for row in heat.rows])
     axes.set_xlabel(heat.xlabel)
     axes.set_ylabel(heat.ylabel)
-    axes.set_title(heat.title, fontsize=10)
+    axes.set_title(plain(heat.title), fontsize=10)
     return image
 
 
 def _ticks(put: Callable[..., Any], words: Sequence[str]) -> None:
-    """At most a dozen labels."""
-    stride = max(1, -(-len(words) // 12))
+    """At most a dozen labels, or fourteen if that shows them all."""
+    stride = 1 if len(words) <= 14 else -(-len(words) // 12)
     put(range(0, len(words), stride), labels=list(words)[::stride])
 
 
 def colour_bar(figure: Any, image: Any, axes: Any) -> None:
     """The scale beside heat strips."""
-    figure.colorbar(image, ax=axes, label="log10 of the norm", extend="min", shrink=0.9)
+    figure.colorbar(image, ax=axes, label="log10 of the norm (grey: exactly 0)", extend="min", shrink=0.9)
 
 
 def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:

@@ -47,7 +47,7 @@ def _size(label: str, kind: str) -> tuple[float, float]:
     width = max(map(len, lines)) * _WIDE * points + 10
     height = len(lines) * _HIGH * points + 9
     if kind == "step":
-        return max(width, 44.0), 26.0 * len(lines) + 6
+        return max(width, 44.0), 34.0 * len(lines) - 2
     shape = KINDS[kind]["shape"]
     if shape == "circle":
         return (max(width, height, 21.0),) * 2

@@ -11,7 +11,7 @@ from minigrad.sweep import Piece, ancestors
 
 from .errors import DrawingValueError
 from .grouping import grouping
-from .plots import COLOURS, Plot, plotted
+from .plots import COLOURS, Plot, letters, plotted
 from .words import is_parameter, step_of
 
 __all__ = ["DIRECT", "gates_of", "route_parts", "routes"]
@@ -150,12 +150,12 @@ def routes(
             base = np.zeros(len(split))
             for i, way in enumerate(ways):
                 height = np.where(np.sign(data[way]) == sign, data[way], 0.0)
-                label = way if sign == 1 else None
+                label = letters(way) if sign == 1 else None
                 axes.bar(range(len(split)), height, 0.7, base, color=COLOURS[i % len(COLOURS)], label=label)
                 base = base + height
         axes.axhline(0, color="black", linewidth=0.8)
         axes.axhline(1, color="black", linewidth=0.8, linestyle=":")
-        axes.set_xticks(range(len(split)), labels=list(split))
+        axes.set_xticks(range(len(split)), labels=[letters(title) for title in split])
         axes.set_ylabel("share of the whole derivative")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(

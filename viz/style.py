@@ -101,6 +101,7 @@ SYMBOLS: dict[str, str] = {
     "log_softmax": "log softmax",
     "broadcast_to": "broadcast",
     "stop_gradient": "stop",
+    "alias": "id",
     "less": "<",
     "less_equal": "≤",
     "greater": ">",

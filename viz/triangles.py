@@ -9,7 +9,7 @@ from minigrad import Graph, Tensor
 from minigrad.sweep import Piece
 
 from .errors import DrawingValueError
-from .plots import Heat, Plot, colour_bar, heat_on, plotted, scale_of
+from .plots import Heat, Plot, colour_bar, heat_on, letters, plotted, scale_of
 from .words import norm, short_name, step_of
 
 __all__ = ["lag_parts", "lags"]
@@ -94,7 +94,7 @@ def lags(graph: Graph, parameter: Tensor | str, path: str | os.PathLike[str] | N
         blank,
         [str(t) for t in range(1, len(norms) + 1)],
         [str(k) for k in range(1, norms.shape[1] + 1)],
-        f"k, the step whose use of {name} is blamed",
+        f"k, the step whose use of {letters(name)} is blamed",
         "t, the step whose loss it is",
         f"norm of ∂E_t/∂{name} through step k",
     )

@@ -32,7 +32,9 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 #: Sums of squares that neither overflowed nor lost small terms.
 _SAFE = (1e-200, 1e200)
 #: How deep a formula may look behind unnamed nodes.
-_DEPTH = 4
+_DEPTH, _LONG = 4, 12
+#: Names that papers write with a Greek letter.
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
 
 
 @lru_cache(maxsize=4096)
@@ -58,8 +60,8 @@ def short_name(node: Tensor) -> str | None:
     key = _LAST_KEY.search(node.name)
     if node.is_leaf and key:
         return key[1]
-    step = step_of(node.scope)
-    return node.name if step is None else node.name + str(step).translate(_SUBSCRIPTS)
+    step, name = step_of(node.scope), _GREEK.get(node.name, node.name)
+    return name if step is None else name + str(step).translate(_SUBSCRIPTS)
 
 
 def is_parameter(node: Tensor) -> bool:
@@ -73,6 +75,9 @@ def symbol(node: Tensor) -> str:
     if name == "linear":
         return " ".join(_operand(arg) or "·" for arg in node.args)
     sign = SYMBOLS.get(name, name)
+    if name in ("negative", "transpose"):
+        operand = _operand(node.args[0]) or "(·)"
+        return f"−{operand}" if name == "negative" else f"{operand}ᵀ"
     if len(node.args) == 2 and name in SYMBOLS and not all(isinstance(arg, Tensor) for arg in node.args):
         first, second = node.args
         return f"{sign} {number(second)}" if isinstance(first, Tensor) else f"{number(first)} {sign}"
@@ -115,6 +120,8 @@ def formula(node: Tensor, depth: int = _DEPTH) -> str:
         return f" {SYMBOLS[name]} ".join(parts)
     if name == "negative":
         return f"−{parts[0]}"
+    if name == "transpose":
+        return f"{parts[0]}ᵀ"
     shown = parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]]
     return f"{SYMBOLS.get(name, name)}({', '.join(shown)})"
 
@@ -122,7 +129,7 @@ def formula(node: Tensor, depth: int = _DEPTH) -> str:
 def wrapped_formula(node: Tensor, width: int = 13) -> str:
     """The formula of a sum over several lines, broken at its plus signs."""
     lines = [""]
-    for i, term in enumerate(formula(node).split(" + ")):
+    for i, term in enumerate(formula(node, _LONG).split(" + ")):
         piece = term if i == 0 else f"+ {term}"
         if lines[-1] and len(lines[-1]) + len(piece) >= width:
             lines.append(piece)
@@ -142,7 +149,7 @@ def _part(arg: Any, depth: int, inside: str) -> str:
     words = formula(arg, depth)
     loose = arg.primitive.name in ("add", "subtract", "negative", "multiply", "divide")
     fits = inside == "add" or (inside == "multiply" and arg.primitive.name == "multiply")
-    closed = inside not in ("add", "subtract", "multiply", "divide", "negative", "linear", "getitem")
+    closed = inside not in ("add", "subtract", "multiply", "divide", "negative", "linear", "getitem", "transpose")
     return words if fits or closed or not loose else f"({words})"
 
 

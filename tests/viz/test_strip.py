@@ -1,4 +1,4 @@
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +10,9 @@ import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
 from viz.blocks import Block, arrange, highway_of
 from viz.courses import course
+from viz.gutters import crosses
 from viz.marks import picture_of
+from viz.placed import neighbours
 from viz.strip import lay_out
 from viz.wires import beside, clip
 
@@ -24,7 +26,9 @@ NETS = {
     "stacked": lambda: Stacked((LSTM(2, 2), GRU(2, 2))),
     "bidirectional": lambda: Bidirectional(LSTM(2, 2), LSTM(2, 2)),
     "attention": lambda: AttentionCell(RNN(2, 2)),
-    "attention_after": lambda: AttentionCell(LSTM(2, 2), when="after"),
+    "attention_after": lambda: AttentionCell(RNN(2, 2), when="after"),
+    "full_gates": lambda: LSTM.variant("FGR", 2, 2),
+    "deep": lambda: Stacked((LSTM(2, 2), GRU(2, 2), RNN(2, 2))),
 }
 DETAILS = ["op", "gate", "cell"]
 
@@ -68,6 +72,24 @@ def test_nothing_overlaps(name, detail):
 
     for a, b in combinations(spots.values(), 2):
         assert abs(a.x - b.x) >= (a.width + b.width) / 2 - 1e-6 or abs(a.y - b.y) >= (a.height + b.height) / 2 - 1e-6
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("name", NETS)
+def test_no_line_crosses_a_mark(name, detail):
+    """No line runs over a mark that is not one of its ends."""
+    _, shown = picture(name, detail)
+    strip = lay_out(shown)
+    marks = {mark.key: mark for mark in shown.marks}
+    around = neighbours(shown.marks, strip)
+
+    for line in shown.lines:
+        points = course(line, marks, strip, around.get(marks[line.tail].scope))
+        ends = {line.tail, line.head}
+        for key, spot in strip.spots.items():
+            box = (spot.width - 5, spot.height - 5)
+            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
+            assert key in ends or not crossed, f"{line.tooltip} over {marks[key].label}"
 
 
 @pytest.mark.parametrize(("name", "family"), [("lstm", "c"), ("peephole", "c"), ("coupled", "c"), ("gru", "h")])
