@@ -9,16 +9,13 @@ from functools import update_wrapper
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from ..course import kept_checkpoints
 from ..errors import OptionError
-from ..tensor import Tensor
 from ..tree import Structure, flatten
 from .capture import Captured, capture
-from .errors import CompileArgumentError
 from .executable import Plan
 from .fast import fuse, require
+from .keys import read_arguments
 from .passes import PASSES, optimise
 from .segments import Segments
 from .storage import Storage
@@ -58,26 +55,25 @@ class Compiled:
 
     def __call__(self, *args: Any) -> Any:
         """``f(*args)``. With Tensors among the arguments the function itself is called, so that it can be traced."""
-        leaves, structure = flatten(args)
-        if any(isinstance(leaf, Tensor) for leaf in leaves):
+        key, arrays, tensors = read_arguments(args)
+        if tensors:
             return self._f(*args)
-        plan = self._plan(leaves, structure)
-        return plan.structure.unflatten(plan.run([leaf for leaf in leaves if _is_array(leaf)]))
+        plan = self._plan(key, args)
+        return plan.structure.unflatten(plan.run(arrays))
 
     def plan(self, *args: Any) -> Plan:
         """The plan for these arguments, made if there is none yet; see `Plan.explain`."""
-        leaves, structure = flatten(args)
-        return self._plan(leaves, structure)
+        return self._plan(read_arguments(args)[0], args)
 
     def __len__(self) -> int:
         """How many plans are kept."""
         return len(self._plans)
 
-    def _plan(self, leaves: Sequence[Any], structure: Structure) -> Plan:
-        key = (structure, tuple(map(_kind, leaves)))
+    def _plan(self, key: Hashable, args: tuple[Any, ...]) -> Plan:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
+                leaves, structure = flatten(args)
                 plan = make_plan(self._f, structure, leaves, self._options)
                 self.traces += 1
                 self._plans[key] = plan
@@ -123,24 +119,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.generic)
-
-
-def _kind(value: Any) -> Hashable:
-    """What of an argument a plan depends on: shape and dtype of an array, all of anything else."""
-    if isinstance(value, np.ndarray | np.generic):
-        return (value.shape, value.dtype)
-    try:
-        hash(value)
-    except TypeError as error:
-        raise CompileArgumentError(
-            f"a compiled function takes arrays, and hashable objects as settings; got a {type(value).__name__}. "
-            "Pass it as an array, or let the function close over it."
-        ) from error
-    return (type(value), value)
 
 
 def compile(
