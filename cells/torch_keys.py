@@ -72,7 +72,7 @@ def _unknown(key: str) -> str:
         return f"{key} is a projection (proj_size), which the cells do not have; use a net without it"
     inner = KEY.search(key)
     if inner is not None and inner.start() and inner.end() == len(key):
-        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={key[: inner.start()]!r}"
+        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={key[: inner.start()].rstrip('.')!r}"
     return f"unknown key {key}; expected weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
 
 

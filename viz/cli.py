@@ -19,6 +19,7 @@ from .cli_options import (
     add_net_options,
     add_weight_options,
     progress,
+    require_no_training,
     settings,
     text_of,
 )
@@ -74,6 +75,7 @@ def _add_report(commands: Any) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
+    require_no_training(options)
     path = report(
         text_of(options),
         options.out,
@@ -119,7 +121,7 @@ def _add_flow(commands: Any) -> None:
         "gradient arrives at every step and gate. With --cell, only that one.",
     )
     add_net_options(command)
-    command.set_defaults(cell=None, run=_flow)
+    command.set_defaults(run=_flow)
     command.add_argument("--out", default="flow.svg", metavar="FILE", help=".svg, .png or .pdf (default: %(default)s)")
 
 
@@ -148,6 +150,7 @@ def _add_diagnose(commands: Any) -> None:
 
 
 def _diagnose(options: argparse.Namespace) -> None:
+    require_no_training(options)
     if options.weights is not None:
         asked = settings(options)
         found = weight_findings(options.weights, text_of(options), asked.steps, asked.seed, options.prefix)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ __all__ = [
     "add_net_options",
     "add_weight_options",
     "progress",
+    "require_no_training",
     "settings",
     "text_of",
 ]
@@ -29,35 +31,33 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
+@dataclass(frozen=True)
+class Option:
+    """One option of a net: how it is read, and whether it is about training, which saved weights do without."""
+
+    name: str
+    metavar: str | None
+    read: Callable[[str], Any]
+    words: str
+    trains: bool = False
+
+
 def add_cell_option(command: argparse.ArgumentParser) -> None:
     """--cell"""
-    command.add_argument("--cell", choices=CELLS, default=Settings().cell, help="which cell (default: %(default)s)")
+    command.add_argument("--cell", choices=CELLS, help=f"which cell (default: {Settings().cell})")
 
 
 def add_net_options(command: argparse.ArgumentParser) -> None:
-    """The text, the cell, its sizes, and how it is trained."""
-    default = Settings()
-    add = command.add_argument
-    add("text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)")
+    """The text, the cell, its sizes, and how it is trained: see `OPTIONS`."""
+    command.add_argument(
+        "text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)"
+    )
     add_cell_option(command)
-    add("--steps", type=_whole(1), default=default.steps, metavar="T", help="time steps (default: %(default)s)")
-    add("--hidden", type=_whole(1), default=default.hidden, metavar="H", help="hidden units (default: %(default)s)")
-    add(
-        "--updates",
-        type=_whole(0),
-        default=default.updates,
-        metavar="N",
-        help="training updates (default: %(default)s)",
-    )
-    add(
-        "--batch",
-        type=_whole(1),
-        default=default.batch,
-        metavar="B",
-        help="sequences per update (default: %(default)s)",
-    )
-    add("--learning-rate", type=_positive, default=default.learning_rate, metavar="R", help="(default: %(default)s)")
-    add("--seed", type=_whole(0), default=default.seed, help="same seed, same bytes (default: %(default)s)")
+    for option in OPTIONS:
+        default = getattr(Settings(), option.name)
+        words = f"{option.words} (default: {default})".strip()
+        flag = f"--{option.name.replace('_', '-')}"
+        command.add_argument(flag, type=option.read, metavar=option.metavar, help=words)
 
 
 def add_weight_options(command: argparse.ArgumentParser) -> None:
@@ -66,6 +66,26 @@ def add_weight_options(command: argparse.ArgumentParser) -> None:
     add("--weights", metavar="FILE", help="a .safetensors file with an RNN, LSTM or GRU of PyTorch; nothing is trained")
     add("--prefix", default="", metavar="NAME", help="where the net stands in a larger model, such as encoder")
     add("--text", dest="also_text", metavar="FILE", help="the same as TEXT; with --weights, its inputs one-hot")
+
+
+def require_no_training(options: argparse.Namespace) -> None:
+    """Refuse what would be ignored: saved weights are looked at as they are.
+
+    Raises
+    ------
+    ReportInputError
+        If there are options for training, or of the net's kind and size, beside weights; or a prefix without.
+    """
+    if options.weights is None:
+        if options.prefix:
+            raise ReportInputError("--prefix says where a net stands in a file of weights; pass --weights too")
+        return
+    named = ["cell", *(option.name for option in OPTIONS if option.trains)]
+    given = [f"--{name.replace('_', '-')}" for name in named if getattr(options, name) is not None]
+    if given:
+        raise ReportInputError(
+            f"with --weights nothing is trained, and the file says what the net is: leave out {' and '.join(given)}"
+        )
 
 
 def text_of(options: argparse.Namespace) -> str | None:
@@ -105,18 +125,23 @@ def _positive(words: str) -> float:
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """The options of a net."""
-    return Settings(
-        options.cell,
-        options.steps,
-        options.hidden,
-        options.updates,
-        options.batch,
-        options.learning_rate,
-        options.seed,
-    )
+    """The options of a net; the default for each that was not given."""
+    names = ["cell", *(option.name for option in OPTIONS)]
+    return Settings(**{name: getattr(options, name) for name in names if getattr(options, name) is not None})
 
 
 def progress(options: argparse.Namespace) -> Callable[[Any], Any]:
     """A bar on a terminal, nothing in a pipe."""
-    return lambda updates: tqdm(updates, total=options.updates, desc="training", unit="update", disable=None)
+    total = settings(options).updates
+    return lambda updates: tqdm(updates, total=total, desc="training", unit="update", disable=None)
+
+
+#: The options of a net on every command that has one; their defaults are those of `Settings`.
+OPTIONS = (
+    Option("steps", "T", _whole(1), "time steps"),
+    Option("hidden", "H", _whole(1), "hidden units", trains=True),
+    Option("updates", "N", _whole(0), "training updates", trains=True),
+    Option("batch", "B", _whole(1), "sequences per update", trains=True),
+    Option("learning_rate", "R", _positive, "", trains=True),
+    Option("seed", None, _whole(0), "same seed, same bytes"),
+)

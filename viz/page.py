@@ -33,7 +33,8 @@ class Page:
     sentences : sequence of str
         The diagnosis.
     pictures : mapping of file name to SVG
-        graph.svg, lags.svg and flow.svg, perhaps routes.svg; names in them are escaped already, see `dot.text`.
+        graph.svg, lags.svg and flow.svg, perhaps cells.svg and routes for each cell;
+        names in them are escaped already, see `dot.text`.
     flow_caption : str
         What the nets in flow.svg have in common.
     loss : str
@@ -47,6 +48,8 @@ class Page:
         Which makes this page again.
     claims : sequence of Claim
         Of the textbooks, with their verdicts, see `cells.claims`.
+    remarks : sequence of str
+        What the reader has to know about the sentences.
     """
 
     heading: str
@@ -61,6 +64,13 @@ class Page:
     explained: Explained
     command: str
     claims: Sequence[Claim] = ()
+    remarks: Sequence[str] = ()
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """The pictures of routes: file name by the cell's place in the net."""
+        found = (name for name in self.pictures if name.startswith("routes"))
+        return {name.removeprefix("routes").removesuffix(".svg").strip("-").replace("-", " "): name for name in found}
 
 
 def render_page(page: Page) -> str:

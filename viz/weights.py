@@ -33,15 +33,22 @@ class Part:
 
     Attributes
     ----------
+    graph : Graph
+        Of the sum of this cell's own last output, on what it reads in the net.
     state_names : tuple of str
         h, and c if there is one.
     """
 
     title: str
     cell: Cell
+    graph: Graph
     lags: LagNorms
     explained: Explained
     state_names: tuple[str, ...]
+
+    def diagnosis(self) -> Diagnosis:
+        """How gradients fare in this cell."""
+        return diagnose(self.lags, self.graph, self.explained.bound)
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ def weight_findings(
         parts=parts,
         graph=graph,
         state=next(name for name in flow_norms(graph) if name.rpartition("/")[2] == "h"),
-        diagnoses=_diagnoses(parts, graph),
+        diagnoses={part.title: part.diagnosis() for part in parts},
         command=_command(path, text, steps, seed, prefix),
     )
 
@@ -192,13 +199,8 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     Over 3 steps the norm of the Jacobian goes from 1 to 0.125: a factor of 0.5 per step, so it halves every 1 steps.
     """
     xs = np.asarray(xs, np.float64)
-    return _diagnoses(tuple(_measured(*part) for part in _parts(cell, params, xs)), _graph(cell, params, xs))
-
-
-def _diagnoses(parts: tuple[Part, ...], graph: Graph) -> dict[str, Diagnosis]:
-    """Gates and routes are those of the whole graph, so they are told where it is that of one cell."""
-    only = graph if len(parts) == 1 else None
-    return {part.title: diagnose(part.lags, only, part.explained.bound) for part in parts}
+    measured = [_measured(*part) for part in _parts(cell, params, xs)]
+    return {part.title: part.diagnosis() for part in measured}
 
 
 def _inputs(size: int, text: Any, steps: int, seed: int) -> tuple[np.ndarray, str]:
@@ -236,7 +238,8 @@ def _parts(cell: Any, params: dict[str, Any], xs: np.ndarray, place: str = "") -
 
 def _measured(title: str, cell: Cell, params: dict[str, Any], xs: np.ndarray) -> Part:
     lags = lag_norms(step_jacobians(cell, params, xs))
-    return Part(title, cell, lags, explain(cell, None, params, len(xs)), cell.initial_state()._fields)
+    graph = _graph(cell, params, xs)
+    return Part(title, cell, graph, lags, explain(cell, None, params, len(xs)), cell.initial_state()._fields)
 
 
 def _title(cell: Any) -> str:

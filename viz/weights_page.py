@@ -1,5 +1,9 @@
 """The page on a net that was trained elsewhere."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from cells.claims import examine
 
 from .flows import flow
@@ -8,9 +12,16 @@ from .page import Page
 from .page_parts import OF_STATE, curves_of, heading_of
 from .plots import lag_plot
 from .splits import routes
-from .weights import WeightFindings
+from .weights import Part, WeightFindings
 
 __all__ = ["weights_page"]
+
+
+#: What the sentences on the cells of a larger net are about.
+EACH_BY_ITSELF = (
+    "Each cell is looked at by itself, on what it reads in this net: its gates and routes are those of the "
+    "gradient of the sum of its own last output."
+)
 
 
 def weights_page(found: WeightFindings) -> tuple[Page, str]:
@@ -21,17 +32,15 @@ def weights_page(found: WeightFindings) -> tuple[Page, str]:
         found.parts[0].lags.stepwise if single else None,
     )
     first = found.parts[0]
-    bounds = {found.title: first.explained.bound} if single and first.explained.bound is not None else {}
     pictures = {
         "graph.svg": draw(found.graph).svg,
         "lags.svg": lag_plot(curves, "‖∂s_T/∂s_k‖₂").svg,
-        "flow.svg": flow({found.title: found.graph}, state=found.state, bounds=bounds).svg,
+        "flow.svg": _flow_of(found, single),
     }
-    if single:
-        carried = first.state_names[-1]
-        steps = range(0, found.steps, max(1, found.steps // 8))
-        sources = {f"{carried}_{t}": found.graph.find(carried, f"t={t}") for t in steps}
-        pictures["routes.svg"] = routes(found.graph, sources).svg
+    if not single:
+        pictures["cells.svg"] = flow({part.title: part.graph for part in found.parts}, bounds=_bounds(found.parts)).svg
+    split = {part.title: _routes_of(part, found.steps) for part in found.parts}
+    pictures |= {f"routes{f' {title}' if title else ''}.svg".replace(" ", "-"): svg for title, svg in split.items()}
     page = Page(
         heading=heading_of(found.title),
         subtitle=found.source,
@@ -44,6 +53,26 @@ def weights_page(found: WeightFindings) -> tuple[Page, str]:
         lags={curve.label: curve.values for curve in curves},
         explained=first.explained,
         claims=examine(),
+        remarks=[] if single else [EACH_BY_ITSELF],
         command=found.command,
     )
     return page, found.json()
+
+
+def _bounds(parts: Sequence[Part]) -> dict[str, np.ndarray]:
+    """The proved bounds by title, without the cells for which there is none."""
+    return {part.title: part.explained.bound for part in parts if part.explained.bound is not None}
+
+
+def _flow_of(found: WeightFindings, single: bool) -> str:
+    """The whole net; with its bound if it is one cell."""
+    bound = found.parts[0].explained.bound if single else None
+    bounds = {} if bound is None else {found.title: bound}
+    return flow({found.title: found.graph}, state=found.state, bounds=bounds).svg
+
+
+def _routes_of(part: Part, steps: int) -> str:
+    """The split at earlier states: the cell's memory if there is one."""
+    carried = part.state_names[-1]
+    shown = range(0, steps, max(1, steps // 8))
+    return routes(part.graph, {f"{carried}_{t}": part.graph.find(carried, f"t={t}") for t in shown}).svg

@@ -166,7 +166,7 @@ def test_pytorch_is_never_imported() -> None:
     [
         (weights(weight_hr_l0=np.ones((2, 3))), "projection"),
         (weights(gamma=np.ones(3)), "unknown key gamma"),
-        ({f"encoder.{k}": v for k, v in weights().items()}, "prefix='encoder.'"),
+        ({f"encoder.{k}": v for k, v in weights().items()}, "prefix='encoder'"),
         (weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
         (weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
         (weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),

@@ -7,7 +7,9 @@ import pytest
 
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, to_torch, unroll
 from viz.cli import main
+from viz.findings import Settings
 from viz.jacobians import lag_norms, step_jacobians
+from viz.reports import report
 from viz.weights import diagnose_net, weight_findings
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -123,3 +125,31 @@ def _refused(capsys, words, path, *more):
     assert said.out == ""
     assert re.fullmatch(r"minigrad report: error: [^\n]*\n", said.err)
     assert words in said.err
+
+
+@pytest.mark.parametrize("command", ["report", "diagnose"])
+def test_options_that_would_be_ignored(tmp_path, capsys, command):
+    """Options for training beside saved weights, and a prefix without weights, are one clear line each."""
+    saved(tmp_path / "net.safetensors", RNN(3, 2))
+
+    assert main([command, "--weights", str(tmp_path / "net.safetensors"), "--updates", "5", "--cell", "gru"]) == 2
+    assert "leave out --cell and --updates" in capsys.readouterr().err
+    assert main([command, "--prefix", "encoder"]) == 2
+    assert "pass --weights too" in capsys.readouterr().err
+
+
+def test_gates_and_routes_of_every_cell(tmp_path):
+    """In a net of several cells each has its gates, its routes and its proved bound, told by its place."""
+    saved(tmp_path / "net.safetensors", Stacked([LSTM(3, 2), LSTM(2, 2)]))
+
+    found = weight_findings(tmp_path / "net.safetensors", steps=4)
+    report(None, tmp_path / "out", Settings(steps=4), weights=tmp_path / "net.safetensors")
+
+    for diagnosis in found.diagnoses.values():
+        assert set(diagnosis.saturated) == {"i", "f", "g", "o"}
+        assert sum(diagnosis.routes.values()) == pytest.approx(1.0)
+        assert diagnosis.bound is not None
+        assert diagnosis.final_norm <= diagnosis.bound
+    written = os.listdir(tmp_path / "out")
+    assert {"cells.svg", "routes-layer-1.svg", "routes-layer-2.svg"} <= set(written)
+    assert "Each cell is looked at by itself" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
