@@ -154,13 +154,23 @@ class Vocabulary:
 
     def _found(self, name: str) -> Term | None:
         found = self._now(name)
-        if found is not None or self.derivation.step.remembers():
-            return found
+        if self.derivation.step.remembers():
+            return self._beside(name) if found is None else found
         for suffix, time in (("_next", NEXT), ("_prev", PREVIOUS)):
             stem = self._now(name.removesuffix(suffix)) if found is None and name.endswith(suffix) else None
             if stem is not None and leaves(stem):
                 found = at_time(stem, "t", time)
         return found
+
+    def _beside(self, name: str) -> Term | None:
+        """A letter of the step before or after one that reads all its past: a symbol of which nothing is known."""
+        step = self.derivation.step
+        for suffix, time in (("_next", NEXT), ("_prev", PREVIOUS)):
+            found = self._now(name.removesuffix(suffix)) if name.endswith(suffix) else None
+            if found is not None and step.plan is not None and found.shape != (len(step.memory()),):
+                timed = found.kind in ("symbol", "named") and found.label.time is not None
+                return symbol_term(found.label.at(time), found.shape) if timed else None
+        return None
 
     def _now(self, name: str) -> Term | None:
         derivation = self.derivation
@@ -214,6 +224,8 @@ class Vocabulary:
         sizes = {str(size): size for value in self.derivation.values.values() for size in value.shape}
         if name in sizes:
             return sizes[name]
+        if name in self._own_sizes():
+            return self._own_sizes()[name]
         meant = self._meant(name)
         if meant is None:
             raise self._unknown(name)
@@ -221,6 +233,15 @@ class Vocabulary:
         if len(shape) != 1:
             raise FormulaError(f"{name!r} is no length; write {', '.join(sorted(sizes)) or 'a number'}, or a vector")
         return shape[0]
+
+    def _own_sizes(self) -> dict[str, Any]:
+        """H and its like of a net whose sizes are numbers, or not all different."""
+        values, readout = self.derivation.values, self.derivation.readout
+        owners = {"H": values[self.derivation.step.output], "D": values.get("x")}
+        if "q" in values and self.derivation.step.plan is None:
+            owners = {"Q": values["q"], "M": values.get("m_1"), "A": values.get("v")}
+        owners |= {"K": readout.values["y"]} if readout is not None else {}
+        return {letter: value.shape[0] for letter, value in owners.items() if value is not None}
 
     # -- what is true ----------------------------------------------------------------------------
 

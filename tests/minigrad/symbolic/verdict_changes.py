@@ -30,7 +30,7 @@ def nodes(node: Node) -> list[Node]:
                 waiting += [right, left]
             case ast.BinOp(left=x) | ast.UnaryOp(operand=x) | ast.Attribute(value=x):
                 waiting.append(x)
-            case ast.Call(func=ast.Name(id=name), args=args) if name not in ("ones", "eye"):
+            case ast.Call(func=ast.Name(id=name), args=args) if name not in ("ones", "eye", "unit"):
                 waiting += args[::-1]
     return found
 
@@ -87,7 +87,8 @@ def _laws(node: Node, world: World, definitions: dict[str, str]) -> Iterator[str
             yield f"outer(3*({write(u)}), {write(v)}) / 3"
         case ast.Call(func=ast.Name(id="diag"), args=[u]):
             yield f"diag({write(u)}).T"
-            yield f"eye(H) @ diag({write(u)})"
+            if len(world.evaluate(write(u), 1)) == world.H:
+                yield f"eye(H) @ diag({write(u)})"
     yield from _distributed(node, world)
 
 
@@ -171,7 +172,9 @@ def _other_letters(name: str, world: World) -> Iterator[str]:
             yield f"{name}.T"
     elif not name.startswith("d_") and name not in ("y", "H"):
         yield from (other for other in (stem, f"{stem}_prev", f"{stem}_next") if other != name)
-        own = [n for n in world.letters[1] if n != name and len(world.letters[1][n]) == len(world.value(name, 2))]
+        own = [
+            n for n in world.letters[1] if n != name and np.shape(world.letters[1][n]) == np.shape(world.value(name, 2))
+        ]
         yield from own
     elif name.startswith("d_"):
         yield from (other for other in (stem, f"{stem}_next") if other != name)
