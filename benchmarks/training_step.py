@@ -1,46 +1,30 @@
-"""One training step (forward, softmax cross-entropy over time, all gradients) of a plan against PyTorch.
+"""One training step of every library, beside each other and beside the limit.
 
-Run with one thread: ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/training_step.py``. Rounds of
-all contestants are interleaved, so that what else the machine does meets all of them; the ratio is that of the
-medians. ``--passes`` prints instead what leaving each pass out costs. ``--write`` puts the table into
-``benchmarks/README.md``. PyTorch is needed for the comparison; without it the plan is timed alone.
+``python benchmarks/training_step.py`` prints the table, ``--write`` puts it into benchmarks/README.md. Peers are
+optional: ``pip install torch "jax[cpu]" autograd``, and Numba and SciPy (``minigrad[fast]``) for the second backend.
+All of them are first made to agree on the gradient of the inputs. Everything runs on one thread of one processor.
 """
 
+import one_thread
+
+# isort: split
 import argparse
-import os
-import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from limits import limit
+from problems import CELLS, SIZES, Problem, make, minigrad_step
+from report import machine, markdown_table, write_section
+from step_peers import PEER_NAMES, Step, step_peers
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, AttentionCell, Readout, unroll
-from minigrad.plan import PASSES
 
-torch: Any = None
-if find_spec("torch") is not None:
-    import torch
-
-#: T, B, D, H
-SIZES = {
-    "tiny": (20, 1, 4, 8),
-    "small": (50, 8, 16, 32),
-    "medium": (100, 32, 64, 128),
-    "large": (200, 64, 256, 512),
-}
-CELLS: dict[str, Callable[[int, int], Any]] = {
-    "LSTM": LSTM,
-    "GRU": lambda D, H: GRU(D, H, reset="after"),
-    "RNN": RNN,
-    "attention": lambda D, H: AttentionCell(LSTM(D, H)),
-}
-#: The ratio to PyTorch that is aimed at.
+#: The ratio to PyTorch (its layer, or its eager loop for attention) that is aimed at, on NumPy and with Numba.
 GOALS = {
     ("LSTM", "float32"): {"tiny": 0.5, "small": 1.4, "medium": 1.3, "large": 1.05},
     ("LSTM", "float64"): {"tiny": 0.2, "small": 0.5, "medium": 1.0},
@@ -48,191 +32,148 @@ GOALS = {
     ("RNN", "float32"): {"small": 0.3, "medium": 0.8},
     ("attention", "float32"): {"small": 0.35, "medium": 0.6},
 }
-MARKS = ("<!-- training step: begin -->", "<!-- training step: end -->")
-
-Step = Callable[[], Any]
-
-
-def ours(cell_name: str, size: str, dtype: str, passes: frozenset[str] | None = None) -> tuple[Step, Any, Any]:
-    """The compiled step, the function behind it, and its arguments."""
-    T, B, D, H = SIZES[size]
-    rng = np.random.default_rng(0)
-    cell = CELLS[cell_name](D, H)
-    readout = Readout(H, D)
-    kind = np.dtype(dtype)
-    params = {"cell": cell.init(rng, kind), "readout": readout.init(rng, kind)}
-    xs = rng.standard_normal((T, B, D)).astype(kind)
-    ys = rng.integers(0, D, (T, B))
-
-    def loss(params: Any, xs: Any, ys: Any) -> Any:
-        return readout.loss(params["readout"], unroll(cell, params["cell"], xs).outputs, ys)
-
-    args = (params, xs, ys)
-    compiled = mg.compile(mg.value_and_grad(loss, wrt=(0, 1)), passes=passes)
-    return (lambda: compiled(*args)), compiled, args
+FAST_GOALS = {("LSTM", "float32"): {"small": 0.5, "medium": 0.95}}
+PLAN, FAST, EAGER = "plan", "plan, fast", "minigrad eager"
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+#: Seconds of one round's share of a contestant: the quick ones run several times.
+SHARE = 2e-3
 
 
-def theirs(cell_name: str, args: Any) -> Step:
-    """The same step in PyTorch: its own fused layer, or for attention an eager loop with cached keys."""
-    params, xs, ys = args
-    T, _, D = xs.shape
-    H = params["readout"]["V"].shape[1]
-    dtype = torch.float32 if xs.dtype == np.float32 else torch.float64
-    x = torch.tensor(xs, requires_grad=True)
-    targets = torch.tensor(ys.reshape(-1))
-    if cell_name == "attention":
-        weights = [x, *(torch.tensor(p, requires_grad=True) for p in _leaves(params))]
-        run = _attention_loop(params, weights, T)
-    else:
-        layer = getattr(torch.nn, cell_name)(D, H).to(dtype)
-        V = torch.nn.Linear(H, D).to(dtype)
-        weights = [x, *layer.parameters(), *V.parameters()]
-        run = lambda x: V(layer(x)[0])  # noqa: E731
-
-    def step() -> Any:
-        for weight in weights:
-            weight.grad = None
-        logits = run(x)
-        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, D), targets, reduction="sum")
-        loss.backward()
-        return loss
-
-    return step
+def own_steps(problem: Problem) -> tuple[dict[str, Step], dict[str, float], Any]:
+    """minigrad's steps; seconds of processor time until the first result of each; the plan on NumPy."""
+    step, args = minigrad_step(problem), (problem.params, problem.xs, problem.ys)
+    plans = {PLAN: mg.compile(step)}
+    if find_spec("numba") is not None and find_spec("scipy") is not None:
+        plans[FAST] = mg.compile(step, backend="fast")
+    first = {}
+    for name, compiled in plans.items():
+        start = process_time()
+        compiled(*args)
+        first[name] = process_time() - start
+    runs: dict[str, Callable[..., Any]] = {**plans, EAGER: step}
+    return {name: (lambda run=run: run(*args)[1][1]) for name, run in runs.items()}, first, plans[PLAN].plan(*args)
 
 
-def _leaves(params: Any) -> list[np.ndarray]:
-    return mg.tree.flatten(params)[0]
+def agree(steps: dict[str, Step], dtype: str) -> dict[str, float]:
+    """Hold all gradients to the eager engine's; the seconds that each took, which for JAX is compiling."""
+    expected = steps[EAGER]()
+    first = {}
+    for name, step in steps.items():
+        start = process_time()
+        found = step()
+        first[name] = process_time() - start
+        error = float(np.abs(found - expected).max() / np.abs(expected).max())
+        if not error < TOLERANCE[dtype]:
+            raise SystemExit(f"{name} disagrees on the gradient of the inputs by {error:.1e}")
+    return first
 
 
-def _attention_loop(params: Any, weights: list[Any], T: int) -> Callable[[Any], Any]:
-    """An LSTM with additive attention over its earlier states, gates in one product, keys computed once each."""
-    leaves = iter(weights[1:])
-    p = mg.tree.tree_map(lambda _: next(leaves), params)
-    inner, attention, readout = p["cell"]["inner"], p["cell"]["attention"], p["readout"]
-
-    def run(x: Any) -> Any:
-        U, W, b = (torch.cat([inner[f"{letter}_{k}"] for k in "ifgo"]) for letter in "UWb")
-        inputs = x @ p["cell"]["P"].T
-        h = c = x.new_zeros(x.shape[1], W.shape[1])
-        memory, keys, outputs = [h], [h @ attention["U"].T], []
-        for t in range(T):
-            m = torch.stack(memory)
-            scores = torch.tanh(h @ attention["W"].T + torch.stack(keys)) @ attention["v"]
-            context = (torch.softmax(scores, 0)[..., None] * m).sum(0)
-            a = (inputs[t] + context @ p["cell"]["C"].T) @ U.T + h @ W.T + b
-            i, f, g, o = a.chunk(4, -1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-            memory.append(h)
-            keys.append(h @ attention["U"].T)
-            outputs.append(h)
-        return torch.stack(outputs) @ readout["V"].T + readout["c"]
-
-    return run
-
-
-def medians(steps: dict[str, Step], seconds: float) -> dict[str, float]:
-    """Milliseconds of each step: medians over interleaved rounds, after a warm-up."""
-    for step in steps.values():
+def timed(steps: dict[str, Step], seconds: float) -> dict[str, list[float]]:
+    """Milliseconds of processor time of each step, one number for each round; all take turns in a round."""
+    repeats = {}
+    for name, step in steps.items():
+        start = perf_counter()
         step()
+        repeats[name] = max(1, min(20, int(SHARE / (perf_counter() - start))))
     times: dict[str, list[float]] = {name: [] for name in steps}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < 5:
+    end = perf_counter() + seconds
+    while perf_counter() < end or len(times[PLAN]) < 5:
         for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * statistics.median(found) for name, found in times.items()}
+            start = process_time()
+            for _ in range(repeats[name]):
+                step()
+            times[name].append((process_time() - start) / repeats[name] * 1e3)
+    return times
 
 
-def compare(cells: list[str], sizes: list[str], dtypes: list[str], seconds: float) -> list[str]:
-    """The table's rows, printed as they come."""
-    head = "| cell | size | dtype | plan, ms | PyTorch, ms | ratio | goal | calls | planning, s | memory, MiB |"
-    lines = [head, "|---|---|---|---|---|---|---|---|---|---|"]
-    print("\n".join(lines))
-    for cell in cells:
-        for size in sizes:
-            for dtype in dtypes:
-                step, compiled, args = ours(cell, size, dtype)
-                start = time.perf_counter()
-                plan = compiled.plan(*args)
-                planning = time.perf_counter() - start
-                steps = {"plan": step} | ({} if torch is None else {"torch": theirs(cell, args)})
-                found = medians(steps, seconds)
-                ratio = found["plan"] / found["torch"] if "torch" in found else float("nan")
-                goal = GOALS.get((cell, dtype), {}).get(size)
-                lines.append(
-                    f"| {cell} | {size} | {dtype} | {found['plan']:.3g} | {found.get('torch', float('nan')):.3g} "
-                    f"| {ratio:.2f} | {'' if goal is None else f'≤ {goal}'} | {len(plan.calls)} "
-                    f"| {planning:.2f} | {plan.storage.allocated / 2**20:.2f} |"
-                )
-                print(lines[-1], flush=True)
-    return lines
+def row(cell: str, size: str, dtype: str, seconds: float) -> list[str]:
+    """One line of the table."""
+    problem = make(cell, SIZES[size], dtype)
+    steps, first, plan = own_steps(problem)
+    steps |= step_peers(problem, size)
+    first = agree(steps, dtype) | first
+    bound = limit(problem)
+    times = timed(steps | ({} if bound is None else {"limit": bound}), seconds)
+    reference = times.get("nn layer", times.get("eager loop"))
+    cells = [f"{cell} {size} {dtype}"]
+    for name in (PLAN, FAST):
+        cells += [_number(times.get(name)), _ratio(times.get(name), reference)]
+    goal, fast_goal = (goals.get((cell, dtype), {}).get(size) for goals in (GOALS, FAST_GOALS))
+    cells.append(" / ".join(f"≤ {g}" for g in (goal, fast_goal) if g is not None))
+    cells += [_number(reference)]
+    cells += [_ratio(times.get(name), reference) for name in (EAGER, *PEER_NAMES[1:])]
+    cells += [
+        _number(times.get("limit")),
+        _ratio(times[PLAN], times.get("limit")),
+        _ratio(times.get(FAST), times.get("limit")),
+    ]
+    cells += [f"{first[name]:.1f}" if name in first else "–" for name in (PLAN, FAST, "JAX scan")]
+    return [*cells, f"{len(plan.calls)}", f"{plan.storage.allocated / 2**20:.2f}"]
 
 
-def by_pass(cells: list[str], sizes: list[str], dtypes: list[str], seconds: float) -> list[str]:
-    """How much slower a step becomes when one pass is left out."""
-    lines = ["| left out | " + " | ".join(f"{c} {s} {d}" for c in cells for s in sizes for d in dtypes) + " |"]
-    lines.append("|---" * (lines[0].count("|") - 1) + "|")
-    columns = []
-    for cell in cells:
-        for size in sizes:
-            for dtype in dtypes:
-                steps = {"": ours(cell, size, dtype)[0]}
-                steps |= {name: ours(cell, size, dtype, frozenset(PASSES) - {name})[0] for name in PASSES}
-                found = medians(steps, seconds)
-                columns.append({name: found[name] / found[""] for name in PASSES})
-    lines += [f"| {name} | " + " | ".join(f"×{column[name]:.2f}" for column in columns) + " |" for name in PASSES]
-    print("\n".join(lines))
-    return lines
+HEADER = [
+    "cell, size, dtype", "plan ms", "ratio", "fast ms", "ratio", "goals", "torch ms",
+    "tape", "torch Cell loop", "torch eager loop", "JAX scan", "HIPS autograd",
+]  # fmt: skip
+DETAILS = [
+    "limit ms", "plan / limit", "fast / limit", "plan: first s", "fast: first s", "JAX: first s", "calls", "MiB",
+]  # fmt: skip
 
 
-def write(lines: list[str]) -> None:
-    """Put the table between this benchmark's marks in the README, and leave the rest as it is."""
-    path = Path(__file__).parent / "README.md"
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    versions += "" if torch is None else f", PyTorch {torch.__version__}"
-    command = "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/training_step.py --write"
-    section = "\n".join(
-        [
-            MARKS[0],
-            "## One training step",
-            "",
-            "Forward, softmax cross-entropy over time, gradients of all parameters and of the inputs. One thread;",
-            f"medians of interleaved rounds. {versions}; {platform.machine()}.",
-            f"Made by `{command}`.",
-            f"Load average at the end, of all on the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
-            "",
-            *lines,
-            MARKS[1],
-        ]
-    )
-    if MARKS[0] in text:
-        before, rest = text.split(MARKS[0])
-        text = before + section + rest.split(MARKS[1])[1]
-    else:
-        text = text.rstrip() + "\n\n" + section + "\n"
-    path.write_text(text, encoding="utf-8")
+def _number(times: list[float] | None) -> str:
+    return "–" if times is None else f"{median(times):.3g}"
 
 
-def main() -> int:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _ratio(times: list[float] | None, reference: list[float] | None) -> str:
+    """The median of the rounds' ratios."""
+    if times is None or reference is None:
+        return "–"
+    return f"{median(t / r for t, r in zip(times, reference, strict=True)):.2f}"
+
+
+def section(rows: list[list[str]], load: str) -> str:
+    """The text for the README."""
+    shapes = ", ".join(f"{name} {shape}" for name, shape in SIZES.items())
+    return f"""\
+{machine("numpy", "scipy", "numba", "torch", "jax", "autograd")}; {load}.
+Measured with `python benchmarks/training_step.py`.
+
+Forward pass, readout, softmax cross-entropy over time, gradients of all parameters and of the inputs; one thread.
+(T, B, D, H): {shapes}.
+Processor time, medians of interleaved rounds; every ratio is the median of the rounds' ratios to PyTorch's layer
+(torch.nn.LSTM, GRU, RNN; for attention its eager loop with cached keys), below 1 is faster. Before anything is
+timed all must agree on the gradient of the inputs. "plan" is `mg.compile` on NumPy alone, "fast" the backend
+with Numba, "tape" minigrad without a plan. Goals are those of the plan, then of "fast" where it has its own.
+micrograd has neither tanh nor exp and cannot run a step; HIPS autograd runs up to small.
+
+{markdown_table(HEADER, [row[: len(HEADER)] for row in rows])}
+
+The limit is the step's products and tanh alone, by NumPy. Seconds are those until the first result: tracing,
+planning, compiling. Calls and MiB are those of the plan on NumPy.
+
+{markdown_table([HEADER[0], *DETAILS], [[row[0], *row[len(HEADER) :]] for row in rows])}"""
+
+
+def main() -> None:
+    """Print rows as they come, and write the section if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["tiny", "small", "medium"])
-    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
-    parser.add_argument("--seconds", type=float, default=3.0, help="time for each row")
-    parser.add_argument("--passes", action="store_true", help="what leaving each pass out costs")
-    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/README.md")
+    parser.add_argument("--dtypes", nargs="+", choices=TOLERANCE, default=list(TOLERANCE))
+    parser.add_argument("--large", action="store_true", help="the large size too, float32, without attention")
+    parser.add_argument("--seconds", type=float, default=4.0, help="time for each row")
+    parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
     options = parser.parse_args()
-    if torch is not None:
-        torch.set_num_threads(1)
-    table = by_pass if options.passes else compare
-    lines = table(options.cells, options.sizes, options.dtypes, options.seconds)
-    if options.write and not options.passes:
-        write(lines)
-    return 0
+    cases = [(c, s, d) for c in options.cells for s in options.sizes for d in options.dtypes]
+    if options.large:
+        cases += [(cell, "large", "float32") for cell in options.cells if cell != "attention"]
+    print(markdown_table(HEADER + DETAILS, []))
+    rows = []
+    for case in cases:
+        rows.append(row(*case, options.seconds))
+        print(f"| {' | '.join(rows[-1])} |", flush=True)
+    if options.write:
+        write_section("training-step", "One training step", section(rows, one_thread.load()))
 
 
 if __name__ == "__main__":
