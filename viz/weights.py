@@ -182,7 +182,9 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     cell : Layer
         A cell, or a `Stacked` or `Bidirectional` net of cells, such as `cells.from_torch` returns.
     params : dict
+        As the cell's `init` makes them, or `cells.from_torch` reads them.
     xs : (T, D)
+        One sequence.
 
     Returns
     -------
