@@ -73,7 +73,7 @@ def source(forms: Sequence[Form], groups: Sequence[Sequence[int]]) -> str:
             if first == j:
                 names[i, j] = f"p{len(names)}"
         lines += [
-            f"        {names[i, j]} = pointer(table[t, {len_before(forms, i) + j}])"
+            f"        {names[i, j]} = pointer(table[t, {_arrays_before(forms, i) + j}])"
             for j, first in enumerate(form.same)
             if first == j
         ]
@@ -87,7 +87,7 @@ def source(forms: Sequence[Form], groups: Sequence[Sequence[int]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def len_before(forms: Sequence[Form], i: int) -> int:
+def _arrays_before(forms: Sequence[Form], i: int) -> int:
     """The number of arrays of all calls before one."""
     return sum(len(form.layouts) for form in forms[:i])
 
