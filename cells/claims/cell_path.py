@@ -56,7 +56,10 @@ def _cell_path() -> Claim:
         "1997. With f ≤ q < 1 it vanishes like q^(T−k). In general a coordinate vanishes exactly if Σ −log f_t "
         "diverges, not already if every f_t is below 1.",
         Proof(
-            Statement("∏ f_t → 0 exactly if Σ −log f_t = ∞", r"\prod_t f_t \to 0 \iff \sum_t -\log f_t = \infty"),
+            Statement(
+                "∏ f_t → 0 exactly if Σ −log f_t = ∞",
+                r"\prod_t f_t \to 0 \;\Longleftrightarrow\; \sum_t -\log f_t = \infty",
+            ),
             REALS,
             ("only the cell path: h_{t−1} and the gates are held fixed", "0 < f_t ≤ 1"),
             (
@@ -137,7 +140,7 @@ def _whole_jacobian() -> Claim:
         "lstm_whole_jacobian",
         Statement(
             "in an LSTM the gradient neither vanishes nor explodes, because ∏ f_t does not",
-            r"\textstyle\prod_t f_t \not\to 0 \implies \partial (h,c)_T/\partial (h,c)_k \not\to 0",
+            r"\lim \textstyle\prod_t f_t \ne 0 \;\Longrightarrow\; \lim \partial (h,c)_T/\partial (h,c)_k \ne 0",
         ),
         "refuted",
         "The cell path bounds the whole derivative in neither direction: the gates read h, and that adds paths. "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from minigrad.symbolic import ProofError
 from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.prose import prose
 
 __all__ = ["Claim", "Counterexample"]
 
@@ -50,6 +51,10 @@ class Counterexample:
     def text(self) -> str:
         """The statement with its numbers, computed now."""
         return f"{self.statement.text}: {_listed(self.run())}"
+
+    def latex(self) -> str:
+        """As `text`, for a document in LaTeX."""
+        return f"${self.statement.latex}$: {prose(_listed(self.run()))}"
 
 
 def _listed(numbers: Numbers) -> str:
@@ -119,26 +124,15 @@ class Claim:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """The statement, the reason and the steps as LaTeX; needs amsmath."""
+        """All of it as LaTeX; needs amsmath."""
         heading = rf"\paragraph{{{self.name.replace('_', ' ').capitalize()} ({self.verdict})}}"
-        return f"{heading} ${self.statement.latex}$\n\n{_prose(self.reason)}\n{self.proof.latex()}"
+        parts = [f"{heading} ${self.statement.latex}$", f"{prose(self.reason)}\n{self.proof.latex()}"]
+        if self.counterexample is not None:
+            parts.append(f"Counterexample: {self.counterexample.latex()}.")
+        return "\n\n".join(parts)
 
     def _repr_latex_(self) -> str:
         return f"$\\text{{{self.verdict}: }}\\; {self.statement.latex}$"
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.statement.text}"
-
-
-#: Signs in reasons that LaTeX's prose does not have.
-_SIGNS = {
-    "σ": r"$\sigma$", "₁": "$_1$", "α": r"$\alpha$", "λ": r"$\lambda$", "η": r"$\eta$", "Σ": r"$\Sigma$",
-    "∂": r"$\partial$", "‖": r"$\Vert$", "≤": r"$\le$", "≥": r"$\ge$", "−": "$-$", "⊙": r"$\odot$", "γ": r"$\gamma$",
-    "ŷ": r"$\hat y$", "∏": r"$\prod$", "→": r"$\to$", "·": r"$\cdot$", "²": "$^2$", "ᵀ": r"$^\top$",
-    "≈": r"$\approx$", "≠": r"$\ne$", "θ": r"$\theta$", "…": r"\dots{}",
-    "√": r"$\surd$", "×": r"$\times$", "^": r"\^{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",
-}  # fmt: skip
-
-
-def _prose(text: str) -> str:
-    return "".join(_SIGNS.get(sign, sign) for sign in text)

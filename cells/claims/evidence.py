@@ -32,7 +32,8 @@ def line(cell: Any, text: str, latex: str, status: str = "proved") -> Step:
         (verdict,) = check_derivation(cell, text)
         return verdict.status == status and (verdict.counterexample is not None) == (status == "refuted")
 
-    return step(text, latex, f"check_derivation: {status}", check)
+    said = text if status == "proved" else text.replace(" = ", " ≠ ")
+    return step(said, latex, f"check_derivation: {status}", check)
 
 
 def constant_params(cell: Any, **given: Any) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from .evidence import REALS, constant_params, line, reached, state_jacobian, ste
 
 __all__ = ["claims"]
 
+#: ∂c_t/∂c_{t−1}, and what it is with peepholes.
+_KEPT = r"\partial c_t/\partial c_{t-1}"
+_FULL = r"\operatorname{diag}(f_t + c_{t-1}\,p_f\,f_t(1-f_t) + g_t\,p_i\,i_t(1-i_t))"
+
 
 def claims() -> list[Claim]:
     """Bias 1, i = 1 − f, peepholes, one W_C for all."""
@@ -51,9 +55,14 @@ def _forget_bias() -> Claim:
             (
                 step("b_f = 1 at the start", "b_f = 1", "LSTM.init", initial),
                 step("σ(1) = 0.731 is kept", r"\sigma(1) = .731", "SymPy, and a real LSTM", lambda: kept(1, "0.731")),
-                step("half-life 2.21", "2.21", "SymPy, and a real LSTM", lambda: half_life(1, "2.21")),
+                step(
+                    "half-life 2.21",
+                    r"\sigma(1)^{2.21} = \tfrac12",
+                    "SymPy, and a real LSTM",
+                    lambda: half_life(1, "2.21"),
+                ),
                 step("σ(0) = 1/2 is kept with bias 0", r"\sigma(0) = \tfrac12", "likewise", lambda: kept(0, "0.500")),
-                step("then the half-life is 1", "1", "likewise", lambda: half_life(0, "1.00")),
+                step("then the half-life is 1", r"\sigma(0)^1 = \tfrac12", "likewise", lambda: half_life(0, "1.00")),
             ),
         ),
     )
@@ -83,7 +92,7 @@ def _coupled() -> Claim:
         "coupled_gates",
         Statement(
             "if the input and forget gates are coupled, they sum to 1, and c stays bounded",
-            r"i + f = 1 \implies \lvert c_t\rvert \le 1",
+            r"i + f = 1 \;\Longrightarrow\; \lvert c_t\rvert \le 1",
         ),
         "proved",
         "With i = 1 − f the new c is a mean of the old c and of g, weighted with f and 1 − f. If |c_0| ≤ 1 it "
@@ -136,18 +145,22 @@ def _peepholes() -> Claim:
         "Peepholes let the gates see the cell, so c_{t−1} acts through i and f as well, and two terms are added to "
         "diag(f); through o they add one to ∂h/∂c. The terms are diagonal, and 0 if the peephole weights are.",
         Proof(
-            Statement(f"∂c/∂c_prev = diag({full})", r"\operatorname{diag}(f + c\,p_f f(1-f) + g\,p_i i(1-i))"),
+            Statement(f"∂c/∂c_prev = diag({full})", rf"{_KEPT} = {_FULL}"),
             ("the chain rule",),
             ("h_{t−1} is held fixed",),
             (
-                line(cell, f"dc/dc_prev = diag({full})", r"\operatorname{diag}(f + c p_f f(1-f) + g p_i i(1-i))"),
-                line(cell, "dc/dc_prev = diag(f)", r"\operatorname{diag}(f)", "refuted"),
+                line(cell, f"dc/dc_prev = diag({full})", rf"{_KEPT} = {_FULL}"),
+                line(cell, "dc/dc_prev = diag(f)", rf"{_KEPT} \ne \operatorname{{diag}}(f_t)", "refuted"),
                 line(
                     cell,
                     "dh/dc = diag(o*(1 - s**2) + s*p_o*o*(1 - o))",
-                    r"\operatorname{diag}(o(1-s^2) + s p_o o(1-o))",
+                    r"\partial h_t/\partial c_t = \operatorname{diag}(o_t(1-s_t^2) + s_t\,p_o\,o_t(1-o_t))",
                 ),
-                line(LSTM(2, 3), "dc/dc_prev = diag(f)", r"\operatorname{diag}(f)\ \text{without peepholes}"),
+                line(
+                    LSTM(2, 3),
+                    "dc/dc_prev = diag(f)",
+                    rf"{_KEPT} = \operatorname{{diag}}(f_t)\ \text{{without peepholes}}",
+                ),
                 step("p = 0 gives diag(f) again", "p = 0", "both derived Jacobians, evaluated", reduces),
                 step("one unit, p = 1: not f", "p_f = p_i = 1", "a real LSTM", adds),
             ),
@@ -187,7 +200,7 @@ def _shared() -> Claim:
         "roles have one degree of freedom. What is kept (f → 1) is then written over, c + 1; a cell that keeps and "
         "does not write needs f near 1 and i near 0. Each gate has its own weights, and its own gradient.",
         Proof(
-            Statement("W_f = W_i = W_o implies f = i = o", r"W_f = W_i = W_o \implies f = i = o"),
+            Statement("W_f = W_i = W_o implies f = i = o", r"W_f = W_i = W_o \;\Longrightarrow\; f = i = o"),
             REALS,
             ("U, W and b shared by i, f, g and o",),
             (
@@ -199,8 +212,17 @@ def _shared() -> Claim:
                     candidate_follows,
                 ),
                 step("f → 1 gives c + 1, not c", r"f \to 1:\ c \mapsto c + 1", "sympy.subs", cannot_keep),
-                line(cell, "d_W_f = sum_t(outer(d_a_f, h_prev))", r"\partial E/\partial W_f = \sum \delta_f h^{\top}"),
-                line(cell, "d_W_f = sum_t(outer(d_a_i, h_prev))", r"\sum \delta_i h^{\top}", "refuted"),
+                line(
+                    cell,
+                    "d_W_f = sum_t(outer(d_a_f, h_prev))",
+                    r"\partial E/\partial W_f = \sum_t \delta a_{f,t}\, h_{t-1}^{\top}",
+                ),
+                line(
+                    cell,
+                    "d_W_f = sum_t(outer(d_a_i, h_prev))",
+                    r"\partial E/\partial W_f \ne \sum_t \delta a_{i,t}\, h_{t-1}^{\top}",
+                    "refuted",
+                ),
             ),
         ),
         Counterexample(

@@ -22,6 +22,10 @@ __all__ = ["claims"]
 _ATTENTION = Attention(3, score="dot")
 _PLACES = (1, 2, 3)
 
+#: ∂context/∂q, and what it is.
+_INTO_QUERY = r"\partial\,\mathrm{context}/\partial q"
+_COVARIANCE = r"M(\operatorname{diag}(\alpha) - \alpha\alpha^{\top})M^{\top}"
+
 
 def claims() -> list[Claim]:
     """The direct path, and the derivative with respect to the query."""
@@ -38,8 +42,8 @@ def _by_hand(s: int) -> Term:
     values = derive(_ATTENTION).values
     alpha, q, memory = values["alpha"], values["q"], _memory()
     share = entry(alpha, s - 1)
-    through = add([scale(1, share, basis(s - 1, 3)), minus(scale(1, share, alpha))])
-    return add([scale(1, share, identity(3)), product(memory, outer(through, q))])
+    through = add([scale(1, share, basis(s - 1, alpha.shape[0])), minus(scale(1, share, alpha))])
+    return add([scale(1, share, identity(q.shape[0])), product(memory, outer(through, q))])
 
 
 def _direct() -> Claim:
@@ -68,14 +72,14 @@ def _direct() -> Claim:
         Proof(
             Statement(
                 "∂context/∂m_s = α_s I + M (α_s e_s − α_s α) qᵀ",
-                r"\alpha_s I + M(\alpha_s e_s - \alpha_s\alpha) q^{\top}",
+                r"\partial\,\mathrm{context}/\partial m_s = \alpha_s I + M(\alpha_s e_s - \alpha_s\alpha) q^{\top}",
             ),
             ("the chain rule",),
             ("dot scores e_s = m_sᵀ q; memory and query are independent",),
             (
                 step(
                     "s = 1, 2, 3: one formula",
-                    r"\alpha_s I + \dots",
+                    r"\partial\,\mathrm{context}/\partial m_s = \alpha_s I + \dots,\quad s = 1, 2, 3",
                     "normal form of the derived Jacobians",
                     each_place,
                 ),
@@ -124,21 +128,19 @@ def _query() -> Claim:
         "attention_saturates",
         Statement(
             "the gradient into the query always flows",
-            r"\partial\,\mathrm{context}/\partial q = M(\operatorname{diag}\alpha - \alpha\alpha^{\top})M^{\top} \ne 0",
+            rf"{_INTO_QUERY} = {_COVARIANCE} \ne 0",
         ),
         "refuted",
         "∂context/∂q is the covariance of the memory under the weights, M (diag(α) − α αᵀ) Mᵀ, of norm at most ‖M‖²/2. "
         "It goes to 0 as one weight goes to 1: attention that is sure of its place does not learn where else to look.",
         Proof(
-            Statement(
-                "∂context/∂q = M (diag(α) − α αᵀ) Mᵀ", r"M(\operatorname{diag}\alpha - \alpha\alpha^{\top})M^{\top}"
-            ),
+            Statement("∂context/∂q = M (diag(α) − α αᵀ) Mᵀ", rf"{_INTO_QUERY} = {_COVARIANCE}"),
             proof.axioms,
             ("dot scores; memory and query are independent",),
             (
                 step(
                     "∂context/∂q = M (diag(α) − α αᵀ) Mᵀ",
-                    r"M(\dots)M^{\top}",
+                    rf"{_INTO_QUERY} = {_COVARIANCE}",
                     "normal form of the derived one",
                     covariance,
                 ),

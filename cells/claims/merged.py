@@ -14,6 +14,14 @@ from .evidence import constant_params, line, state_jacobian, step
 
 __all__ = ["claims"]
 
+#: ∂h_t/∂h_{t−1}, and what it is: directly, through z, and through n and r.
+_WHOLE = r"\partial h_t/\partial h_{t-1}"
+_THROUGH = (
+    r"\operatorname{diag}(z_t) + \operatorname{diag}((h_{t-1} - n_t)\,z_t(1 - z_t))\, W_z "
+    r"+ \operatorname{diag}((1 - z_t)(1 - n_t^2))\, W_n (\operatorname{diag}(r_t) "
+    r"+ \operatorname{diag}(h_{t-1}\,r_t(1 - r_t))\, W_r)"
+)
+
 
 def claims() -> list[Claim]:
     """Two gates, one state, and a direct path."""
@@ -54,16 +62,26 @@ def _gru() -> Claim:
         "it keeps a gradient only where z is near 1. It is z where z keeps the old state (Cho, PyTorch); in "
         "the convention of Chung et al. it is 1 − z. The other paths, through r, z and n, can outweigh it.",
         Proof(
-            Statement(f"∂h/∂h_prev = diag(z) + {through}", r"\operatorname{diag}(z) + \text{paths through } r, z, n"),
+            Statement(f"∂h/∂h_prev = diag(z) + {through}", rf"{_WHOLE} = {_THROUGH}"),
             ("the chain rule",),
             ("update='keep'; with 'write' the direct path is diag(1 − z)",),
             (
                 step("the state is h alone", "s = h", "derive(GRU).state", one_state),
                 step("the gates are r and z", "r, z", "the derived definitions", two_gates),
-                line(cell, f"dh/dh_prev = diag(z) + {through}", r"\operatorname{diag}(z) + \dots"),
-                line(cell, "dh/dh_prev = diag(z)", r"\operatorname{diag}(z)", "refuted"),
-                step("diag(z) is a summand", r"\operatorname{diag}(z)", "the derived Jacobian", direct),
-                step("'write': diag(1 − z)", r"\operatorname{diag}(1 - z)", "the derived Jacobian", direct_write),
+                line(cell, f"dh/dh_prev = diag(z) + {through}", rf"{_WHOLE} = {_THROUGH}"),
+                line(cell, "dh/dh_prev = diag(z)", rf"{_WHOLE} \ne \operatorname{{diag}}(z_t)", "refuted"),
+                step(
+                    "diag(z) is a summand",
+                    rf"{_WHOLE} = \operatorname{{diag}}(z_t) + \dots",
+                    "the derived Jacobian",
+                    direct,
+                ),
+                step(
+                    "'write': diag(1 − z)",
+                    rf"{_WHOLE} = \operatorname{{diag}}(1 - z_t) + \dots",
+                    "the derived Jacobian",
+                    direct_write,
+                ),
             ),
         ),
         Counterexample(

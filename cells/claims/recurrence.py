@@ -30,9 +30,14 @@ def _bound_steps(activation: str, factor: str) -> tuple[Step, ...]:
     def proved() -> bool:
         return derive(RNN(2, 3, activation=activation)).bound().proof().holds
 
-    slope = {"tanh": "1", "sigmoid": "1/4"}[activation]
+    formula = {"tanh": r"\lVert W\rVert", "sigmoid": r"\tfrac14 \lVert W\rVert"}[activation]
     return (
-        step(f"γ ‖W‖ = {factor}", rf"\gamma = {slope}", f"the derived bound of one step, {activation}", is_said_factor),
+        step(
+            f"γ ‖W‖ = {factor}",
+            rf"\gamma\,\lVert W\rVert = {formula}",
+            f"the derived bound of one step, {activation}",
+            is_said_factor,
+        ),
         step(
             "‖∂h_T/∂h_k‖ ≤ (γ ‖W‖)^(T−k)",
             r"\lVert \partial h_T/\partial h_k \rVert \le (\gamma \lVert W \rVert)^{T-k}",
@@ -64,13 +69,17 @@ def _small() -> Claim:
 
     return Claim(
         "small_weight_vanishes",
-        Statement("if W is in (0, 1), the gradient vanishes", r"W \in (0,1) \implies \partial h_T/\partial h_k \to 0"),
+        Statement(
+            "if W is in (0, 1), the gradient vanishes",
+            r"W \in (0,1) \;\Longrightarrow\; \partial h_T/\partial h_k \to 0",
+        ),
         "qualified",
         "True of one unit, and of matrices with ‖W‖ < 1 in the spectral norm, because ‖∂h_T/∂h_k‖ ≤ ‖W‖^(T−k). "
         "That all entries of W are in (0, 1) is not enough: three units with all entries 1/2 have ‖W‖ = 3/2.",
         Proof(
             Statement(
-                "‖W‖ < 1 implies ‖∂h_T/∂h_k‖ → 0", r"\lVert W\rVert < 1 \implies \partial h_T/\partial h_k \to 0"
+                "‖W‖ < 1 implies ‖∂h_T/∂h_k‖ → 0",
+                r"\lVert W\rVert < 1 \;\Longrightarrow\; \partial h_T/\partial h_k \to 0",
             ),
             (*REALS, "‖A B‖ ≤ ‖A‖ ‖B‖"),
             ("tanh, and the spectral norm of W below 1; for one unit that is |w| < 1",),
@@ -79,7 +88,7 @@ def _small() -> Claim:
                 _vanishes(),
                 step(
                     "the 3 × 3 matrix of halves has the eigenvalue 3/2",
-                    r"\lambda_{\max}(\tfrac12 \mathbf{1}\mathbf{1}^{\top}) = \tfrac32",
+                    r"\lambda_{\max}(\tfrac12 \mathbf{1}\,\mathbf{1}^{\top}) = \tfrac32",
                     "sympy.eigenvals of a symmetric matrix",
                     norm_of_halves,
                 ),
@@ -142,7 +151,8 @@ def _large() -> Claim:
     return Claim(
         "large_weight_explodes",
         Statement(
-            "if W > 1, the gradient explodes", r"W > 1 \implies \lvert\partial h_T/\partial h_k\rvert \to \infty"
+            "if W > 1, the gradient explodes",
+            r"W > 1 \;\Longrightarrow\; \lvert\partial h_T/\partial h_k\rvert \to \infty",
         ),
         "qualified",
         "Necessary, not sufficient: with ‖W‖ ≤ 1 the gradient cannot grow, but with w > 1 a tanh unit settles at a "
@@ -156,7 +166,10 @@ def _large() -> Claim:
                 *_bound_steps("tanh", "‖W‖"),
                 step("h* = tanh(w h*)", r"h_* = \tanh(w h_*)", "sympy.simplify", fixed_point),
                 step(
-                    "w > 1: (s cosh s − sinh s)' = s sinh s > 0", "w > 1", "sympy.diff, is_positive", weight_above_one
+                    "w > 1: (s cosh s − sinh s)' = s sinh s > 0",
+                    r"(s\cosh s - \sinh s)' = s\sinh s > 0 \;\Longrightarrow\; w > 1",
+                    "sympy.diff, is_positive",
+                    weight_above_one,
                 ),
                 step("w (1 − h*²) = 2s/sinh 2s", r"w(1 - h_*^2) = 2s/\sinh 2s", "sympy.simplify", slope),
                 step(
@@ -219,7 +232,7 @@ def _eigenvalues() -> Claim:
         "pascanu_eigenvalue",
         Statement(
             "if the largest eigenvalue of W is below 1/γ, the gradient vanishes",
-            r"\lvert\lambda_1(W)\rvert < 1/\gamma \implies \partial h_T/\partial h_k \to 0",
+            r"\lvert\lambda_1(W)\rvert < 1/\gamma \;\Longrightarrow\; \partial h_T/\partial h_k \to 0",
         ),
         "refuted",
         "Read with eigenvalues, the condition of Pascanu, Mikolov and Bengio (2013) fails: the slopes of tanh change "
@@ -262,7 +275,7 @@ def _singular_values() -> Claim:
         "pascanu_singular_value",
         Statement(
             "if the largest singular value of W is below 1/γ, the gradient vanishes",
-            r"\sigma_1(W) < 1/\gamma \implies \partial h_T/\partial h_k \to 0",
+            r"\sigma_1(W) < 1/\gamma \;\Longrightarrow\; \partial h_T/\partial h_k \to 0",
         ),
         "proved",
         "‖W‖ is the largest singular value, and ‖∂h_T/∂h_k‖ ≤ (γ ‖W‖)^(T−k), with γ = 1 for tanh and 1/4 for σ. "

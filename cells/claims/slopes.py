@@ -20,7 +20,11 @@ def claims() -> list[Claim]:
 
 def _tanh() -> Claim:
     proof = slope_proof("tanh")
-    one_step = line(RNN(2, 3), "dh/dh_prev = diag(1 - h**2) @ W", r"\partial h_t/\partial h_{t-1} = D W")
+    one_step = line(
+        RNN(2, 3),
+        "dh/dh_prev = diag(1 - h**2) @ W",
+        r"\partial h_t/\partial h_{t-1} = \operatorname{diag}(1 - h_t^2)\, W",
+    )
     return Claim(
         "tanh_slope",
         proof.claim,
@@ -57,7 +61,10 @@ def _tan() -> Claim:
             step("tan' − 1 = tan² ≥ 0", r"\tan' - 1 = \tan^2 \ge 0", "sympy.simplify, is_nonnegative", at_least_one),
             step("1 + t² < 1 has no solution", r"\{t : 1 + t^2 < 1\} = \emptyset", "sympy.solveset", never_less),
             line(
-                RNN(2, 3), "dh/dh_prev = diag(1 + h**2) @ W", r"\partial h_t/\partial h_{t-1} = (1 + h^2) W", "refuted"
+                RNN(2, 3),
+                "dh/dh_prev = diag(1 + h**2) @ W",
+                r"\partial h_t/\partial h_{t-1} \ne \operatorname{diag}(1 + h_t^2)\, W",
+                "refuted",
             ),
         ),
     )

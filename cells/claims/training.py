@@ -24,6 +24,9 @@ from .evidence import REALS, line, step
 
 __all__ = ["claims"]
 
+#: ∂E_t/∂logits_t.
+_INTO_LOGITS = r"\partial E_t/\partial \mathrm{logits}_t"
+
 
 def claims() -> list[Claim]:
     """ŷ − y, weight decay, clipping, parameters."""
@@ -54,21 +57,26 @@ def _cross_entropy() -> Claim:
         "softmax_cross_entropy",
         Statement(
             "softmax with cross-entropy sends ŷ − y into the logits",
-            r"\partial E_t/\partial \text{logits}_t = \hat y_t - y_t",
+            rf"{_INTO_LOGITS} = \hat y_t - y_t",
         ),
         "proved",
         "The derivative is ŷ Σ y − y, which is ŷ − y because targets sum to 1: one class, or a distribution. "
         "No slope of an activation is left in it, so a confident mistake still has a gradient near 1.",
         Proof(
-            Statement("∂E/∂logits = ŷ − y", r"\hat y - y"),
+            Statement("∂E/∂logits = ŷ − y", rf"{_INTO_LOGITS} = \hat y_t - y_t"),
             REALS,
             ("Σ y = 1",),
             (
-                step("ŷ − y comes out", r"\hat y_t - y_t", "derive(RNN, Readout)", derived),
-                line(RNN(2, 3), "d_logits = yhat - y", r"\hat y - y"),
-                line(RNN(2, 3), "d_logits = (yhat - y)*yhat*(1 - yhat)", r"(\hat y - y)\hat y(1-\hat y)", "refuted"),
+                step("ŷ − y comes out", rf"{_INTO_LOGITS} = \hat y_t - y_t", "derive(RNN, Readout)", derived),
+                line(RNN(2, 3), "d_logits = yhat - y", rf"{_INTO_LOGITS} = \hat y_t - y_t"),
+                line(
+                    RNN(2, 3),
+                    "d_logits = (yhat - y)*yhat*(1 - yhat)",
+                    rf"{_INTO_LOGITS} \ne (\hat y_t - y_t)\,\hat y_t(1-\hat y_t)",
+                    "refuted",
+                ),
                 step("K = 3, entry by entry", "K = 3", "sympy.diff, simplify", scalars),
-                step("a real loss with a distribution", r"y \in \Delta", "mg.grad", real),
+                step("a real loss with a distribution", r"y \ge 0,\ \mathbf{1}^{\top} y = 1", "mg.grad", real),
             ),
         ),
     )
@@ -126,9 +134,17 @@ def _weight_decay() -> Claim:
             (*REALS, "‖q W‖ = |q| ‖W‖"),
             ("no gradient of the loss, or one that does not pull W outwards", "0 < ηλ < 1"),
             (
-                step("50 steps of 1 − 0.1 · 0.2", r"0.98^{50}", "a real optimiser on a real RNN, no loss", shrinks),
                 step(
-                    "the derived bound shrinks with it", r"\lVert W\rVert^{T-k}", "derive(RNN).bound()", bound_shrinks
+                    "50 steps of 1 − 0.1 · 0.2",
+                    r"\lVert W\rVert \to 0.98^{50}\, \lVert W\rVert",
+                    "a real optimiser on a real RNN, no loss",
+                    shrinks,
+                ),
+                step(
+                    "the derived bound shrinks with it",
+                    r"\lVert W\rVert^{T-k} \to 0.98^{50(T-k)}\, \lVert W\rVert^{T-k}",
+                    "derive(RNN).bound()",
+                    bound_shrinks,
                 ),
                 step(
                     "J(q W) = q J(W) at the same h",
@@ -185,9 +201,19 @@ def _clipping() -> Claim:
             REALS,
             ("clip_by_norm, with one norm over all parameters",),
             (
-                step("the direction is kept", r"\cos = 1", "clip_by_norm on lengths 1e-6 … 1e6", keeps_direction),
+                step(
+                    "the direction is kept",
+                    r"\cos(g, \mathrm{clip}(g)) = 1",
+                    "clip_by_norm on lengths 1e-6 … 1e6",
+                    keeps_direction,
+                ),
                 step("‖g‖ = c + e: c/‖g‖ < 1", r"c/\lVert g\rVert < 1", "sympy, is_negative", never_longer),
-                step("a gradient of 1e-12 is unchanged", r"\lVert g\rVert < c: g", "both functions", small_unchanged),
+                step(
+                    "a gradient of 1e-12 is unchanged",
+                    r"\lVert g\rVert < c \;\Longrightarrow\; \mathrm{clip}(g) = g",
+                    "both functions",
+                    small_unchanged,
+                ),
             ),
         ),
         Counterexample(
@@ -232,12 +258,22 @@ def _parameters() -> Claim:
         "The same step function is used at every time, so the parameters' shapes are made of D and H alone. Only the "
         "number of summands of ∂E/∂θ = Σ_t … grows with T; its shape does not.",
         Proof(
-            Statement("shapes of D and H; ∂E/∂θ = Σ_{t=1..T}", r"\partial E/\partial\theta = \sum_{t=1}^{T}"),
+            Statement("shapes of D and H; ∂E/∂θ = Σ_{t=1..T}", r"\partial E/\partial\theta = \sum_{t=1}^{T} \dots"),
             ("one step function for all t",),
             ("RNN, LSTM, GRU",),
             (
-                step("the sizes are D and H", "D, H", "the derived step's symbols", sizes_have_no_time),
-                step("each gradient is one Σ over t", r"\sum_{t=1}^{T}", "the derived gradients", one_sum),
+                step(
+                    "the sizes are D and H",
+                    r"\theta:\ H \times D,\ H \times H,\ H",
+                    "the derived step's symbols",
+                    sizes_have_no_time,
+                ),
+                step(
+                    "each gradient is one Σ over t",
+                    r"\partial E/\partial\theta = \sum_{t=1}^{T} \dots",
+                    "the derived gradients",
+                    one_sum,
+                ),
                 step("T = 1 and T = 50 with the same parameters", "T = 1, 50", "unroll, mg.grad", any_length),
             ),
         ),

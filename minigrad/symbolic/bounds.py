@@ -155,7 +155,7 @@ class Bound:
         return ProofStep(
             Statement(
                 f"if |{write(before)}| ≤ 1 in every entry, then |{write(now)}| ≤ 1",
-                rf"\left|{tex(before)}\right| \le 1 \implies \left|{tex(now)}\right| \le 1",
+                rf"\left|{tex(before)}\right| \le 1 \;\Longrightarrow\; \left|{tex(now)}\right| \le 1",
             ),
             "interval arithmetic on the step",
             lambda: _inside(Ranges(self._given()).interval(now)),

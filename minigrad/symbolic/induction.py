@@ -71,17 +71,13 @@ class Transition:
         """Base and step, each checked by running the engine on symbols."""
         base_claim = at_time(self.claim, "T", _START)
         following = at_time(self.claim, "T", _LAST.shifted(1))
-        swept = self.swept()
         base = ProofStep(
             Statement(f"T = k: ∂s_k/∂s_k = I = {text(base_claim)}", rf"T = k:\ I = {latex(base_claim)}"),
             "base case: a state is its own derivative; the claim at T = k, an empty product is I",
             lambda: equal(base_claim, identity(self.jacobian.shape[0])),
         )
         step = ProofStep(
-            Statement(
-                f"T → T+1: the sweep gives {text(swept)}; the claim is {text(following)}",
-                rf"T \to T+1:\ {latex(swept)} = {latex(following)}",
-            ),
+            self._step_statement(following),
             "induction step: reverse sweep through step T+1 and the hypothesis, then one factor peeled off",
             lambda: equal(self._in_blocks(self.swept()), self._in_blocks(peel(following))),
         )
@@ -90,6 +86,19 @@ class Transition:
             ("the chain rule, as the engine's reverse sweep applies it", "induction on T ≥ k"),
             ("the same step function at every t",),
             (base, step),
+        )
+
+    def _step_statement(self, following: Term) -> Statement:
+        """What the sweep gives, and the claim for T+1; of several parts, with P_T for the claim, for it is long."""
+        if len(self.parts) > 1:
+            return Statement(
+                "T → T+1: with P_T for the claim, block by block the sweep gives J_{T+1} P_T; the claim is P_{T+1}",
+                r"T \to T+1:\ J_{T+1}\, P_T = P_{T+1}",
+            )
+        swept = self.swept()
+        return Statement(
+            f"T → T+1: the sweep gives {text(swept)}; the claim is {text(following)}",
+            rf"T \to T+1:\ {latex(swept)} = {latex(following)}",
         )
 
     def text(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .errors import ProofError
+from .prose import prose
 
 __all__ = ["Proof", "ProofStep", "Statement", "aligned"]
 
@@ -107,15 +108,7 @@ class Proof:
 
 
 def _row(formula: str, remark: str) -> str:
-    return rf"& {formula} && \text{{({_escaped(remark)})}}"
-
-
-def _escaped(remark: str) -> str:
-    """Prose inside mathematics: what LaTeX would read as a command is written out."""
-    plain = remark
-    for sign in "\\{}$&#%_^~":
-        plain = plain.replace(sign, {"_": r"\_", "&": r"\&", "#": r"\#", "%": r"\%", "$": r"\$"}.get(sign, " "))
-    return plain
+    return rf"& {formula} && \text{{({prose(remark)})}}"
 
 
 def aligned(rows: Sequence[str]) -> str:

@@ -73,7 +73,10 @@ def _tanh_proof() -> Proof:
         return bool(sympy.solveset(sympy.tanh(x) ** 2, x, sympy.S.Reals) == sympy.FiniteSet(0))
 
     return Proof(
-        Statement("0 < tanh'(x) ≤ 1, and = 1 only at x = 0", r"0 < \tanh'(x) \le 1,\quad \tanh'(x) = 1 \iff x = 0"),
+        Statement(
+            "0 < tanh'(x) ≤ 1, and = 1 only at x = 0",
+            r"0 < \tanh'(x) \le 1,\quad \tanh'(x) = 1 \;\Longleftrightarrow\; x = 0",
+        ),
         _REALS,
         ("x is real",),
         (
@@ -93,7 +96,9 @@ def _tanh_proof() -> Proof:
                 rest_is_square,
             ),
             ProofStep(
-                Statement("tanh²(x) = 0 only at x = 0", r"\tanh^2(x) = 0 \iff x = 0"), "sympy.solveset", zero_set
+                Statement("tanh²(x) = 0 only at x = 0", r"\tanh^2(x) = 0 \;\Longleftrightarrow\; x = 0"),
+                "sympy.solveset",
+                zero_set,
             ),
         ),
     )
@@ -116,7 +121,8 @@ def _sigmoid_proof() -> Proof:
 
     return Proof(
         Statement(
-            "0 < σ'(x) ≤ 1/4, and = 1/4 only at x = 0", r"0 < \sigma'(x) \le \tfrac14,\quad = \tfrac14 \iff x = 0"
+            "0 < σ'(x) ≤ 1/4, and = 1/4 only at x = 0",
+            r"0 < \sigma'(x) \le \tfrac14,\quad = \tfrac14 \;\Longleftrightarrow\; x = 0",
         ),
         _REALS,
         ("x is real",),
@@ -135,7 +141,9 @@ def _sigmoid_proof() -> Proof:
                 rest_is_square,
             ),
             ProofStep(
-                Statement("2σ(x) − 1 = 0 only at x = 0", r"2\sigma(x) - 1 = 0 \iff x = 0"), "sympy.solveset", zero_set
+                Statement("2σ(x) − 1 = 0 only at x = 0", r"2\sigma(x) - 1 = 0 \;\Longleftrightarrow\; x = 0"),
+                "sympy.solveset",
+                zero_set,
             ),
         ),
     )
@@ -203,7 +211,7 @@ def vanishing_proof(factor: Statement) -> Proof:
     return Proof(
         Statement(
             f"if {factor.text} < 1, then ‖∂s_T/∂s_k‖ → 0 as T → ∞",
-            rf"{factor.latex} < 1 \implies "
+            rf"{factor.latex} < 1 \;\Longrightarrow\; "
             r"\lim_{T\to\infty} \left\lVert \frac{\partial s_T}{\partial s_k} \right\rVert = 0",
         ),
         _REALS,

@@ -13,11 +13,13 @@ from .errors import FormulaError
 from .expressions import Line
 from .interpret import MisfitError
 from .judge import Counterexample, Judge
+from .letters import spoken
 from .limits import MAX_LINES
 from .monomials import ONE, scale
 from .parser import parse_line
 from .places import for_each_place, speaks_of_places
 from .products import product
+from .prose import prose
 from .slips import name_the_slip
 from .subjects import Subject, subject_of
 from .sums import add
@@ -74,21 +76,25 @@ class Verdict:
     position: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        return self._text(f"the engine's own form: {self.expected}")
-
-    def latex(self) -> str:
-        """The verdict as text, with the engine's own formula as LaTeX."""
-        return self._text(f"the engine's own form: ${self.expected_latex}$")
-
-    def _text(self, own: str) -> str:
         parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
         if self.hint:
             parts.append(f"  hint: {self.hint}")
         if self.status != "proved" and self.expected:
-            parts.append(f"  {own}")
+            parts.append(f"  the engine's own form: {self.expected}")
         if self.counterexample is not None:
             parts.append(f"  {self.counterexample}")
         return "\n".join(parts)
+
+    def latex(self) -> str:
+        """All of it as LaTeX, with the engine's own formula for the line's target; needs amsmath."""
+        parts = [rf"\paragraph{{{self.status.capitalize()}}} \texttt{{{prose(self.line)}}}", prose(self.reason)]
+        if self.hint:
+            parts.append(f"Hint: {prose(self.hint)}.")
+        if self.status != "proved" and self.expected_latex:
+            parts.append(f"The engine's own form: ${self.expected_latex}$.")
+        if self.counterexample is not None:
+            parts.append(f"Counterexample: {prose(str(self.counterexample))}.")
+        return "\n\n".join(parts) + "\n"
 
 
 def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
@@ -295,7 +301,8 @@ class _Checker:
     def _slip(self, line: Line) -> str | None:
         """The name of the slip, if there is one; a repair that cannot be worked out is none."""
         try:
-            return name_the_slip(line, self.judge, self.vocabulary)
+            hint = name_the_slip(line, self.judge, self.vocabulary)
+            return None if hint is None else spoken(hint)
         except FormulaError:
             return None
 
