@@ -1,5 +1,6 @@
 """From a list of NumPy calls to a shorter one: stretches that repeat themselves become one call each."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,7 +12,7 @@ from numpy import ndarray
 
 from ..errors import BackendError
 from ..kernels import Call
-from .forms import Form, addresses, form_of
+from .forms import Form, addresses, form_of, in_rows
 from .loops import grouped, source
 from .repeats import Repeat, find_repeats
 
@@ -70,9 +71,16 @@ def _loop(repeat: Repeat, calls: list[Call], forms: list[Any], compiler: Any) ->
     stretch = calls[repeat.start : repeat.stop]
     table = np.array([address for call in stretch for address in addresses(call)], np.int64)
     table = table.reshape(repeat.count, -1)
-    period = forms[repeat.start : repeat.start + repeat.period]
+    period = _by_rows(forms[repeat.start : repeat.start + repeat.period])
     text = source(period, grouped(period, table))
     return Loop(compiler.compiled_loop(text, period[0].dtype), table, stretch)
+
+
+def _by_rows(period: list[Form]) -> list[Form]:
+    """All operations as on rows, if most of those that are on rows have the same number of them."""
+    shapes = [form.layouts[-1].shape for form in period if not form.is_product]
+    rows = Counter(shape[0] for shape in shapes if len(shape) > 1).most_common(1)
+    return [in_rows(form, rows[0][0]) for form in period] if rows else period
 
 
 def require() -> Any:

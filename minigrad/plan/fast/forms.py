@@ -1,6 +1,6 @@
 """What a call looks like apart from where its arrays lie: two calls of one form are one piece of machine code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from ..kernels import UFUNCS, Call
 
-__all__ = ["Form", "Layout", "addresses", "form_of"]
+__all__ = ["Form", "Layout", "addresses", "form_of", "in_rows"]
 
 #: Functions that loops know, and what they compute from operands a and b; the result comes last among the arguments.
 ELEMENTWISE = {
@@ -72,21 +72,34 @@ def form_of(call: Call) -> Form | None:
     dtype = arrays[-1].dtype
     if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in arrays):
         return None
+    views: list[ndarray] | None
     if f in PRODUCTS and len(args) == 3:
-        fits = all(x.ndim == 2 and (x.flags.c_contiguous or x.flags.f_contiguous) for x in arrays)
-        expression = "" if fits and arrays[2].flags.c_contiguous else None
+        expression, views = "", _matrices(*arrays)
     elif f is np.copyto and len(args) == 2:
-        expression = "{0}"
+        expression, views = "{0}", [np.broadcast_to(x, arrays[-1].shape) for x in arrays]
+    elif f in ELEMENTWISE and len(args) in (2, 3):
+        expression, views = ELEMENTWISE[f], [np.broadcast_to(x, arrays[-1].shape) for x in arrays]
     else:
-        expression = ELEMENTWISE.get(f) if len(args) in (2, 3) else None
-    if expression is None:
         return None
-    out = arrays[-1]
-    layouts = tuple(_layout(x if not expression else np.broadcast_to(x, out.shape)) for x in arrays)
+    if views is None:
+        return None
+    layouts = tuple(Layout(x.shape, tuple(step // x.itemsize for step in x.strides)) for x in views)
     if any(step < 0 for layout in layouts for step in layout.steps):
         return None
     places = [(x.__array_interface__["data"][0], layout) for x, layout in zip(arrays, layouts, strict=True)]
     return Form(expression, layouts, tuple(places.index(place) for place in places), dtype.name)
+
+
+def _matrices(a: ndarray, b: ndarray, out: ndarray) -> list[ndarray] | None:
+    """The operands of a product as matrices, vectors as one row or one column; None if BLAS would have to copy."""
+    if a.ndim == 1 and b.ndim == 2:
+        a, out = a[None, :], out[None, :]
+    elif a.ndim == 2 and b.ndim == 1:
+        b, out = b[:, None], out[:, None]
+    if not a.ndim == b.ndim == out.ndim == 2 or not out.flags.c_contiguous:
+        return None
+    fits = all(x.flags.c_contiguous or x.flags.f_contiguous for x in (a, b))
+    return [a, b, out] if fits else None
 
 
 def addresses(call: Call) -> list[int]:
@@ -100,5 +113,14 @@ def _arrays(call: Call) -> tuple[Any, ...]:
     return (args[1], args[0]) if f is np.copyto and len(args) == 2 else args
 
 
-def _layout(x: ndarray) -> Layout:
-    return Layout(x.shape, tuple(step // x.itemsize for step in x.strides))
+def in_rows(form: Form, rows: int) -> Form:
+    """An operation on a long vector as the same on a matrix of some rows, where that can be."""
+    length = form.layouts[-1].shape[0] if len(form.layouts[-1].shape) == 1 else 0
+    if form.is_product or length % rows or any(layout.steps not in ((0,), (1,)) for layout in form.layouts):
+        return form
+    if not length:
+        return form
+    columns = length // rows
+    split: dict[tuple[int, ...], tuple[int, ...]] = {(0,): (0, 0), (1,): (columns, 1)}
+    layouts = tuple(Layout((rows, columns), split[layout.steps]) for layout in form.layouts)
+    return replace(form, layouts=layouts)

@@ -16,7 +16,7 @@ from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Readout, Stacked
 from minigrad.errors import OptionError
 from minigrad.plan import PASSES, BackendError
 from minigrad.plan.fast.backend import Loop
-from minigrad.plan.fast.forms import addresses, form_of
+from minigrad.plan.fast.forms import addresses, form_of, in_rows
 from minigrad.plan.fast.functions import make_exp, make_tanh
 from minigrad.plan.fast.loops import grouped, source
 from minigrad.plan.fast.repeats import LEAST, find_repeats
@@ -69,9 +69,10 @@ def test_every_cell(name, dtype, passes):
 
 
 @needs_numba
-def test_steps_become_loops():
+@pytest.mark.parametrize("batch", [1, 2])
+def test_steps_become_loops(batch):
     """Almost all calls of a recurrence are inside of compiled loops, and the plan says so."""
-    f, args = training_step(LSTM(3, 4), np.float32, steps=20)
+    f, args = training_step(LSTM(3, 4), np.float32, 20, batch)
     plan = mg.compile(f, backend="fast").plan(*args)
     loops = [call for call, _ in plan.calls if isinstance(call, Loop)]
     assert sum(len(loop.calls) for loop in loops) > 0.6 * (sum(len(loop.calls) for loop in loops) + len(plan.calls))
@@ -103,13 +104,15 @@ def test_loops_on_memory_that_overlaps(data):
         step = data.draw(strides)
         start = data.draw(st.integers(0, 70))
         whole = np.lib.stride_tricks.as_strided(memory[start:], (rows, columns), (8 * step, 8))
-        return {"whole": whole, "row": whole[0], "entry": whole[0, 0, ...]}[shape_of]
+        vector = memory[start : start + rows * columns]
+        return {"whole": whole, "row": whole[0], "entry": whole[0, 0, ...], "vector": vector}[shape_of]
 
-    kinds = st.sampled_from(["whole", "whole", "row", "entry"])
     period = []
     for _ in range(data.draw(st.integers(1, 4), "calls")):
         f = data.draw(st.sampled_from([np.add, np.multiply, np.subtract, np.negative, np.copyto]))
-        out = array("whole")
+        like = data.draw(st.sampled_from(["whole", "vector"]))
+        kinds = st.sampled_from([like, like, "row" if like == "whole" else "entry", "entry"])
+        out = array(like)
         operands = [out if data.draw(st.booleans()) else array(data.draw(kinds))]
         if f in (np.add, np.multiply, np.subtract):
             operands.append(array(data.draw(kinds)))
@@ -119,7 +122,7 @@ def test_loops_on_memory_that_overlaps(data):
     shift = data.draw(st.integers(0, 20), "shift")
     calls = [*period, *((f, tuple(moved(x, memory, shift) for x in args)) for f, args in period)]
     before = memory.copy()
-    forms = [form_of(call) for call in period]
+    forms = [in_rows(form_of(call), rows) for call in period]
     table = np.array([address for call in calls for address in addresses(call)]).reshape(2, -1)
     run_text(source(forms, grouped(forms, table)), memory, table)
     by_loop = memory.copy()
