@@ -15,6 +15,7 @@ from .lifting import (
     finish,
     group,
     holds_tensor,
+    is_symbolic,
     like,
     output_node,
     plain,
@@ -40,7 +41,7 @@ def value_and_grad(
     Parameters
     ----------
     f : callable
-        Takes trees of arrays, returns a scalar Tensor.
+        Takes trees of arrays, or of matrix terms for a gradient in symbols, and returns a scalar Tensor.
     wrt : int or tuple of int
         Which positional arguments to differentiate with respect to. Their leaves must be floating
         point; other arguments may be anything.
@@ -102,7 +103,7 @@ def backward(output: Tensor, seed: Any = None) -> None:
         )
     for node, adjoint in reverse_sweep([(output, cotangent)]).nodes.items():
         if node.primitive is INPUT:
-            share = np.array(adjoint, node.dtype)
+            share = adjoint if is_symbolic(adjoint) else np.array(adjoint, node.dtype)
             node.grad = share if node.grad is None else node.grad + share
 
 
@@ -115,7 +116,7 @@ def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: boo
     Parameters
     ----------
     f : callable
-        Takes trees of arrays, returns a scalar Tensor.
+        Takes trees of arrays, or of matrix terms for a gradient in symbols, and returns a scalar Tensor.
     wrt : int or tuple of int
         Which positional arguments to differentiate with respect to.
     warn_nan : bool

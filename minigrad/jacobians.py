@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad, jvp
-from .lifting import finish, group, holds_tensor, output_node, positions_of, pull, recording, start
+from .errors import DtypeError
+from .lifting import finish, group, holds_tensor, is_symbolic, output_node, positions_of, pull, recording, start
 from .primitives import reshape, stack
-from .tensor import Tensor
+from .tensor import Tensor, describe
 from .tree import flatten
 
 __all__ = ["hessian", "hvp", "jacobian"]
@@ -66,6 +67,11 @@ def jacobian(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Callable[
 
 def _rows(output: Tensor, nodes: list[Tensor], recorded: bool) -> list[Any]:
     """∂output/∂node of every node: one sweep for each entry of the output, stacked."""
+    if is_symbolic(output.value):
+        raise DtypeError(
+            f"jacobian and hessian take one row of arrays at a time, got the formula {describe(output)}; for formulas "
+            "use grad or vjp with a symbolic cotangent, or minigrad.symbolic.derive"
+        )
     rows: list[list[Any]] = [[] for _ in nodes]
     for i in range(output.size):
         seed = np.zeros(output.size, output.dtype)

@@ -24,6 +24,7 @@ __all__ = [
     "finish",
     "group",
     "holds_tensor",
+    "is_symbolic",
     "like",
     "output_node",
     "plain",
@@ -141,8 +142,12 @@ def output_node(value: Any) -> Tensor:
 
 def finish(value: Any, node: Tensor, recorded: bool) -> Any:
     """A derivative as the caller gets it: zeros if nothing arrived, of the argument's dtype, its own memory."""
+    if recorded and value is None:
+        return constant(node.value * 0 if is_symbolic(node.value) else np.zeros(node.shape, node.dtype))
     if recorded:
-        return constant(np.zeros(node.shape, node.dtype)) if value is None else _in_precision(value, node.dtype)
+        return _in_precision(value, node.dtype)
+    if is_symbolic(node.value):
+        return node.value * 0 if value is None else value
     if not isinstance(node.value, np.ndarray):
         return value
     result = np.zeros(node.shape, node.dtype) if value is None else np.array(value, node.dtype)
@@ -199,6 +204,8 @@ def unit_cotangent(output: Tensor, seed: Any = None) -> Any:
             f"a gradient needs a scalar output, got {describe(output)}; reduce it with .sum() or .mean(), "
             f"pass a seed of shape {output.shape} where there is one to pass, or use jacobian or vjp"
         )
+    if is_symbolic(output.value):
+        return output.value**0
     return np.ones((), output.dtype) if isinstance(output.value, np.ndarray) else 1.0
 
 
@@ -210,13 +217,14 @@ def pull(seeds: list[tuple[Tensor, Any]], nodes: list[Tensor], recorded: bool) -
     return [found.get(node) for node in nodes]
 
 
+def is_symbolic(value: Any) -> bool:
+    """Whether a value has an algebra of its own, as matrix terms have; its 1 is ``value**0``, its 0 ``value * 0``."""
+    return hasattr(type(value), "evaluate_primitive")
+
+
 def like(node: Tensor, given: Any, what: str) -> Any:
     """A cotangent or tangent, checked against the node that it belongs to."""
-    value = (
-        given
-        if isinstance(given, Tensor) or hasattr(type(given), "evaluate_primitive")
-        else np.array(given, node.dtype)
-    )
+    value = given if isinstance(given, Tensor) or is_symbolic(given) else np.array(given, node.dtype)
     if value.shape != node.shape:
         raise ShapeError(f"a {what} of {describe(node)} must have its shape {node.shape}, got {value.shape}")
     return value
