@@ -1,6 +1,8 @@
 """What the formulas say about a cell: its derivation, and the bound that it proves."""
 
 from dataclasses import dataclass
+from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,16 @@ import numpy as np
 from cells import Cell, Readout
 from minigrad.symbolic import FormulaError, derive
 from minigrad.symbolic.bounds import Bound
+from minigrad.symbolic.mathml import mathml
 
-__all__ = ["Explained", "Formula", "explain", "over_lags"]
+__all__ = ["Explained", "Formula", "explain", "formula_html", "over_lags"]
+
+
+def formula_html(text: str, latex: str) -> str:
+    """A formula as MathML, which browsers draw by themselves; as plain text without the library that makes it."""
+    if find_spec("latex2mathml") is None:
+        return f"<code>{escape(text)}</code>"
+    return mathml(latex, display="block")
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,10 @@ class Formula:
     text: str
     latex: str
     reason: str = ""
+
+    def _repr_html_(self) -> str:
+        shown = formula_html(self.text, self.latex)
+        return f"{shown} {escape(self.reason)}" if self.reason else shown
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,14 @@ class Explained:
     bound: np.ndarray | None = None
     statement: Formula | None = None
     refusal: str = ""
+
+    def _repr_html_(self) -> str:
+        """For a notebook: every heading with its formulas."""
+        shown = [
+            f"<h4>{escape(heading)}</h4>{''.join(f'<div>{line._repr_html_()}</div>' for line in lines)}"
+            for heading, lines in self.sections.items()
+        ]
+        return "".join([*shown, f"<p>{escape(self.refusal)}</p>" if self.refusal else ""])
 
 
 def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: int) -> Explained:

@@ -1,6 +1,7 @@
 """What the numbers mean: the same findings in sentences and as numbers for other programs."""
 
 from dataclasses import asdict, dataclass
+from html import escape
 from json import dumps
 from math import isfinite, log
 from typing import Any
@@ -84,6 +85,10 @@ class Diagnosis:
             said.append(f"The proved bound at lag {self.steps} is {self.bound:.3g}, {times:.3g} times as large.")
         return [*said, *self._on_gates(), *self._on_routes()]
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the sentences as a list."""
+        return f"<ul>{''.join(f'<li>{escape(said)}</li>' for said in self.sentences())}</ul>"
+
     def _speed(self) -> str:
         if self.half_life is not None:
             return f"so it halves every {self.half_life:.3g} steps"
@@ -102,7 +107,8 @@ class Diagnosis:
             return []
         way = max(self.routes, key=lambda name: self.routes[name])
         goes = "meets no gate until the readout" if way == "direct" else f"goes through {way} first"
-        return [f"Of the gradient at the first state {100 * self.routes[way]:.0f} % {goes}."]
+        others = ", and other ways work against it" if self.routes[way] > 1.005 else ""
+        return [f"Of the gradient at the first state {100 * self.routes[way]:.0f} % {goes}{others}."]
 
 
 def diagnose(lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | None = None) -> Diagnosis:
@@ -180,7 +186,9 @@ def _routes(graph: Graph) -> dict[str, float]:
 
 
 def finite(value: Any) -> Any:
-    """The same with None for inf and nan, which JSON does not have."""
+    """The same with None for inf and nan, which JSON does not have, and ten digits, which all platforms share."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.10g}") if isfinite(value) else None

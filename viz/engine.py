@@ -7,6 +7,7 @@ environment variable ``MINIGRAD_DOT`` names it.
 
 import os
 import shutil
+import signal
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -21,6 +22,8 @@ ENVIRONMENT = "MINIGRAD_DOT"
 #: Seconds after which a layout is given up.
 TIME_LIMIT = 60.0
 _WHEEL = "graphviz-pure"
+#: How files of these formats begin.
+_BEGINNINGS = {"png": b"\x89PNG", "pdf": b"%PDF"}
 
 
 def executable(engine: str | None = None) -> str:
@@ -94,7 +97,7 @@ def render(
     path = executable(engine)
     command = [path, *layout, f"-T{suffix}"]
     try:
-        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit, check=False)
+        code, content, complaint = _run(command, source.encode(), time_limit)
     except subprocess.TimeoutExpired as error:
         raise DrawingTimeoutError(
             f"Graphviz did not lay out this graph ({source.count(chr(10))} lines of DOT) within {time_limit:g} s; "
@@ -102,25 +105,47 @@ def render(
         ) from error
     except OSError as error:
         raise EngineError(f"Graphviz could not be started: {error}; check {path}") from error
-    if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+    if code != 0 or not content:
+        said = complaint.decode(errors="replace").strip().splitlines()
+        raise EngineError(f"Graphviz ({path}) failed with exit code {code}: {said[0] if said else 'it said nothing'}")
+    wrong = _what_is_wrong(content, suffix)
+    if wrong:
         raise EngineError(
-            f"Graphviz ({path}) failed with exit code {done.returncode}: {said[0] if said else 'it said nothing'}"
-        )
-    if suffix == "svg":
-        _require_xml(done.stdout, path)
-    return done.stdout
-
-
-def _require_xml(content: bytes, path: str) -> None:
-    """Some versions end with exit code 0 and XML that no browser reads."""
-    try:
-        ParserCreate().Parse(content, True)
-    except ExpatError as error:
-        raise EngineError(
-            f"Graphviz ({path}) ended as if all were well, but what it wrote is not well-formed XML: {error}; "
+            f"Graphviz ({path}) ended as if all were well, but what it wrote is {wrong}; "
             f"run `pip install graphviz-pure`, or set {ENVIRONMENT} to another `dot`"
-        ) from None
+        )
+    return content
+
+
+def _run(command: list[str], source: bytes, time_limit: float) -> tuple[int, bytes, bytes]:
+    """Exit code, output and complaints; after the time limit the program and all that it started are ended."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
+        try:
+            content, complaint = process.communicate(source, time_limit)
+        except BaseException:
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:  # Windows has no process groups to end
+                process.kill()
+            raise
+    return process.returncode, content, complaint
+
+
+def _what_is_wrong(content: bytes, suffix: str) -> str | None:
+    """Some versions end with exit code 0 and XML that no browser reads."""
+    if suffix in _BEGINNINGS:
+        return None if content.startswith(_BEGINNINGS[suffix]) else f"no {suffix.upper()}"
+    if suffix != "svg":
+        return None
+    roots: list[str] = []
+    parser = ParserCreate()
+    parser.StartElementHandler = lambda name, attributes: roots.append(name) if not roots else None
+    try:
+        parser.Parse(content, True)
+    except ExpatError as error:
+        return f"not well-formed XML: {error}"
+    return None if roots == ["svg"] else "no SVG"
 
 
 def system_dot(engine: str | None = None) -> str:

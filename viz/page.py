@@ -4,17 +4,14 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from html import escape
 from importlib.metadata import version
 from importlib.resources import files
-from importlib.util import find_spec
 
 import numpy as np
 
 from cells.claims import Claim
-from minigrad.symbolic.mathml import mathml
 
-from .derivations import Explained, Formula
+from .derivations import Explained, formula_html
 from .interactive import interactive
 from .optional import load
 
@@ -81,7 +78,7 @@ def render_page(page: Page) -> str:
     )
     markup = load("markupsafe").Markup
     environment.filters["number"] = lambda x: f"{x:.3g}"
-    environment.filters["math"] = lambda formula: markup(_mathml(formula))
+    environment.filters["math"] = lambda formula: markup(formula_html(formula.text, formula.latex))
     script = files("viz").joinpath("templates", "highlight.js").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         page=page,
@@ -92,13 +89,6 @@ def render_page(page: Page) -> str:
         digest=b64encode(sha256(script.encode()).digest()).decode(),
         version=version("minigrad"),
     )
-
-
-def _mathml(formula: Formula) -> str:
-    """The formula as MathML, which browsers draw by themselves; as plain text without the library that makes it."""
-    if find_spec("latex2mathml") is None:
-        return f"<code>{escape(formula.text)}</code>"
-    return mathml(formula.latex, display="block")
 
 
 def _data_address(svg: str) -> str:

@@ -10,6 +10,8 @@ __all__ = ["Scale", "colour", "width"]
 
 #: Powers of ten below which a gradient is drawn as vanished.
 VANISHED = -6
+#: What the last bits of a sum may change in a logarithm.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Scale:
     def over(cls, shares: Iterable[float]) -> "Scale":
         """From 10⁻⁶ to 1, or to the power of ten above the largest share: pictures stay comparable."""
         largest = max((share for share in shares if isfinite(share)), default=0.0)
-        return cls(high=max(0, ceil(log10(largest))) if largest > 0 else 0)
+        return cls(high=max(0, ceil(log10(largest) - _ROUNDING)) if largest > 0 else 0)
 
     def position(self, share: float) -> float:
         """0 at the light end, 1 at the dark end, linear in log10 in between; for a finite share above 0.

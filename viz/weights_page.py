@@ -40,7 +40,7 @@ def weights_page(found: WeightFindings) -> tuple[Page, str]:
     if not single:
         pictures["cells.svg"] = flow({part.title: part.graph for part in found.parts}, bounds=_bounds(found.parts)).svg
     split = {part.title: _routes_of(part, found.steps) for part in found.parts}
-    pictures |= {f"routes{f' {title}' if title else ''}.svg".replace(" ", "-"): svg for title, svg in split.items()}
+    pictures |= {_file_name(title): svg for title, svg in split.items()}
     page = Page(
         heading=heading_of(found.title),
         subtitle=found.source,
@@ -76,3 +76,8 @@ def _routes_of(part: Part, steps: int) -> str:
     carried = part.state_names[-1]
     shown = range(0, steps, max(1, steps // 8))
     return routes(part.graph, {f"{carried}_{t}": part.graph.find(carried, f"t={t}") for t in shown}).svg
+
+
+def _file_name(title: str) -> str:
+    """Of the picture of routes of the cell at a place such as ``layer 2, backward``."""
+    return "-".join(["routes", *title.replace(",", "").split()]) + ".svg"

@@ -95,7 +95,7 @@ def test_report_is_the_same_bytes_twice(tmp_path):
 
 def test_formulas_are_text_where_mathml_cannot_be_made(tmp_path, monkeypatch):
     """Without latex2mathml the page has the same formulas as text, escaped."""
-    monkeypatch.setattr("viz.page.find_spec", lambda name: None)
+    monkeypatch.setattr("viz.derivations.find_spec", lambda name: None)
 
     assert minigrad("report", "--cell", "rnn", "--out", tmp_path, *QUICK) == 0
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 import viz
+from cells import GRU, unroll
 from minigrad.sweep import Piece
 from minigrad.testing import strategies
 from viz.marks import picture_of, share_norm
@@ -171,22 +173,63 @@ def test_gradients_can_be_left_out():
     assert len(drawn.edges) == len(product().edges)
 
 
-def test_same_bytes_in_another_process():
-    """DOT and SVG do not depend on addresses, hashes or what was made before."""
+ELSEWHERE = {
+    "hashes": {"PYTHONHASHSEED": "7"},
+    "plain locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONHASHSEED": "11"},
+    "german": {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"},
+    "threads": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+}
+
+
+@pytest.mark.parametrize("change", ELSEWHERE)
+def test_same_bytes_in_another_process(change, tmp_path):
+    """DOT and SVG do not depend on addresses, hashes, the locale, the directory, BLAS's threads or earlier work."""
     graph = net(LSTM, 2)
     mine = viz.draw(graph)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from drawn import *; import viz;"
         "net(RNN, 1); d = viz.draw(net(LSTM, 2)); sys.stdout.buffer.write((d.dot + d.svg).encode())"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    environment = {**os.environ, **ELSEWHERE[change]}
 
     theirs = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent)], env=environment, capture_output=True, check=True
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
     )
 
     assert theirs.stdout.decode() == mine.dot + mine.svg
     assert viz.draw(graph).dot == mine.dot
+
+
+def test_same_bytes_in_threads():
+    """Drawing at the same time in several threads gives what drawing alone gives."""
+    graphs = [net(kind, steps) for kind in (RNN, LSTM) for steps in (1, 3)]
+    alone = [viz.draw(graph).dot for graph in graphs]
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda graph: viz.draw(graph).dot, graphs * 5))
+
+    assert together == alone * 5
+
+
+@given(kind=st.sampled_from([RNN, LSTM, GRU]), seed=st.integers(0, 9), detail=st.sampled_from(["op", "gate", "cell"]))
+def test_the_last_bits_change_nothing(kind, seed, detail):
+    """All weights and inputs off by one part in 10^15, as another BLAS would have it, give the same DOT."""
+    rng = np.random.default_rng(seed)
+    cell = kind(2, 3)
+    params, xs = cell.init(rng), rng.normal(size=(3, 2))
+
+    def dot(params, xs):
+        graph = mg.trace(lambda p, xs: mg.named("E", mg.sum(unroll(cell, p["cell"], xs).final.h)), {"cell": params}, xs)
+        return viz.draw(graph, detail=detail).dot
+
+    def noisy(x):
+        return x * (1 + 1e-15 * rng.choice([-1.0, 1.0], x.shape))
+
+    assert dot({key: noisy(value) for key, value in params.items()}, noisy(xs)) == dot(params, xs)
 
 
 def test_too_large_is_refused_before_the_layout(monkeypatch):

@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -112,6 +113,26 @@ def test_a_hanging_layout_is_stopped(tmp_path):
 
     with pytest.raises(DrawingTimeoutError, match=r"within 0\.2 s"):
         engine.render(DOT, engine=slow, time_limit=0.2)
+
+
+def test_what_a_hanging_layout_started_is_ended_too(tmp_path):
+    """A wrapper whose child holds the pipes open does not keep us waiting."""
+    slow = program(tmp_path / "slow", "/bin/sleep 20; echo done")
+    start = time.monotonic()
+
+    with pytest.raises(DrawingTimeoutError):
+        engine.render(DOT, engine=slow, time_limit=0.2)
+
+    assert time.monotonic() - start < 15
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_success_with_something_else_is_an_error(tmp_path, suffix):
+    """Exit code 0 does not count if what was written is not of the format that was asked for."""
+    lying = program(tmp_path / "lying", "cat > /dev/null; echo '<html/>'")
+
+    with pytest.raises(EngineError, match=f"what it wrote is no {suffix.upper()}"):
+        engine.render(DOT, suffix, engine=lying)
 
 
 def test_an_executable_that_cannot_start(tmp_path):
