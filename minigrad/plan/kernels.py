@@ -53,7 +53,7 @@ def calls_for(op: str, out: ndarray, args: Sequence[Any], params: dict[str, Any]
     if out.size == 0:
         return []
     if op in UFUNCS:
-        return [(UFUNCS[op], (*_as_arrays(args, out), out))]
+        return [(UFUNCS[op], tuple(_flat([*_as_arrays(args, out), out])))]
     kernel = KERNELS.get(op)
     found = None if kernel is None else kernel(out, *args, **params)
     return [_by_primitive(op, out, args, params)] if found is None else found
@@ -65,6 +65,15 @@ def _as_arrays(args: Sequence[Any], out: ndarray) -> list[Any]:
     if out.dtype.kind != "f" or any(array.dtype != out.dtype for array in arrays):
         return list(args)
     return [arg if isinstance(arg, ndarray) else np.array(arg, out.dtype) for arg in args]
+
+
+def _flat(operands: list[Any]) -> list[Any]:
+    """Arrays of one shape without gaps as vectors, entry by entry the same: NumPy starts on them sooner."""
+    arrays = [x for x in operands if isinstance(x, ndarray) and x.ndim]
+    shape = arrays[-1].shape if arrays else ()
+    if len(shape) < 2 or not all(x.flags.c_contiguous and x.shape == shape for x in arrays):
+        return operands
+    return [x.reshape(-1) if isinstance(x, ndarray) and x.ndim else x for x in operands]
 
 
 def _store(out: ndarray, f: Callable[..., Any], args: Sequence[Any]) -> None:
@@ -87,6 +96,8 @@ def product(A: ndarray, B: ndarray, out: ndarray) -> list[Call]:
     """``out = A B``. np.dot has the lower overhead, but wants a contiguous result."""
     same = A.dtype == B.dtype == out.dtype
     if same and out.flags.c_contiguous and out.dtype.kind == "f":
+        if A.ndim == 2 and len(A) == 1:
+            return [(np.dot, (A[0], B, out[0]))]
         return [(np.dot, (A, B, out))]
     return [(np.matmul, (A, B, out))] if same else [(_store, (out, np.matmul, (A, B)))]
 
@@ -115,6 +126,12 @@ def _store_rows(out: ndarray, M: ndarray, x: ndarray) -> None:
 def _multiply_blocks(out: ndarray, d: ndarray, f: ndarray) -> list[Call]:
     """d times each of the blocks that lie side by side on the last axis of f."""
     width = d.shape[-1]
+    if d.size == width and d.ndim:
+        # A single row: so little to do that broadcasting would cost more than a call for each block.
+        row, factors, result = d.reshape(-1), f.reshape(-1), _rows(out)
+        if result is not None:
+            spans = [slice(start, start + width) for start in range(0, f.shape[-1], width)]
+            return [(np.multiply, (row, factors[span], result[0, span])) for span in spans]
     blocks = (f.shape[-1] // width, width)
     views = [_split(f, blocks), _split(out, blocks)]
     if any(view is None for view in views):
