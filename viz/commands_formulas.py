@@ -118,9 +118,10 @@ def _add_check(commands: Any) -> None:
         "check",
         help="judge a derivation line by line",
         description="Read lines such as `dh/dh_prev = diag(1 - h**2) @ W` and say of each if it is proved, refuted "
-        "(with a counterexample) or undecided. Exit code 1 if a line is refuted, 2 if one cannot be read.",
+        "(with a counterexample), undecided, or cannot be read. What `derive` prints may be written too. Exit code 1 "
+        "if a line is refuted, 2 if one cannot be read.",
     )
-    _add_cell(command, ("rnn", "lstm", "gru"))
+    _add_cell(command, tuple(MAKERS))
     command.add_argument(
         "lines", metavar="FILE", help="a UTF-8 file with one line of the derivation a line; - for stdin"
     )
@@ -136,6 +137,8 @@ def _check(options: argparse.Namespace) -> int:
     if not verdicts:
         raise ReportInputError("there is no line to check; write one such as `dh/dh_prev = diag(1 - h**2) @ W`")
     _say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
+    if any(verdict.status == "unread" for verdict in verdicts):
+        return 2
     failing = {"refuted", "undecided"} if options.strict else {"refuted"}
     return int(any(verdict.status in failing for verdict in verdicts))
 

@@ -12,6 +12,7 @@ from .driving import drive
 from .errors import FormulaError
 from .expressions import Call, Expression, Line, Name, subexpressions
 from .interpret import MisfitError, evaluate
+from .letters import spoken
 from .measured import MEASURED, Measured
 from .reachable import OutsideError, Run
 
@@ -115,7 +116,7 @@ class Judge:
                     if not np.isfinite(formula.value).all():
                         undefined += 1
                     elif _differ(formula, truth):
-                        letters = {name: self._letter(name, run, t).value for name in self._names(line, run)}
+                        letters = {spoken(name): self._letter(name, run, t).value for name in self._names(line, run)}
                         found = Counterexample(dict(run.sizes), t, letters, formula.value, truth)
                         return Trial(found, held, undefined)
                     else:
@@ -184,7 +185,10 @@ class Judge:
     def _evaluate(self, formula: Expression, run: Run, t: int) -> Measured:
         def over_time(inner: Expression) -> Measured:
             with np.errstate(all="ignore"):
-                return reduce(add, (self._evaluate(inner, run, step) for step in range(1, run.steps + 1)))
+                summands = [self._evaluate(inner, run, step) for step in range(1, run.steps + 1)]
+                if len({one.shape for one in summands}) > 1:
+                    raise MisfitError("the summands of different steps have different sizes, as weights α have")
+                return reduce(add, summands)
 
         found: Measured = evaluate(
             formula, MEASURED, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time

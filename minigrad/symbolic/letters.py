@@ -8,10 +8,11 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["Spelling", "spelled", "without_time"]
+__all__ = ["Spelling", "spelled", "spoken", "without_time"]
 
 _TIMES = re.compile(r"_(?:(prev|next)(\d+)?|t([+-]\d+)?)$")
 _LAYER = re.compile(r"([A-Za-z]+?)(\d+)((?:_\w+)?)")
+_KEY = re.compile(r"(?<![\w.])(d_)?(layer\d+|inner|attention|forward|backward)\.([A-Za-z]+)((?:_\w+)?)(?![\w.])")
 _ENTRY = re.compile(r"(.+?)_(\d+)((?:_(?:prev|next))?)")
 
 
@@ -50,6 +51,26 @@ def spelled(name: str, keys: Collection[str], output: str) -> Spelling | None:
     entry = _ENTRY.fullmatch(bare)
     owner = _key(entry[1] + entry[3], keys, output) if entry else None
     return None if entry is None or owner is None else Spelling(adjoint + owner, int(entry[2]))
+
+
+def spoken(text: str) -> str:
+    """A text in which keys stand as students write them: ``h1`` for ``layer1.h``, ``W_inner`` for ``inner.W``.
+
+    Examples
+    --------
+    >>> spoken("layer1.h_prev stands where d_backward.a_next belongs")
+    'h1_prev stands where d_a_backward_next belongs'
+    """
+    return _KEY.sub(_spoken, text)
+
+
+def _spoken(key: re.Match[str]) -> str:
+    adjoint, place, stem, rest = key.groups()
+    if place.startswith("layer"):
+        return f"{adjoint or ''}{stem}{place.removeprefix('layer')}{rest}"
+    time = _TIMES.search(rest)
+    low, when = (rest[: time.start()], rest[time.start() :]) if time else (rest, "")
+    return f"{adjoint or ''}{stem}{low}_{place}{when}"
 
 
 def without_time(name: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "MAX_POWER",
     "Size",
     "check_size",
+    "shortened",
 ]
 
 MAX_LINES = 300
@@ -23,6 +24,11 @@ MAX_NUMBER = 10**6
 MAX_POWER = 8
 MAX_FACTORS = 24
 MAX_DIGITS = 1000
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """A piece of a line for a message: no longer than a line on a screen."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Size(NamedTuple):

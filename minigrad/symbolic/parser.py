@@ -26,7 +26,7 @@ from .expressions import (
     Power,
     subexpressions,
 )
-from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NUMBER, MAX_POWER, check_size
+from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NUMBER, MAX_POWER, check_size, shortened
 from .printed import is_printed, read_name, read_printed
 
 __all__ = ["parse_line"]
@@ -92,7 +92,8 @@ def parse_line(text: str) -> Line:
     if not equals or not left.strip() or not right.strip() or "=" in right:
         place = len(left) + 1 + (right.find("=") + 1 if "=" in right else 0)
         raise FormulaError(
-            f"a line reads `target = formula`, with one equals sign; got {source!r}", start + min(place, len(source))
+            f"a line reads `target = formula`, with one equals sign; got {shortened(source)!r}",
+            start + min(place, len(source)),
         )
     right = source[len(left) + 1 :]
     offset = start + len(left) + 1 + len(right) - len(right.lstrip())
@@ -128,7 +129,7 @@ def _target(text: str, start: int) -> tuple[str | None, str]:
         raise FormulaError(f"{text!r} has a meaning of its own; define another name", start + 1)
     if _NAME.fullmatch(text) and not text.startswith("d_"):
         return None, text
-    raise FormulaError(f"{text!r} is no target; {_TARGETS}", start + 1)
+    raise FormulaError(f"{shortened(text)!r} is no target; {_TARGETS}", start + 1)
 
 
 def _printed_target(text: str, start: int) -> tuple[str | None, str]:
@@ -142,7 +143,7 @@ def _printed_target(text: str, start: int) -> tuple[str | None, str]:
         return "E", own
     elif (name := read_name(text)) is not None:
         return ("E", name[2:]) if name.startswith("d_") else (None, name)
-    raise FormulaError(f"{text!r} is no target; {_TARGETS}", start + 1)
+    raise FormulaError(f"{shortened(text)!r} is no target; {_TARGETS}", start + 1)
 
 
 def _tree(text: str, offset: int) -> ast.expr:
@@ -236,7 +237,8 @@ class _Reader:
 
     def call(self, node: ast.Call, name: str, args: list[ast.expr], depth: int) -> Call:
         if name not in FUNCTIONS:
-            raise self.refuse(node, f"the function {name!r} is not known; there are {', '.join(sorted(FUNCTIONS))}")
+            known = ", ".join(sorted(FUNCTIONS))
+            raise self.refuse(node, f"the function {shortened(name)!r} is not known; there are {known}")
         if (FUNCTIONS[name] and len(args) != FUNCTIONS[name]) or not args:
             wanted = {0: "at least one argument", 1: "one argument"}.get(FUNCTIONS[name], "two arguments")
             raise self.refuse(node, f"{name} takes {wanted}, got {len(args)}")

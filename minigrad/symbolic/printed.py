@@ -32,7 +32,7 @@ _TOKENS = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<sum>[Σ∑]_\{t=1\.\.T\})"
     r"|(?P<turn>ᵀ|\.T\b)"
-    r"|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\^\(-?\d{1,3}/\d{1,3}\)|\*\*\s*\(?-?\d{1,3}\)?)"
+    r"|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\^\(-?\d{1,3}/\d{1,3}\)|\*\*\s*(?:-?\d{1,3}\b|\(-?\d{1,3}\)))"
     r"|(?P<basis>I\[:,(?P<place>\d{1,6}|s)\])"
     rf"|(?P<name>{_NAME})"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
@@ -94,7 +94,8 @@ def _tokens(text: str, offset: int) -> list[_Token]:
         match = _TOKENS.match(plain, position)
         column = offset + len(unicodedata.normalize("NFC", plain[:position])) + 1
         if match is None:
-            raise FormulaError(f"the sign {plain[position]!r} is not known in a printed formula", column)
+            advice = "; write h² or h**2 for a power" if plain[position] == "^" else ""
+            raise FormulaError(f"the sign {plain[position]!r} is not known in a printed formula{advice}", column)
         if match.lastgroup != "space":
             kind = next(name for name in ("sum", "turn", "raised", "basis", "name", "number", "sign") if match[name])
             found.append(_Token(kind, match["place"] if kind == "basis" else match[0], column, glued))
@@ -124,11 +125,11 @@ def _named(text: str, column: int) -> Expression:
             time = {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
         elif re.fullmatch(r"\d{1,6}", word) and braced is not None:
             entry = int(word)
-        elif re.fullmatch(r"[A-Za-z0-9_]+", word):
+        elif re.fullmatch(r"[A-Za-z0-9_]{1,40}", word):
             low += f"_{word}"
         else:
             raise FormulaError(
-                f"{word!r} is no index; indices are those of a gate, of time such as t-1, or a number", column
+                f"{word[:40]!r} is no index; indices are those of a gate, of time such as t-1, or a number", column
             )
     letter = Name(f"{'d_' if adjoint else ''}{place}{name}{low}{time}", column)
     return letter if entry is None else Call("entry", (letter, Number(Fraction(entry))), column)

@@ -13,6 +13,7 @@ from .errors import FormulaError
 from .expressions import Line
 from .interpret import MisfitError
 from .judge import Counterexample, Judge
+from .letters import spoken
 from .limits import MAX_LINES
 from .monomials import ONE, scale
 from .parser import parse_line
@@ -300,7 +301,8 @@ class _Checker:
     def _slip(self, line: Line) -> str | None:
         """The name of the slip, if there is one; a repair that cannot be worked out is none."""
         try:
-            return name_the_slip(line, self.judge, self.vocabulary)
+            hint = name_the_slip(line, self.judge, self.vocabulary)
+            return None if hint is None else spoken(hint)
         except FormulaError:
             return None
 

@@ -12,8 +12,8 @@ from .errors import FormulaError
 from .expressions import Call, Expression, Line, Name
 from .interpret import evaluate
 from .labels import NEXT, PREVIOUS, Index, Label
-from .letters import spelled
-from .limits import Size, check_size
+from .letters import spelled, spoken
+from .limits import Size, check_size, shortened
 from .monomials import ONE, scale, zero
 from .normal import normal_form
 from .products import product, total, transpose
@@ -100,7 +100,9 @@ class Vocabulary:
     def _unknown(self, name: str) -> FormulaError:
         if name in self.lost:
             return FormulaError(f"{name!r} is not defined, since line {self.lost[name]} could not be read")
-        return FormulaError(f"the letter {name!r} is not known here; there are: {', '.join(self.letters())}")
+        return FormulaError(
+            f"the letter {shortened(name)!r} is not known here; there are: {', '.join(map(spoken, self.letters()))}"
+        )
 
     def read(self, formula: Expression) -> Term:
         """A formula, with everything written out, as a term.
@@ -273,7 +275,9 @@ class Vocabulary:
                 return at_time(self.adjoints[key.removesuffix(suffix)], "t", time)
         if key in derivation.step.values:
             return self.sent_back(key)
-        raise FormulaError(f"there is no {by!r} to differentiate by; there are: {', '.join(self.letters())}", 1)
+        raise FormulaError(
+            f"there is no {shortened(by)!r} to differentiate by; there are: {', '.join(map(spoken, self.letters()))}", 1
+        )
 
     def _refuse_the_past(self, key: str) -> None:
         carried = self.derivation.step.carried()
@@ -364,11 +368,23 @@ class Vocabulary:
         check_terms(difference)
         if not differs_somewhere(difference) and normal_form(difference).kind == "zero":
             return True
-        opened = self.open(difference, self._known(overrides))
+        known = self._known(overrides)
+        opened = self.open(difference, known)
+        if differs_somewhere(opened) and self._divides_by_yhat(difference):
+            opened = self.open(normal_form(difference), known)
         if differs_somewhere(opened):
             return False
         check_terms(opened)
         return normal_form(opened).kind == "zero"
+
+    def _divides_by_yhat(self, term: Term) -> bool:
+        """Whether ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""
+        readout = self.derivation.readout
+        if readout is None:
+            return False
+        yhat = readout.values["yhat"]
+        quotients = (part for part in subterms([term]) if part.kind == "hadamard" and yhat in part.args)
+        return any(part.data[part.args.index(yhat)] < 0 for part in quotients)
 
     def open(self, term: Term, known: Mapping[Term, Term]) -> Term:
         """A formula with names replaced by their definitions and adjoints by what is known of them."""

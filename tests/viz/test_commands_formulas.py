@@ -93,6 +93,26 @@ def test_check_can_be_strict(written):
     assert minigrad("check", "rnn", written(RIGHT), "--strict") == 0
 
 
+def test_check_judges_what_it_can_read(written, capsys):
+    """A line that cannot be read is told with its place, the others are judged, and the exit code is 2."""
+    text = f"{RIGHT}\nh = h ^ 2\ndh/dh_prev = W"
+
+    assert minigrad("check", "rnn", written(text)) == 2
+    out = capsys.readouterr().out
+    assert [line.split(":")[0] for line in out.splitlines() if not line.startswith(" ")] == [
+        "proved",
+        "unread",
+        "refuted",
+    ]
+    assert "line 2, column 7: the character '^' is not known" in out
+
+
+def test_check_knows_attention(written):
+    """Lines about attention alone are judged too."""
+    assert minigrad("check", "attention", written("dalpha/de = diag(alpha) - outer(alpha, alpha)")) == 0
+    assert minigrad("check", "attention", "--score", "dot", written("de/dq = m.T")) == 1
+
+
 def test_check_takes_the_cells_switches(written):
     """A line that is right with peepholes is wrong without."""
     line = "dc/dc_prev = diag(f + c_prev*p_f*f*(1 - f) + g*p_i*i*(1 - i))"
@@ -108,7 +128,7 @@ UNUSABLE = [
     (["derive", "lstm", "--reset", "after"], "--reset is a switch of gru"),
     (["derive", "lstm", "--variant", "NIG", "--coupled"], "coupled"),
     (["derive", "perceptron"], "invalid choice"),
-    (["check", "attention", "-"], "invalid choice"),
+    (["check", "transformer", "-"], "invalid choice"),
     (["check", "rnn"], "FILE"),
     (["claims", "nonsense"], "there is no claim 'nonsense'"),
     (["derive"], "CELL"),
