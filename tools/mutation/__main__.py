@@ -2,11 +2,18 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from tempfile import gettempdir
 
 from .groups import GROUPS
-from .workshop import Workshop
+from .report import read_reasons, render
+from .results import load, outcome_of, save
+from .workshop import ROOT, Workshop
+
+DOCUMENT = ROOT / "docs" / "mutation.md"
+RESULTS = ROOT / "docs" / "mutation-results.json"
+REASONS = ROOT / "docs" / "mutation-reasons.toml"
 
 
 def main() -> None:
@@ -26,11 +33,19 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no group {', '.join(sorted(unknown))}; choose of {', '.join(GROUPS)}")
     os.nice(19)
+    outcomes = load(RESULTS)
     for name in options.groups or GROUPS:
-        group = GROUPS[name]
+        sample = options.sample if options.sample is not None else GROUPS[name].sample
+        workshop = Workshop(GROUPS[name], options.work)
         if not options.report_only:
-            sample = options.sample if options.sample is not None else group.sample
-            Workshop(group, options.work).run(options.children, sample, options.seed, again=options.again)
+            workshop.run(options.children, sample, options.seed, again=options.again)
+        if workshop.mutants.exists():
+            outcomes[name] = outcome_of(workshop.mutants, sample, options.seed)
+    save(RESULTS, outcomes, GROUPS)
+    reasons = read_reasons(REASONS)
+    DOCUMENT.write_text(render(outcomes, reasons), "utf-8")
+    unexplained = [s for o in outcomes.values() for s in o.survivors if s.key not in reasons and not s.in_error]
+    sys.stdout.write(f"wrote {DOCUMENT.name}; {len(unexplained)} survivors have no reason in {REASONS.name} yet\n")
 
 
 if __name__ == "__main__":

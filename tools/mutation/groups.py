@@ -51,6 +51,7 @@ def _engine(*names: str) -> tuple[str, ...]:
 _ENGINE_TESTS = _engine(
     "primitives",
     "primitive_edges",
+    "rule_corners",
     "tensor",
     "sweep",
     "transforms",
@@ -81,7 +82,7 @@ GROUPS = {
             "rules",
             ("minigrad/primitives/*.py", "minigrad/primitive.py"),
             (*_ENGINE_TESTS, "tests/faults"),
-            (*_engine("primitives", "primitive_edges"), "tests/faults"),
+            (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults"),
         ),
         Group(
             "cells",

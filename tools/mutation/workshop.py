@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from .groups import Group
 
@@ -17,6 +18,8 @@ PACKAGES = ("minigrad", "cells", "viz")
 
 #: mutmut's exit code for a mutant that was left out of the sample.
 SKIPPED = 34
+#: A test failed.
+KILLED = 1
 #: No test noticed, or no test reaches it.
 UNNOTICED = (0, 33)
 #: pytest itself could not run; mutmut would call that a timeout.
@@ -30,6 +33,12 @@ PRELOADED = (
     "mpmath",
     "_pytest.doctest",
     "hypothesis.internal.conjecture.engine",
+)
+
+#: Without what costs time in each process and finds no mutant: doctests, caches, collecting garbage at the end.
+_PYTEST = (
+    *("-p", "mutation_plugin", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
+    *("-o", "addopts=", "-m", "not parity and not slow", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 
 
@@ -50,12 +59,13 @@ class Workshop:
 
     def run(self, children: int, sample: int | None, seed: int, *, again: bool = False) -> None:
         """Copy, mutate, find out which test reaches what, and try the mutants; `again`: survivors once more."""
+        earlier = self._killed()
         self._copy()
         self._mutmut("run", "no such mutant", check=False)  # makes the mutants and counts who reaches what
         if not self._statistics.exists():
             raise SystemExit(f"mutmut could not run the tests of {self.group.name}; see its output above")
         self._choose_tests()
-        self._draw(sample, seed, again)
+        self._draw(sample, seed, again, earlier)
         self._mutmut("run", "--max-children", str(children))
 
     # -- the copy --------------------------------------------------------------------------------
@@ -84,16 +94,7 @@ class Workshop:
             "only_mutate": self.group.modules,
             "do_not_mutate": ("cells/claims/*",),
             "also_copy": ("mutation_plugin.py", "README.md", "docs", "benchmarks"),
-            "pytest_add_cli_args": (
-                "-p",
-                "mutation_plugin",
-                "-p",
-                "no:cacheprovider",
-                "-m",
-                "not parity and not slow",
-                "-W",
-                "ignore::pytest.PytestAssertRewriteWarning",
-            ),
+            "pytest_add_cli_args": _PYTEST,
             "pytest_add_cli_args_test_selection": (
                 *(name for name in self.group.tests if (ROOT / name).exists()),
                 *(f"--deselect={name}" for name in self.group.never),
@@ -104,7 +105,7 @@ class Workshop:
             "track_dependencies": ("false",),
             "use_git_change_detection": ("false",),
             "timeout_multiplier": ("4.0",),
-            "timeout_constant": ("4.0",),
+            "timeout_constant": ("20.0",),
         }
         lines = ["[mutmut]"]
         for key, items in values.items():
@@ -156,17 +157,37 @@ class Workshop:
                 left -= 0.0 if near else seconds.get(test, 0.0)
         return chosen
 
-    def _draw(self, sample: int | None, seed: int, again: bool) -> None:
+    def _records(self) -> dict[Path, dict[str, Any]]:
+        """mutmut's own records: by file, the verdict on each mutant and a hash of each function."""
+        return {path: json.loads(path.read_text("utf-8")) for path in sorted(self.mutants.rglob("*.py.meta"))}
+
+    def _killed(self) -> dict[str, str]:
+        """Mutants that were killed before, with the hash of their function: more tests cannot save them."""
+        found = {}
+        for record in self._records().values():
+            hashes = record["hash_by_function_name"]
+            for name, code in record["exit_code_by_key"].items():
+                if code == KILLED:
+                    found[name] = hashes.get(_function(name), "")
+        return found
+
+    def _draw(self, sample: int | None, seed: int, again: bool, earlier: dict[str, str]) -> None:
         """Leave all mutants out of the run but a random choice, the same for the same seed."""
-        records = {path: json.loads(path.read_text("utf-8")) for path in sorted(self.mutants.rglob("*.py.meta"))}
+        records = self._records()
         names = sorted(name for record in records.values() for name in record["exit_code_by_key"])
         chosen = set(names if sample is None or sample >= len(names) else Random(seed).sample(names, sample))
         for path, record in records.items():
-            codes = record["exit_code_by_key"]
+            codes, hashes = record["exit_code_by_key"], record["hash_by_function_name"]
             for name, code in codes.items():
-                if name in chosen:
-                    open_case = code in (SKIPPED, ERROR) or (again and code in UNNOTICED)
-                    codes[name] = None if open_case else code
-                else:
+                if name in earlier and earlier[name] == hashes.get(_function(name), ""):
+                    codes[name] = KILLED
+                elif code in (SKIPPED, ERROR) or (again and code in UNNOTICED):
+                    codes[name] = None
+                if name not in chosen:
                     codes[name] = SKIPPED
             path.write_text(json.dumps(record), "utf-8")
+
+
+def _function(mutant: str) -> str:
+    """The function that a mutant was made of, as mutmut writes it."""
+    return mutant.rpartition("__mutmut_")[0].rpartition(".")[2]

@@ -1,0 +1,83 @@
+"""Corners of the primitives that only a mutant had pointed at."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import ShapeError
+from minigrad.primitive import PRIMITIVES
+from minigrad.sweep import forward_sweep
+from minigrad.tensor import bind
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [(np.float32, np.complex64), (np.float64, np.complex128)])
+def test_complex_numbers_stay_complex_in_another_precision(dtype: Any, expected: Any) -> None:
+    """The complex step passes through a change of precision: the imaginary part is kept, real numbers stay real."""
+    change = PRIMITIVES["astype"].value
+    x = np.array([1.5 + 0.25j, -2.0 - 1.0j], np.complex128)
+
+    changed = change(x, dtype=np.dtype(dtype))
+
+    assert changed.dtype == expected
+    assert np.array_equal(changed, x)
+    assert change(x.real, dtype=np.dtype(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("f", [mg.softmax, mg.log_softmax])
+def test_each_vector_has_a_shift_of_its_own(f: Any) -> None:
+    """Vectors of very different sizes side by side give what each gives alone, along every axis."""
+    x = np.array([[1e4, 1e4 - 1.0], [-1e4, -1e4 + 2.0], [0.5, 0.25]])
+
+    assert np.array_equal(f(x), [f(row) for row in x])
+    assert np.array_equal(f(x.T, 0), f(x).T)
+
+
+def test_taking_from_the_flattened_array() -> None:
+    """Without an axis, positions count over all entries, in row-major order, and the gradient goes back there."""
+    x = np.arange(6.0).reshape(2, 3)
+
+    assert mg.take(x, [5, 0, 5]).tolist() == [5.0, 0.0, 5.0]
+    assert mg.grad(lambda x: mg.take(x, [5, 0, 5]).sum())(x).tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]
+
+
+@pytest.mark.parametrize("axis", [-3, 2, 7])
+def test_taking_along_an_axis_that_is_not_there(axis: int) -> None:
+    """The error names the axis, the number of axes and the axes that there are."""
+    message = f"axis {axis} is out of range for 2 axes; use one from -2 to 1"
+
+    with pytest.raises(ShapeError, match=f"^{message}$"):
+        mg.take(np.zeros((2, 3)), [0], axis)
+
+
+def test_taking_along_negative_axes() -> None:
+    """Negative axes count from the end."""
+    x = np.arange(6.0).reshape(2, 3)
+
+    assert np.array_equal(mg.take(x, [1], -1), mg.take(x, [1], 1))
+    assert np.array_equal(mg.take(x, [1], -2), mg.take(x, [1], 0))
+
+
+def test_positions_to_take_are_copied() -> None:
+    """Writing into an array of positions afterwards does not move the gradient."""
+    x = mg.tensor(np.array([1.0, 2.0, 3.0]))
+    positions = np.array([0, 0])
+    y = mg.take(x, positions, 0).sum()
+    positions[:] = 2
+
+    y.backward()
+
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 0.0, 0.0]
+
+
+def test_a_part_that_stands_still_in_a_scatter() -> None:
+    """A tangent of one part alone is scattered alone, in the precision of the whole."""
+    first, second = mg.tensor(np.ones(2, np.float32)), mg.tensor(np.ones((), np.float32))
+    whole = bind(PRIMITIVES["scatter"], (first, second), {"indices": (slice(0, 2), 2), "shape": (4,)})
+
+    moved = forward_sweep([whole], {second: np.full((), 3.0, np.float32)})[whole]
+
+    assert moved.tolist() == [0.0, 0.0, 3.0, 0.0]
+    assert moved.dtype == np.float32
