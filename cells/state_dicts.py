@@ -21,7 +21,10 @@ def read_state_dict(source: Any, prefix: str = "") -> dict[str, np.ndarray]:
     Raises
     ------
     StateDictError
-        If the source is none of these, no key has the prefix, or a value is no floating-point array.
+        If the source is none of these, the file is damaged, no key has the prefix, or a value is no
+        floating-point array.
+    OSError
+        If a file cannot be opened.
     MissingSafetensorsError
         If the extra ``safetensors`` is not installed.
     """
@@ -57,7 +60,14 @@ def _read_safetensors(path: str) -> Mapping[str, Any]:
         raise MissingSafetensorsError(
             "reading a .safetensors file needs the extra: pip install 'minigrad[safetensors]'"
         ) from error
-    return library.load_file(path)
+    try:
+        return library.load_file(path)
+    except import_module("safetensors").SafetensorError as error:
+        raise StateDictError(f"{path} is not a safetensors file: {error}") from None
+    except (AttributeError, KeyError, TypeError) as error:  # NumPy has no bfloat16 and no float8
+        raise StateDictError(
+            f"{path} holds numbers of a type that NumPy does not have: {error}; save float32 or float64"
+        ) from None
 
 
 def _array(key: str, value: Any) -> np.ndarray:

@@ -5,9 +5,11 @@ cannot be written, said in one line on stderr; 130 interrupted.
 """
 
 import argparse
+import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code; `arguments` are those of the process by default."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
+        code = options.run(options) or 0
+        print(end="", flush=True)
+        return code
     except MinigradError as error:
         print(f"minigrad {options.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except OSError as error:
+        return _unwritten(options.command, error)
     except KeyboardInterrupt:
         print(f"minigrad {options.command}: interrupted; nothing was written", file=sys.stderr)
         return 130
+
+
+def _unwritten(command: str, error: OSError) -> int:
+    """What was said could not be written: say why, but not to a reader who has had enough, as `head` has."""
+    if not isinstance(error, BrokenPipeError):
+        print(f"minigrad {command}: error: cannot read or write: {error.strerror or error}", file=sys.stderr)
+    with suppress(OSError):  # what is still in the buffer must not fail once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

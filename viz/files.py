@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 
 from .errors import OutputError
 
@@ -25,22 +26,23 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     Raises
     ------
     OutputError
-        If it cannot be written; the old file is left as it was, and nothing else is left behind.
+        If it cannot be written; the old file is left as it was, and nothing else is left behind, also if the
+        writing is interrupted.
     """
     target = Path(path)
-    temporary = None
+    # the name is known before there is a file, so that an interruption at any moment can remove it
+    temporary = target.with_name(f".{target.name}.{token_hex(8)}")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = file.name
+        with open(temporary, "xb") as file:
             file.write(content)
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {target}: {error.strerror or error}; choose a path you may write to"
         ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     return target
 
 
@@ -69,17 +71,28 @@ def write_all(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) 
         staging.chmod(0o755)
         for name, content in contents.items():
             (staging / name).write_bytes(content)
-        if target.exists():
+        if not _appears(staging, target):
             for name in contents:
                 os.replace(staging / name, target / name)
-        else:
-            os.replace(staging, target)
     except OSError as error:
         raise OutputError(f"cannot write into {target}: {error.strerror or error}; choose another directory") from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
     return [target / name for name in contents]
+
+
+def _appears(staging: Path, target: Path) -> bool:
+    """Give a new directory its name; False if there is one of that name, perhaps since a moment ago."""
+    if target.exists():
+        return False
+    try:
+        os.replace(staging, target)
+    except OSError:
+        if target.is_dir():
+            return False
+        raise
+    return True
 
 
 def require_writable(directory: str | os.PathLike[str]) -> None:

@@ -21,7 +21,6 @@ from .diagnosis import Diagnosis, diagnose, finite
 from .errors import ReportInputError
 from .flows import flow_norms
 from .jacobians import LagNorms, lag_norms, step_jacobians
-from .optional import load
 from .texts import read_corpus
 
 __all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
@@ -101,9 +100,9 @@ def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer,
     Raises
     ------
     ReportInputError
-        If there is no such file, it is no safetensors file, or a weight is inf or nan.
+        If there is no such file, or a weight is inf or nan.
     StateDictError
-        If it does not hold the weights of a recurrent net.
+        If it is no safetensors file, or does not hold the weights of a recurrent net.
     MissingSafetensorsError
         If the extra ``safetensors`` is not installed.
     """
@@ -116,8 +115,6 @@ def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer,
         cell, params = from_torch(place, prefix)
     except OSError as error:
         raise ReportInputError(f"cannot read {place}: {error.strerror or error}") from None
-    except load("safetensors").SafetensorError as error:
-        raise ReportInputError(f"{place} is not a safetensors file: {error}") from None
     leaves, structure = flatten(params)
     for leaf in leaves:
         if not np.isfinite(leaf).all():

@@ -1,5 +1,4 @@
 import os
-import tempfile
 
 import pytest
 from hypothesis import given
@@ -37,6 +36,25 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
     assert target.read_text(encoding="utf-8") == "old"
     assert os.listdir(tmp_path) == ["a.svg"]
+
+
+def test_a_directory_that_appears_in_the_meantime(tmp_path, monkeypatch):
+    """If another program makes the directory at the last moment, its files are replaced; that is no error."""
+    target = tmp_path / "out"
+    ordinary = os.replace
+
+    def replace(source, name):
+        if name == target:
+            write_all(target, {"a": b"theirs", "b": b"theirs"})
+        ordinary(source, name)
+
+    monkeypatch.setattr(os, "replace", lambda *names: (monkeypatch.setattr(os, "replace", ordinary), replace(*names)))
+
+    write_all(target, {"a": b"mine"})
+
+    assert (target / "a").read_bytes() == b"mine"
+    assert (target / "b").read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_permissions_are_those_of_an_ordinary_file(tmp_path):
@@ -122,8 +140,7 @@ class FullDisk:
 def test_a_disk_that_fills_while_writing(tmp_path, monkeypatch):
     """If only a part of the content fits, the old file stays whole and the part is removed."""
     (tmp_path / "a.svg").write_text("old", encoding="utf-8")
-    ordinary = tempfile.NamedTemporaryFile
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **options: FullDisk(ordinary(**options)))
+    monkeypatch.setattr("viz.files.open", lambda *how: FullDisk(open(*how)), raising=False)  # noqa: SIM115
 
     with pytest.raises(OutputError, match="No space left on device"):
         write_whole(tmp_path / "a.svg", b"new")
