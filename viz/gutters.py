@@ -185,9 +185,9 @@ def _one_above_another(drops: Sequence[Drop], found: Mapping[Drop, Entry], room:
 
 
 def _is_blocked(line: tuple[int, int], given: Arrangement, x: Mapping[int, float]) -> bool:
-    """Whether a line to another row would cross a mark."""
+    """Whether a line to another row would cross a mark; to the next row down there is a way round its corner."""
     tail, head = line
-    if tail not in x or head not in x or given.rows[head] == given.rows[tail]:
+    if tail not in x or head not in x or given.rows[head] in (given.rows[tail], given.rows[tail] - 1):
         return False
     place = {mark: (x[mark], given.heights[given.rows[mark]]) for mark in x}
     return any(crosses(place[tail], place[head], place[mark], given.sizes[mark]) for mark in x if mark not in line)

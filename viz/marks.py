@@ -1,11 +1,10 @@
 """From a graph and its adjoints to a picture: a mark for each group of nodes, a line for each use."""
 
 from collections.abc import Container, Mapping, Sequence
-from math import hypot
 from typing import Any, NamedTuple
 
 from minigrad import Graph, Tensor
-from minigrad.sweep import Adjoints, Edge, Piece
+from minigrad.sweep import Adjoints, Edge
 from minigrad.tensor import CONSTANT
 
 from .fold_ends import fold_ends, fold_label, fold_tooltip
@@ -13,11 +12,12 @@ from .folding import Fold, folded
 from .grouping import Group, grouping
 from .picture import Line, Mark, Picture
 from .scale import Scale
+from .shares import joint_norm, line_of
 from .states import carried_nodes, crosses_time
 from .tooltips import called, line_note, mark_tooltip
-from .words import is_parameter, norm, short_name, step_of, symbol, title, wrapped_formula
+from .words import is_parameter, short_name, step_of, symbol, title, wrapped_formula
 
-__all__ = ["kind_of", "picture_of", "share_norm"]
+__all__ = ["kind_of", "picture_of"]
 
 _ENTRYWISE = ("multiply", "add", "subtract", "divide", "negative", "alias", "where")
 
@@ -186,7 +186,7 @@ class _Sketch:
             source = edge.source.serial if away or not self._in_fold(edge.source) else -1
             bundles.setdefault(_Use(source, tail, head, position), []).append(edge)
         made = [self._delivery(node, deliveries.get(node.serial, []), shares) for node in self._delivered()]
-        return made + [_line(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
+        return made + [line_of(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
 
     def _is_drawn(self, edge: Edge) -> bool:
         """Not what a fold gets from parameters, nor what has no mark."""
@@ -201,7 +201,7 @@ class _Sketch:
         return [node for node in self.graph.nodes if node.serial in self.split and not node.is_leaf]
 
     def _delivery(self, node: Tensor, edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> Line:
-        share = _joint_norm(edges, shares)
+        share = joint_norm(edges, shares)
         name = called(node)
         note = "" if share is None else line_note(f"gradient into {name} from later steps", share)
         return Line(self._key(node, node.scope), f"s{self.order[node.serial]}", share, f"{name}", note, delivers=True)
@@ -250,37 +250,3 @@ def kind_of(node: Tensor, outputs: Container[int] = (), named_apart: bool = Fals
     if name in ("sigmoid", "tanh"):
         return name
     return "elementwise" if name in _ENTRYWISE and (node.name is None or named_apart) else "operation"
-
-
-def share_norm(share: Any) -> float | None:
-    """The Euclidean norm of what an edge carries, without building the zeros around a `Piece`."""
-    if type(share) is not Piece:
-        return norm(share)
-    indices = share.index if isinstance(share.index, tuple) else (share.index,)
-    plain = all(isinstance(index, int | slice) or index is None or index is Ellipsis for index in indices)
-    return norm(share.g if plain else share.result())
-
-
-def _joint_norm(edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> float | None:
-    """The norm of what several uses carry together: added up for one value, side by side for several."""
-    by_source: dict[int, list[Any]] = {}
-    for edge in edges:
-        if edge in shares:
-            by_source.setdefault(edge.source.serial, []).append(shares[edge])
-    norms = [_norm_of_sum(found) for found in by_source.values()]
-    known = [size for size in norms if size is not None]
-    return (known[0] if len(known) == 1 else hypot(*known)) if known else None
-
-
-def _norm_of_sum(shares: list[Any]) -> float | None:
-    if len(shares) == 1:
-        return share_norm(shares[0])
-    dense = [share.result() if type(share) is Piece else share for share in shares]
-    return norm(sum(dense[1:], dense[0]))
-
-
-def _line(tail: str, head: str, edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> Line:
-    source, target = called(edges[0].source), " and ".join(dict.fromkeys(called(edge.target) for edge in edges[:4]))
-    share = _joint_norm(edges, shares)
-    note = "" if share is None else line_note(f"gradient {target} → {source}", share)
-    return Line(tail, head, share, f"{source} → {target}", note)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from .blocks import Block, Shape, arrange
+from .blocks import Block
 from .gutters import GAP, Entry
 from .lanes import STATES, Lane, lanes_of
 from .picture import Mark, Picture
+from .shapes import Shape, arrange
 from .sizes import size
 from .timeline import LaneKey, Timeline, block_of, drop_of, find_highways, timeline
 

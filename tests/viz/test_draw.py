@@ -15,7 +15,8 @@ import viz
 from cells import GRU, unroll
 from minigrad.sweep import Piece
 from minigrad.testing import strategies
-from viz.marks import picture_of, share_norm
+from viz.marks import picture_of
+from viz.shares import share_norm
 from viz.words import norm
 
 GOLDEN = Path(__file__).parent / "golden"

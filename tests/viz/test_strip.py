@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.blocks import Block, arrange, highway_of
+from viz.blocks import Block, highway_of
 from viz.courses import course
 from viz.gutters import crosses
 from viz.marks import picture_of
 from viz.placed import neighbours
+from viz.shapes import arrange
 from viz.strip import lay_out
 from viz.wires import beside, clip
 
