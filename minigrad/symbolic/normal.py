@@ -17,7 +17,7 @@ from .sums import collect, plain_sum
 from .terms import Term, make
 from .walk import fold
 
-__all__ = ["equal", "normal_form"]
+__all__ = ["equal", "multiplied_out", "normal_form"]
 
 #: Operations that distribute over a sum in each of their parts.
 _LINEAR = ("transpose", "diag", "outer", "total", "entry", "row", "slice", "product", "sum_over", "scale", "cell")
@@ -28,7 +28,7 @@ def normal_form(term: Term) -> Term:
 
     Two formulas that agree by the laws of sums, products, transposes, diagonal and outer matrices have
     the same normal form. That two normal forms differ does not show that the formulas do: functions of
-    different arguments may be related, as tanh and σ are.
+    different arguments may be related, as tanh and σ are; see `relations`.
 
     Parameters
     ----------
@@ -47,8 +47,13 @@ def normal_form(term: Term) -> Term:
     >>> print(normal_form((1 - h) * (1 + h)))
     1 − h²
     """
-    found: Term = fold(term, lambda part, *parts: _joined(_monomials(part, *parts), part.shape))
+    found: Term = fold(term, multiplied_out)
     return found
+
+
+def multiplied_out(part: Term, *parts: Term) -> Term:
+    """A part in normal form, given its own parts in normal form."""
+    return _joined(_monomials(part, *parts), part.shape)
 
 
 def equal(a: Term, b: Term) -> bool:

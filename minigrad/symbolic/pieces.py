@@ -15,6 +15,9 @@ FUNCTIONS = ("tanh", "sigmoid", "exp", "log", "relu", "positive")
 #: Inverse pairs.
 _UNDONE = {("exp", "log"), ("log", "exp")}
 
+#: Of which functions the outer one changes nothing: relu(relu(x)) = relu(x), also at the kink.
+_ABSORBED = {("relu", "relu"), ("relu", "positive"), ("relu", "exp"), ("relu", "sigmoid"), ("positive", "positive")}
+
 
 def function(name: str, x: Term) -> Term:
     """A function of every entry.
@@ -28,6 +31,10 @@ def function(name: str, x: Term) -> Term:
         raise FormulaError(f"no function {name!r} in formulas; there are {', '.join(FUNCTIONS)}")
     if x.kind == "function" and (name, x.data) in _UNDONE:
         return x.args[0]
+    if x.kind == "function" and (name, x.data) in _ABSORBED:
+        return x
+    if x.kind == "function" and (name, x.data) == ("positive", "relu"):
+        return function("positive", x.args[0])
     if x.kind == "zero" and name in ("tanh", "relu", "positive"):
         return x
     if x.kind == "zero" and name == "exp":

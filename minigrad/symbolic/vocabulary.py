@@ -19,6 +19,7 @@ from .normal import normal_form
 from .products import product, total, transpose
 from .ranges import sum_over
 from .rebuild import at_time, rebuild
+from .relations import related_form
 from .sums import add
 from .symbols import symbol_term
 from .term_algebra import TERMS
@@ -348,8 +349,8 @@ class Vocabulary:
         """Whether two formulas multiply out to the same: a proof of equality for all sizes and values.
 
         Names are replaced by their definitions, and adjoints by their recurrences, until only parameters,
-        inputs, the state before and the adjoints of the next step's state are left. False proves
-        nothing: a relation between functions, such as σ(2x) = (1 + tanh x)/2, is not seen.
+        inputs, the state before and the adjoints of the next step's state are left; then functions are written
+        in terms of each other, as `relations` has it. False proves nothing.
 
         Parameters
         ----------
@@ -375,7 +376,7 @@ class Vocabulary:
         if differs_somewhere(opened):
             return False
         check_terms(opened)
-        return normal_form(opened).kind == "zero"
+        return normal_form(opened).kind == "zero" or related_form(opened).kind == "zero"
 
     def _divides_by_yhat(self, term: Term) -> bool:
         """Whether ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""

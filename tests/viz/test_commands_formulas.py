@@ -11,7 +11,7 @@ from viz.commands_formulas import MAKERS
 
 RIGHT = "dh/dh_prev = diag(1 - h**2) @ W"
 WRONG = "dh/dh_prev = diag((1 - h)**2) @ W"
-UNDECIDED = "h = 2*sigmoid(2*a) - 1"
+UNDECIDED = "h = sqrt(h**4) / h"
 
 
 def minigrad(*arguments):

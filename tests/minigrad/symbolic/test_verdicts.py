@@ -178,8 +178,8 @@ def test_true_lines_beyond_algebra_are_never_refuted(line: str) -> None:
 
 
 def test_undecided_lines_say_so() -> None:
-    """tanh in terms of σ holds wherever it is tried, but is not proved; 0/0 and overflow are not decided either."""
-    relation = only(RNN(2, 3), "h = 2*sigmoid(2*a) - 1")
+    """√h⁴ = h² holds wherever it is tried, but is not proved; 0/0 and overflow are not decided either."""
+    relation = only(RNN(2, 3), "h = sqrt(h**4) / h")
     undefined = only(RNN(2, 3), "dh/da = diag((1 - h**2) * log(0 - exp(h)) / log(0 - exp(h)))")
     overflow = only(RNN(2, 3), "h = h * exp(1000000*h) / exp(1000000*h)")
 
@@ -259,7 +259,7 @@ def test_assert_derivation_reads_well() -> None:
 
 def test_assert_derivation_fails_on_what_is_undecided_unless_allowed() -> None:
     """An unproved line passes only with `allow_undecided`."""
-    line = "h = 2*sigmoid(2*a) - 1"
+    line = "h = sqrt(h**4) / h"
 
     with pytest.raises(DerivationError, match="undecided"):
         assert_derivation(RNN(2, 3), line)
