@@ -94,6 +94,11 @@ class TracedStep:
         """Whether the step reads states from before the previous one, as attention over its own past does."""
         return any(self.term(key).label.time not in (PREVIOUS, NEXT) for key in self.before)
 
+    def hands_on(self) -> bool:
+        """Whether a state is what the step was given, as the inputs that a convolution keeps: no value is computed."""
+        read = {v for pulls in self.pulls.values() for v in pulls}
+        return any(key in read and key not in self.carried().values() for key in self.before)
+
     def is_two_way(self) -> bool:
         """Whether a part of the step goes back in time: it reads a state of step t+1."""
         return any(self.term(key).label.time == NEXT for key in self.before)
@@ -106,8 +111,8 @@ class TracedStep:
         if None in times.values():
             return tuple(key for key in self.before if key.startswith("m_"))
         oldest = min(self.before, key=lambda key: times[key].offset)  # type: ignore[union-attr]
-        stem = self.term(oldest).label.name
-        kept = [key for key in self.before if self.term(key).label.name == stem]
+        stem = self.term(oldest).label.at(None)
+        kept = [key for key in self.before if self.term(key).label.at(None) == stem]
         return tuple(sorted(kept, key=lambda key: times[key].offset))  # type: ignore[union-attr]
 
     def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:

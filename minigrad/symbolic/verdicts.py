@@ -176,6 +176,7 @@ class _Parsed:
     def fail(self, error: FormulaError) -> Verdict:
         """The verdict on a line that cannot be read."""
         self.error = error.at(line=self.number, column=1)
+        error.message = spoken(error.message)
         position = self.number, self.error.column or 1
         return Verdict(self.text, "unread", "", None, None, str(error), position=position)
 

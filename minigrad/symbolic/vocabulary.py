@@ -275,6 +275,8 @@ class Vocabulary:
             if key.removesuffix(suffix) in self.adjoints and key in derivation.step.values:
                 return at_time(self.adjoints[key.removesuffix(suffix)], "t", time)
         if key in derivation.step.values:
+            if derivation.step.plan is not None and not derivation.step.remembers() and derivation.step.hands_on():
+                raise FormulaError(f"∂E/∂{key} has terms of later steps too, to which it is handed on", 1)
             return self.sent_back(key)
         raise FormulaError(
             f"there is no {shortened(by)!r} to differentiate by; there are: {', '.join(map(spoken, self.letters()))}", 1
@@ -341,7 +343,8 @@ class Vocabulary:
         """What step t alone sends back into a value: Σ (∂u/∂value)ᵀ δu over what the step makes of it."""
         step = self.derivation.step
         locals_of = {u: step.local(u, key) for u in step.pulls}
-        return add([product(transpose(local), step.seed(u)) for u, local in locals_of.items() if local is not None])
+        shares = [product(transpose(local), step.seed(u)) for u, local in locals_of.items() if local is not None]
+        return add(shares) if shares else zero(step.term(key).shape)
 
     # -- comparing -------------------------------------------------------------------------------
 
