@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import Graph
 
 from .errors import DrawingValueError
-from .plots import COLOURS, Curve, Heat, Plot, colour_bar, curves_on, heat_on, letters, plotted, scale_of
+from .plots import COLOURS, FEW, Curve, Heat, Plot, colour_bar, curves_on, heat_on, letters, plotted, scale_of
 from .words import norm, step_of
 
 __all__ = ["flow", "flow_norms"]
@@ -103,7 +103,8 @@ def flow(
         colour_bar(below, image, list(panels))
 
     data = {f"{title}: {name}" if title else name: v for title, sizes in norms.items() for name, v in sizes.items()}
-    return plotted(draw, (max(7.2, 3.6 * len(norms)), 6.4), data, path)
+    rows = max(len(sizes) for sizes in norms.values())
+    return plotted(draw, (max(7.2, 3.6 * len(norms)), 6.4 + 0.16 * max(rows - FEW, 0)), data, path)
 
 
 def _steps(sizes: Mapping[str, np.ndarray]) -> list[str]:

@@ -20,6 +20,7 @@ from .style import VIRIDIS, ZERO
 
 __all__ = [
     "COLOURS",
+    "FEW",
     "Curve",
     "Heat",
     "Plot",
@@ -37,6 +38,8 @@ __all__ = [
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SUFFIXES = (".svg", ".png", ".pdf")
 _SYMBOL = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)")
+#: Labels that fit on an axis in letters of the usual size.
+FEW = 14
 #: A proved bound may leave a plot, this many times above the largest norm that was measured.
 HEADROOM = 1e4
 #: Figures are made without pyplot, so nothing is kept and no window system is asked.
@@ -198,9 +201,11 @@ def heat_on(axes: Any, heat: Heat, scale: Scale) -> Any:
 
 
 def _ticks(put: Callable[..., Any], words: Sequence[str]) -> None:
-    """At most a dozen labels, or fourteen if that shows them all."""
-    stride = 1 if len(words) <= 14 else -(-len(words) // 12)
-    put(range(0, len(words), stride), labels=list(words)[::stride])
+    """Every name, in small letters where there are many; of numbers at most a dozen."""
+    counted = all(word.isdigit() for word in words)
+    stride = -(-len(words) // 12) if counted and len(words) > FEW else 1
+    size = 10 if counted or len(words) <= FEW else 6.5
+    put(range(0, len(words), stride), labels=list(words)[::stride], fontsize=size)
 
 
 def colour_bar(figure: Any, image: Any, axes: Any) -> None:
