@@ -162,13 +162,16 @@ class Workshop:
         return {path: json.loads(path.read_text("utf-8")) for path in sorted(self.mutants.rglob("*.py.meta"))}
 
     def _killed(self) -> dict[str, str]:
-        """Mutants that were killed before, with the hash of their function: more tests cannot save them."""
-        found = {}
+        """Mutants that were ever killed, with the hash of their function: more tests cannot save them."""
+        kept = self.folder / "killed.json"
+        found: dict[str, str] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
         for record in self._records().values():
             hashes = record["hash_by_function_name"]
             for name, code in record["exit_code_by_key"].items():
                 if code == KILLED:
                     found[name] = hashes.get(_function(name), "")
+        if found:
+            kept.write_text(json.dumps(found), "utf-8")
         return found
 
     def _draw(self, sample: int | None, seed: int, again: bool, earlier: dict[str, str]) -> None:
