@@ -1,12 +1,12 @@
 """Formulas: matrix terms, what follows from a cell's step, and proofs.
 
 From easy to hard: `terms` (what a formula is), `monomials`, `sums`, `products`, `pieces`, `blocks` (how it is
-built, in normal order), `algebra` (what the engine's primitives mean), `writing` with `text` and `latex`,
+built, in normal order), `algebra` (what the engine's primitives mean), `writing` with `text`, `latex` and `prose`,
 `normal` (the canonical form), `relations` (between functions), `evaluate`; then `onestep`, `chain`, `derivation`
-(closed forms of a cell), `induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs); and, to check what others wrote,
-`expressions`, `limits`, `parser`, `printed` (how a line is read), `letters`, `elaborate`, `places`, `interpret`,
-`measured`, `term_algebra` (what it means), `vocabulary`, `comparing` (proofs), `reachable`, `driving`, `judge` (real
-runs), `slips` with `repairs`, `omissions` and `missing`, `subjects`, `verdicts`.
+(closed forms of a cell), `induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs); and, to check what others
+wrote, `expressions`, `limits`, `parser`, `printed` (how a line is read), `letters`, `elaborate`, `places`,
+`interpret`, `measured`, `term_algebra` (what it means), `vocabulary`, `comparing` (proofs), `reachable`, `driving`,
+`judge` (real runs), `slips` with `repairs`, `omissions` and `missing`, `subjects`, `verdicts`.
 """
 
 from .derivation import Derivation, derive

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ..tree import flatten, flatten_like
+from .errors import FormulaError
 from .evaluate import evaluate
 from .intervals import Interval, Ranges
-from .labels import NOW, PREVIOUS, Index
+from .labels import NOW, PREVIOUS, Index, Label
 from .norms import AXIOMS, Inequality, Norms
 from .proof import Proof, ProofStep, Statement
 from .slopes import slope_proof, softmax_proof, vanishing_proof
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Bound", "bound_of_step", "given_intervals", "invariant_parts"]
 
 _UNIT = (Fraction(-1), Fraction(1))
+
+#: The largest magnitude in any input.
+X_MAX = symbol_term(Label("x_max"), ())
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Bound:
 
     # -- numbers -----------------------------------------------------------------------------------
 
-    def evaluate(self, params: Any, *, steps: int = 1, start: float = 1.0) -> float:
+    def evaluate(self, params: Any, *, steps: int = 1, start: float = 1.0, inputs: float | None = None) -> float:
         """The factor for some parameters: no step of the first `steps` stretches a gradient more.
 
         Parameters
@@ -70,17 +74,27 @@ class Bound:
             How many steps there are; only matters where the state may grow, see `growth`.
         start : float
             The largest magnitude in the initial state, at most 1 where `within` assumes it.
+        inputs : float, optional
+            x_max, the largest magnitude in any input: needed where the bound holds it, see `needs_inputs`.
 
         Raises
         ------
         FormulaError
-            If the factor depends on values other than parameters and the state's size.
+            If the factor depends on values other than parameters, the state's size and the inputs', or on
+            those of the inputs, and they are not given.
         """
-        return max(self.factors(params, steps=steps, start=start))
+        return max(self.factors(params, steps=steps, start=start, inputs=inputs))
 
-    def factors(self, params: Any, *, steps: int, start: float = 1.0) -> list[float]:
+    @property
+    def needs_inputs(self) -> bool:
+        """Whether the bound holds x_max, the largest magnitude in any input, as where an activation is unbounded."""
+        return any(part is X_MAX for part in subterms([self.factor, *self.growth.values()]))
+
+    def factors(self, params: Any, *, steps: int, start: float = 1.0, inputs: float | None = None) -> list[float]:
         """The bound of each of the first `steps` steps; their product bounds the Jacobian over all of them."""
-        values = self._values(params)
+        if inputs is None and self.needs_inputs:
+            raise FormulaError("this bound grows with the inputs: pass inputs=, the largest magnitude in any of them")
+        values = self._values(params) | {X_MAX: inputs}
         sizes = dict.fromkeys(self.growth, start)
         found = []
         for _ in range(steps):
@@ -168,7 +182,8 @@ class Bound:
             f"max|{key}_t| grows by no more than max|{key}_t| ≤ {PRINTERS['text'](bound)}"
             for key, bound in self.growth.items()
         ]
-        return (*kept, *grown, "spectral norms")
+        inputs = ["every entry of every input is in [−x_max, x_max]"] if self.needs_inputs else []
+        return (*kept, *grown, *inputs, "spectral norms")
 
     def limit(self) -> Proof:
         """What follows for T → ∞: the gradient vanishes if the factor is below 1."""
@@ -191,14 +206,17 @@ class Bound:
         """Apply the rules to the left side again; the same right side must come out."""
 
         def check() -> bool:
-            norms = Norms(self._given())
+            norms = self._norms()
             bound = norms.norm if line.left.kind == "norm" else norms.largest
             return bound(line.left.args[0]) is line.right
 
         return check
 
+    def _norms(self) -> Norms:
+        return Norms(self._given(), input_limit(self.step))
+
     def _bounds_the_step(self) -> bool:
-        return Norms(self._given()).norm(self.jacobian) is self.factor
+        return self._norms().norm(self.jacobian) is self.factor
 
     def _given(self) -> dict[Term, Interval]:
         return given_intervals(self.step, self.within)
@@ -244,6 +262,11 @@ def given_intervals(step: "TracedStep", within: tuple[str, ...]) -> dict[Term, I
     return {step.term(carried[key]): _UNIT for key in within}
 
 
+def input_limit(step: "TracedStep") -> dict[Term, Term]:
+    """The input, if the step has one, with the assumption about it: max|x_t| ≤ x_max."""
+    return {step.term("x"): X_MAX} if "x" in step.values else {}
+
+
 def invariant_parts(step: "TracedStep") -> tuple[str, ...]:
     """The parts of the state that stay in [−1, 1] together: what leaves it is dropped until nothing does."""
     parts = tuple(step.carried())
@@ -272,7 +295,7 @@ def _needed_parts(step: "TracedStep", within: tuple[str, ...], used: set[Term]) 
 def bound_of_step(step: "TracedStep", jacobian: Term, subject: tuple[str, str] | None = None) -> Bound:
     """Bound the Jacobian of a step by the calculus of norms."""
     within = invariant_parts(step)
-    norms = Norms(given_intervals(step, within))
+    norms = Norms(given_intervals(step, within), input_limit(step))
     factor = norms.norm(jacobian)
     inequalities = tuple(norms.found)
     carried = step.carried()

@@ -40,7 +40,7 @@ class Inequality:
 
 
 class Norms:
-    """Bounds of norms, from intervals of some symbols.
+    """Bounds of norms, from intervals of some symbols, and from a scalar that others never exceed in any entry.
 
     Attributes
     ----------
@@ -48,8 +48,9 @@ class Norms:
         Every inequality used, in the order in which they are needed.
     """
 
-    def __init__(self, given: Mapping[Term, Interval]) -> None:
+    def __init__(self, given: Mapping[Term, Interval], limits: Mapping[Term, Term] | None = None) -> None:
         self.ranges = Ranges(given)
+        self.limits = dict(limits or {})
         self.found: list[Inequality] = []
         self._known: dict[Term, Term] = {}
 
@@ -150,6 +151,8 @@ class Norms:
         if interval is not None:
             low, high = interval
             return number(max(abs(low), abs(high))), f"all entries are in [{low}, {high}]"
+        if vector in self.limits:
+            return self.limits[vector], "assumed"
         kind = vector.kind
         if kind == "add":
             return add([self.largest(part) for part in vector.args]), "triangle"
@@ -160,8 +163,12 @@ class Norms:
             return self._largest_of_product(vector)
         if kind == "product" and len(vector.args) == 2:
             return times([make("row_sums", (vector.args[0],)), self.largest(vector.args[1])]), "rows"
-        if kind == "named" and vector.args[0].kind in ("named", "add", "hadamard", "scale"):
+        if kind == "named" and (
+            vector.args[0].kind in ("named", "add", "hadamard", "scale") or _is_relu(vector.args[0])
+        ):
             return self.largest(vector.args[0]), "its definition"
+        if _is_relu(vector):
+            return self.largest(vector.args[0]), "relu(x) is 0 or x"
         return make("largest", (vector,)), ""
 
     def _largest_of_product(self, vector: Term) -> tuple[Term, str]:
@@ -190,6 +197,10 @@ def _is_covariance_column(vector: Term) -> bool:
             alpha = scalar.args[0]
             return vector is add([scale(1, scalar, body), scale(-1, scalar, alpha)])
     return False
+
+
+def _is_relu(term: Term) -> bool:
+    return term.kind == "function" and term.data == "relu"
 
 
 def _is_softmax(term: Term) -> bool:
