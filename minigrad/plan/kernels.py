@@ -13,6 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..primitive import PRIMITIVES
+from .contraction import contract
 
 __all__ = ["ELEMENTWISE", "Call", "calls_for", "is_basic", "product"]
 
@@ -286,6 +287,7 @@ KERNELS: dict[str, Callable[..., list[Call] | None]] = {
     "turned": lambda out, W: [(np.copyto, (out, W.T))],
     "multiply_blocks": _multiply_blocks,
     "outer": _outer,
+    "contract": contract,
     "matmul": lambda out, a, b: product(a, b, out) if a.ndim == b.ndim == 2 else None,
     "sum": _sum,
     "where": _where,

@@ -4,6 +4,7 @@ from ..ir import Builder, Program
 from .activations import sigmoid_by_tanh
 from .batching import batch
 from .blocks import multiply_blocks
+from .contractions import contract_products
 from .factors import common_factors
 from .layout import lay_out_matrices
 from .packing import pack_slices
@@ -29,6 +30,7 @@ PASSES = {
     "regroup": "sums and products first over what does not wait for a recurrence",
     "batch": "operations outside of recurrences for all steps at once",
     "blocks": "products of one vector with several neighbours as one product",
+    "contractions": "sums of products without an array of all products",
     "layout": "matrices of many products turned once",
     "homes": "parts of stacks and concatenations are computed in their slot",
     "reuse": "memory that nothing reads any more is reused, elementwise operations run in place",
@@ -65,6 +67,8 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
         program = merge_slices(batch(program, builder, notes, LIMIT), builder)
     if "blocks" in passes:
         program = multiply_blocks(program, builder, notes)
+    if "contractions" in passes:
+        program = contract_products(program, builder, notes)
     if "layout" in passes:
         program = lay_out_matrices(program, builder, notes)
     if "homes" in passes:
