@@ -61,6 +61,16 @@ class GRU:
     -----
     Parameters, for k in r, z, n: ``U_k: (H, D)``, ``W_k: (H, H)``, ``b_k: (H,)``; and ``c_n: (H,)`` with
     reset="after". The arguments of σ and tanh are named ``a_r, a_z, a_n``.
+
+    Examples
+    --------
+    >>> from cells import unroll
+    >>> cell = GRU(input_size=2, hidden_size=3)
+    >>> params = cell.init(np.random.default_rng(0))
+    >>> sorted(params)
+    ['U_n', 'U_r', 'U_z', 'W_n', 'W_r', 'W_z', 'b_n', 'b_r', 'b_z']
+    >>> unroll(cell, params, np.ones((5, 2))).outputs.shape
+    (5, 3)
     """
 
     input_size: int

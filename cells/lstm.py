@@ -106,6 +106,16 @@ class LSTM:
     The arguments of the gates and of g are named ``a_i, a_f, a_o, a_g``, so that δa_f is a letter of derivations.
 
     The state is an `LSTMState`, or an `LSTMGatesState` with `gate_recurrence`.
+
+    Examples
+    --------
+    >>> from cells import unroll
+    >>> cell = LSTM(input_size=2, hidden_size=3, coupled=True)
+    >>> params = cell.init(np.random.default_rng(0))
+    >>> sorted(params)
+    ['U_f', 'U_g', 'U_o', 'W_f', 'W_g', 'W_o', 'b_f', 'b_g', 'b_o']
+    >>> unroll(cell, params, np.ones((5, 2))).outputs.shape
+    (5, 3)
     """
 
     input_size: int

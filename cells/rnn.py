@@ -14,7 +14,7 @@ __all__ = ["RNN", "RNNState"]
 
 
 class RNNState(NamedTuple):
-    """The state of a `RNN`.
+    """The state of an `RNN`.
 
     Attributes
     ----------
@@ -51,6 +51,16 @@ class RNN:
     Notes
     -----
     Parameters: ``U: (H, D)``, ``W: (H, H)``, ``b: (H,)``.
+
+    Examples
+    --------
+    >>> from cells import unroll
+    >>> cell = RNN(input_size=2, hidden_size=3)
+    >>> params = cell.init(np.random.default_rng(0))
+    >>> sorted(params)
+    ['U', 'W', 'b']
+    >>> unroll(cell, params, np.ones((5, 2))).outputs.shape
+    (5, 3)
     """
 
     input_size: int

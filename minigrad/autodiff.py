@@ -151,6 +151,8 @@ def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: boo
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """The value of ``f(*args)``, and the pullback: cotangents of the output to cotangents of the arguments.
 
+    With J the Jacobian of `f`, the pullback is ``ȳ ↦ Jᵀ ȳ``: one reverse sweep, whatever the size of the arguments.
+
     Parameters
     ----------
     f : callable

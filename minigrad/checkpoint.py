@@ -185,7 +185,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function that stores its inputs and outputs only, and computes the rest again in the backward pass.
 
     Values and derivatives are those of `f`. With a long sequence cut into segments of about √T steps,
-    each behind a checkpoint, memory grows as √T instead of T.
+    each behind a checkpoint, memory grows as √T instead of T (Chen, Xu, Zhang and Guestrin, "Training deep nets
+    with sublinear memory cost", 2016).
 
     Parameters
     ----------

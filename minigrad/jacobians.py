@@ -117,7 +117,7 @@ def hessian(f: Callable[..., Any], wrt: int = 0) -> Callable[..., Any]:
 
 
 def hvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """The Hessian of a scalar function times a vector, without the Hessian: forward over reverse.
+    """The Hessian of a scalar function times a vector, ``H v``, without the Hessian: forward over reverse.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ _subtract = register("subtract", np.subtract, vjps=(_sum_vjp_a, _subtract_vjp_b)
 
 
 def add(a: Any, b: Any) -> Any:
-    """``a + b``, shapes broadcast.
+    """``a + b``, shapes broadcast; the cotangent goes to both as it is, ā = b̄ = ȳ.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def add(a: Any, b: Any) -> Any:
 
 
 def subtract(a: Any, b: Any) -> Any:
-    """``a − b``, shapes broadcast.
+    """``a − b``, shapes broadcast; ā = ȳ, b̄ = −ȳ.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ _negative = register("negative", np.negative, vjps=(_negate,), jvps=(_negate,))
 
 
 def negative(x: Any) -> Any:
-    """``−x``.
+    """``−x``; x̄ = −ȳ.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ _multiply = register(
 
 
 def multiply(a: Any, b: Any) -> Any:
-    """``a ⊙ b``, the Hadamard product, shapes broadcast.
+    """``a ⊙ b``, the Hadamard product, shapes broadcast; ā = ȳ ⊙ b, b̄ = ȳ ⊙ a.
 
     Parameters
     ----------
@@ -207,7 +207,9 @@ _divide = register(
 
 
 def divide(a: Any, b: Any) -> Any:
-    """``a / b``, shapes broadcast. At b = 0 it gives what NumPy gives: inf or NaN, with NumPy's warning.
+    """``a / b``, shapes broadcast; ā = ȳ / b, b̄ = −ȳ ⊙ a / b².
+
+    At b = 0 it gives what NumPy gives: inf or NaN, with NumPy's warning.
 
     Parameters
     ----------
@@ -265,8 +267,8 @@ _power = register("power", np.power, vjps=(_power_vjp_x, _power_vjp_n), jvps=(_p
 def power(x: Any, n: Any) -> Any:
     """``xⁿ``, shapes broadcast; for a negative base the exponent must be a whole number.
 
-    Choices at x = 0: the slope in x is 0 for n > 1 and for n = 0, 1 for n = 1, and inf for n < 1, with
-    NumPy's warning; the slope in n is 0, the limit from the right.
+    x̄ = ȳ n xⁿ⁻¹, n̄ = ȳ xⁿ log x. Choices at x = 0: the slope in x is 0 for n > 1 and for n = 0, 1 for n = 1, and
+    inf for n < 1, with NumPy's warning; the slope in n is 0, the limit from the right.
 
     Parameters
     ----------

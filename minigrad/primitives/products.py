@@ -108,6 +108,8 @@ def linear(W: Any, x: Any) -> Any:
 def outer(g: Any, x: Any) -> Any:
     """``Σ g xᵀ`` over all leading axes.
 
+    Gradients: ḡ = Ȳ x and x̄ = Ȳᵀ g for each vector, see `linear`.
+
     Parameters
     ----------
     g : (..., m) array, Tensor or term
@@ -170,6 +172,8 @@ _matmul = register(
 
 def matmul(a: Any, b: Any) -> Any:
     """``a @ b`` as NumPy's matmul: matrices on the last two axes, leading axes broadcast, vectors allowed.
+
+    Gradients: Ā = Ȳ Bᵀ and B̄ = Aᵀ Ȳ, summed where an operand was broadcast.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ _sum = register(
 
 
 def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """``Σ x`` over an axis, several axes, or all of them; 0 over no entries.
+    """``Σ x`` over an axis, several axes, or all of them; 0 over no entries. Every entry gets ȳ back.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ _mean = register(
 
 
 def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """``Σ x / n`` over an axis, several axes, or all of them; NaN over no entries, as NumPy's.
+    """``Σ x / n`` over an axis, several axes, or all of them; NaN over no entries, as NumPy's. Every entry gets ȳ / n.
 
     Parameters
     ----------
@@ -180,6 +180,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """``x − log Σ exp(x)`` along one axis, without taking the logarithm of a tiny softmax.
+
+    Its Jacobian in x is I − 1 softmax(x)ᵀ.
 
     Parameters
     ----------

@@ -220,7 +220,7 @@ _concatenate = register(
 
 
 def concatenate(arrays: Any, axis: int = 0) -> Any:
-    """Join along an axis that they have.
+    """Join along an axis that they have; each part gets its own stretch of ȳ back.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ _stack = register(
 
 
 def stack(arrays: Any, axis: int = 0) -> Any:
-    """Join along a new axis.
+    """Join along a new axis; each part gets its own slice of ȳ back.
 
     Parameters
     ----------
