@@ -19,8 +19,6 @@ __all__ = ["Surroundings", "course", "surroundings"]
 CLEAR, OFF = 7.0, 10.0
 #: How far inside of a frame a state leaves it, and a line to another lane.
 STATE_EXIT, LANE_EXIT = SIDE - 10.0, 4.0
-#: Marks that only one line leaves from above, because there is no room for two.
-NARROW = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +130,13 @@ def _up(entry: Entry, b: Spot, level: float, on_highway: bool) -> list[Point]:
 
 def _detour(a: Spot, b: Spot, x: float, level: float) -> list[Point]:
     """Up out of a mark, along the free space above its row, through a gutter, and in from the side or from below."""
-    out = a.x if a.width < NARROW else a.x + (OFF if x > a.x else -OFF)
+    out = a.x + (_aside(a) if x > a.x else -_aside(a))
     return [(out, a.y), (out, level), *_up(Entry(x), b, level, on_highway=False)]
+
+
+def _aside(a: Spot) -> float:
+    """How far from its middle a line leaves a mark upwards or down, beside another that leaves straight."""
+    return min(OFF, a.width / 2 - CORNER)
 
 
 def _leave(tail: Mark, a: Spot, to: float, strip: Strip, inside: float) -> list[Point]:
@@ -142,7 +145,7 @@ def _leave(tail: Mark, a: Spot, to: float, strip: Strip, inside: float) -> list[
     margin = right - inside if strip.lanes[tail.lane].forward else left + inside
     over = a.y + max(HEAD / 2, a.height / 2 + OFF) if tail.key in strip.on_highways else None
     level = strip.exits.get(tail.key, over)
-    out = a.x if a.width < NARROW else a.x + OFF
+    out = a.x + _aside(a)
     start = [(a.x, a.y)] if level is None else [(out, a.y), (out, level)]
     return [*start, (margin, start[-1][1]), (margin, to)]
 

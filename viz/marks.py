@@ -102,7 +102,7 @@ class _Sketch:
         """The same mark at all places where the group is drawn."""
         node = group.face
         label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
-        entrywise = group.kind == "step" or node.primitive.name in _ENTRYWISE
+        entrywise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in _ENTRYWISE)
         return [
             Mark(
                 self._key(node, place),

@@ -111,9 +111,13 @@ def test_the_highway_is_straight(name, family):
             assert len({round(y, 9) for _, y in course(line, marks, strip)}) == 1
 
 
-def test_a_plain_rnn_has_no_highway():
-    """Its state always goes through W and tanh."""
-    assert not lay_out(picture("rnn", "gate")[1]).highways
+@pytest.mark.parametrize("activation", ["tanh", "identity"])
+@pytest.mark.parametrize("detail", ["op", "gate"])
+def test_a_plain_rnn_has_no_highway(activation, detail):
+    """Its state always goes through W, which is not entrywise, whatever comes after."""
+    graph = net_of(RNN(2, 2, activation=activation), 3)
+
+    assert not lay_out(picture_of(graph, graph.adjoints(), detail=detail, in_time=True)).highways
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stacked"])
