@@ -12,6 +12,8 @@ from .errors import ReportInputError
 from .findings import CELLS, Settings
 
 __all__ = [
+    "OPTIONS",
+    "Option",
     "Parser",
     "add_cell_option",
     "add_net_options",
