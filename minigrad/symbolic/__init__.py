@@ -5,8 +5,8 @@ built, in normal order), `algebra` (what the engine's primitives mean), `writing
 `normal` (the canonical form), `relations` (between functions), `evaluate`; then `onestep`, `chain`, `derivation`
 (closed forms of a cell), `induction`, `intervals`, `norms`, `bounds`, `slopes` (proofs); and, to check what others
 wrote, `expressions`, `limits`, `parser`, `printed` (how a line is read), `letters`, `elaborate`, `places`,
-`interpret`, `measured`, `term_algebra` (what it means), `vocabulary`, `comparing` (proofs), `reachable`, `driving`,
-`judge` (real runs), `slips` with `repairs`, `omissions` and `missing`, `subjects`, `verdicts`.
+`interpret`, `measured`, `term_algebra` (what it means), `vocabulary`, `opening`, `comparing` (proofs), `reachable`,
+`driving`, `judge` (real runs), `slips` with `repairs`, `omissions` and `missing`, `subjects`, `verdicts`.
 """
 
 from .derivation import Derivation, derive

@@ -16,15 +16,16 @@ from .letters import spelled, spoken
 from .limits import Size, check_size, shortened
 from .monomials import ONE, scale, zero
 from .normal import normal_form
-from .products import product, total, transpose
+from .opening import known_adjoints, with_definitions
+from .products import product, transpose
 from .ranges import sum_over
-from .rebuild import at_time, rebuild
+from .rebuild import at_time
 from .relations import related_form
 from .sums import add
 from .symbols import symbol_term
 from .term_algebra import TERMS
 from .terms import Term
-from .walk import fold, leaves, subterms
+from .walk import leaves, subterms
 
 __all__ = ["TooLargeError", "Vocabulary"]
 
@@ -373,9 +374,9 @@ class Vocabulary:
         if not differs_somewhere(difference) and normal_form(difference).kind == "zero":
             return True
         known = self._known(overrides)
-        opened = self.open(difference, known)
+        opened = with_definitions(difference, known)
         if differs_somewhere(opened) and self._divides_by_yhat(difference):
-            opened = self.open(normal_form(difference), known)
+            opened = with_definitions(normal_form(difference), known)
         if differs_somewhere(opened):
             return False
         check_terms(opened)
@@ -390,49 +391,13 @@ class Vocabulary:
         quotients = (part for part in subterms([term]) if part.kind == "hadamard" and yhat in part.args)
         return any(part.data[part.args.index(yhat)] < 0 for part in quotients)
 
-    def open(self, term: Term, known: Mapping[Term, Term]) -> Term:
-        """A formula with names replaced by their definitions and adjoints by what is known of them."""
-
-        def rule(part: Term, *args: Term) -> Term:
-            return args[0] if part.kind == "named" else rebuild(part, args)
-
-        return fold(term, rule, inside=lambda part: part.args, known=known)
-
     def _known(self, overrides: Mapping[str, Term] | None) -> dict[Term, Term]:
-        """As `_adjoints`; the true ones are worked out once."""
+        """What is known of adjoints, see `known_adjoints`; the truth is worked out once."""
         if overrides:
-            return self._adjoints(overrides)
+            return known_adjoints(self.derivation, self.adjoints | dict(overrides))
         if self._true_adjoints is None:
-            self._true_adjoints = self._adjoints({})
+            self._true_adjoints = known_adjoints(self.derivation, self.adjoints)
         return self._true_adjoints
-
-    def _adjoints(self, overrides: Mapping[str, Term]) -> dict[Term, Term]:
-        """What to put for the adjoint of every value, at this step and at the next."""
-        derivation = self.derivation
-        recurrences = self.adjoints | dict(overrides)
-        carried = derivation.step.carried()
-        times = (NEXT, PREVIOUS) if derivation.step.is_two_way() else (NEXT,)
-        within = self._assumptions()
-        for key, formula in recurrences.items():
-            if key not in carried:
-                within[derivation.step.seed(key)] = self.open(formula, within)
-        found = self._assumptions()
-        for key in recurrences:
-            seed = derivation.step.seed(key)
-            for time in times if key not in carried else ():
-                found[at_time(seed, "t", time)] = self.open(at_time(within[seed], "t", time), found)
-        for key, formula in recurrences.items():
-            found[derivation.step.seed(key)] = self.open(formula, found)
-        return found
-
-    def _assumptions(self) -> dict[Term, Term]:
-        """Targets sum to 1, the one thing that is assumed of them; and the state before step t+1 is that of step t."""
-        step, readout = self.derivation.step, self.derivation.readout
-        known = {} if readout is None else {total(readout.values["y"]): ONE}
-        for key in step.carried():
-            state = step.term(key)
-            known[symbol_term(state.label, state.shape)] = self.open(state, {})
-        return known
 
 
 def _reads_memory(part: Term) -> bool:
