@@ -14,6 +14,7 @@ from .shared import share_parts
 from .simplify import copied, simplified
 from .stacking import copy_shared_slices, merge_slices
 from .sums import sum_over_time
+from .unpacking import unpack
 
 __all__ = ["PASSES", "optimise"]
 
@@ -30,6 +31,7 @@ PASSES = {
     "regroup": "sums and products first over what does not wait for a recurrence",
     "batch": "operations outside of recurrences for all steps at once",
     "blocks": "products of one vector with several neighbours as one product",
+    "unpack": "activation functions write gate after gate, not side by side",
     "contractions": "sums of products without an array of all products",
     "layout": "matrices of many products turned once",
     "homes": "parts of stacks and concatenations are computed in their slot",
@@ -67,6 +69,8 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
         program = merge_slices(batch(program, builder, notes, LIMIT), builder)
     if "blocks" in passes:
         program = multiply_blocks(program, builder, notes)
+    if "unpack" in passes:
+        program = unpack(program, builder, notes)
     if "contractions" in passes:
         program = contract_products(program, builder, notes)
     if "layout" in passes:
