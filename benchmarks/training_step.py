@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["tiny", "small", "medium"])
     parser.add_argument("--dtypes", nargs="+", choices=TOLERANCE, default=list(TOLERANCE))
     parser.add_argument("--large", action="store_true", help="the large size too, float32, without attention")
-    parser.add_argument("--seconds", type=float, default=4.0, help="time for each row")
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each row")
     parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
     options = parser.parse_args()
     cases = [(c, s, d) for c in options.cells for s in options.sizes for d in options.dtypes]

@@ -105,7 +105,7 @@ def _planned(captured: Captured, options: Options) -> Plan:
     plan = Plan(captured, program, storage, notes)
     if options.backend == "fast":
         plan.calls, note = fuse(plan.calls)
-        plan.notes += (note,)
+        plan.notes += (note,) if note else ()
     return plan
 
 

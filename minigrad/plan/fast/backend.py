@@ -43,7 +43,7 @@ class Loop:
 
 
 def fuse(calls: list[Call]) -> tuple[list[Call], str]:
-    """Replace what repeats by compiled loops; the new list, and what was done, in words."""
+    """Replace what repeats by compiled loops; the new list, and what was done, in words; no words for nothing."""
     compiler = require()
     start = perf_counter()
     forms = [form_of(call) for call in calls]
@@ -59,6 +59,8 @@ def fuse(calls: list[Call]) -> tuple[list[Call], str]:
     result += calls[done:]
     seconds = perf_counter() - start
     covered = sum(repeat.stop - repeat.start for repeat in repeats)
+    if not repeats:
+        return calls, ""
     return result, f"{covered} calls in {len(repeats)} compiled loops, made in {seconds:.1f} s"
 
 
