@@ -34,7 +34,7 @@ def _cell_path() -> Claim:
     def diverging_sum_vanishes() -> bool:
         t, T = sympy.symbols("t T", positive=True, integer=True)
         product = sympy.product(t / (t + 1), (t, 1, T))
-        return bool(sympy.simplify(product - 1 / (T + 1)) == 0 and sympy.limit(product, T, sympy.oo) == 0)
+        return bool(sympy.simplify(product - 1 / (T + 1)) == 0 and sympy.limit(1 / (T + 1), T, sympy.oo) == 0)
 
     def converging_sum_stays() -> bool:
         t, T = sympy.symbols("t T", positive=True, integer=True)

@@ -129,11 +129,13 @@ def _peepholes() -> Claim:
         rng = np.random.default_rng(0)
         values = {key: rng.uniform(0, 1, 3) for key in ("f", "i", "g", "c_prev")}
         zero = {f"p_{k}": np.zeros(3) for k in "ifo"}
-        return bool(np.array_equal(evaluate(plain, values), evaluate(peeping, values | zero)))
+        both = evaluate(plain, values), evaluate(peeping, values | zero)
+        return all(np.array_equal(one, np.diag(values["f"])) for one in both)
 
     def adds() -> bool:
         found = _peeping()
-        return abs(found["∂c_1/∂c_0"] - found["f"]) > 0.1
+        f = found["f"]
+        return bool(abs(found["∂c_1/∂c_0"] - (f + (1 + np.tanh(1.0)) * f * (1 - f))) < 1e-12)
 
     return Claim(
         "peepholes",
@@ -162,7 +164,12 @@ def _peepholes() -> Claim:
                     rf"{_KEPT} = \operatorname{{diag}}(f_t)\ \text{{without peepholes}}",
                 ),
                 step("p = 0 gives diag(f) again", "p = 0", "both derived Jacobians, evaluated", reduces),
-                step("one unit, p = 1: not f", "p_f = p_i = 1", "a real LSTM", adds),
+                step(
+                    "one unit, c = p = b_g = 1: f + (1 + tanh 1) f (1 − f)",
+                    r"\partial c_1/\partial c_0 = f + (1 + \tanh 1)\, f (1 - f)",
+                    "a real LSTM",
+                    adds,
+                ),
             ),
         ),
     )

@@ -57,7 +57,7 @@ def _direct() -> Claim:
 
     def distance_does_not_matter() -> bool:
         shares = [_direct_path(50, place) for place in (0, 25, 49)]
-        return bool(np.ptp(shares) < 1e-12)
+        return bool(np.allclose(shares, 1 / 50, rtol=0, atol=1e-12))
 
     return Claim(
         "attention_direct_path",
@@ -87,8 +87,8 @@ def _direct() -> Claim:
                     "no product over time in it", r"\text{no } \prod_t", "the kinds of its terms", no_product_over_time
                 ),
                 step(
-                    "50 places: equal at 1, 26 and 50",
-                    r"s = 1, 26, 50",
+                    "50 equal weights: 1/50 at places 1, 26 and 50",
+                    r"\alpha_s = \tfrac{1}{50},\quad s = 1, 26, 50",
                     "a real attention, q = 0",
                     distance_does_not_matter,
                 ),

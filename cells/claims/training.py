@@ -179,8 +179,8 @@ def _clipping() -> Claim:
     def never_longer() -> bool:
         norm, limit = sympy.symbols("g c", positive=True)
         above = sympy.Symbol("e", positive=True)
-        longer = (limit / norm * norm - limit).simplify() == 0
-        return bool(longer and (limit / (limit + above) - 1).simplify().is_negative)
+        at_limit = sympy.simplify(limit / norm * norm - limit) == 0
+        return bool(at_limit and sympy.simplify(limit / (limit + above) - 1).is_negative)
 
     def small_unchanged() -> bool:
         g = np.full(4, 1e-12)

@@ -62,7 +62,7 @@ def test_claims_are_complete(name: str) -> None:
     assert claim.statement.text
     assert claim.statement.latex
     assert claim.statement.latex.isascii()
-    assert 2 <= sentences <= 4
+    assert 2 <= sentences <= 3
     assert len(claim.proof.steps) >= 3
     assert (claim.counterexample is None) == (claim.verdict == "proved")
     assert claim.verdict != "qualified" or claim.proof.assumptions
