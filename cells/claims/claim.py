@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minigrad.symbolic import ProofError
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.proof import Proof, Statement, stands
 from minigrad.symbolic.prose import prose
 
 __all__ = ["Claim", "Counterexample"]
@@ -109,11 +109,7 @@ class Claim:
     @property
     def holds(self) -> bool:
         """Whether the verdict stands, tried now."""
-        try:
-            self.run()
-        except ProofError:
-            return False
-        return True
+        return stands(self.run)
 
     def text(self) -> str:
         """All of it as text, with its counterexample computed now."""

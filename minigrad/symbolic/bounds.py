@@ -20,7 +20,7 @@ from .walk import subterms
 if TYPE_CHECKING:
     from .onestep import TracedStep
 
-__all__ = ["Bound", "bound_of_step", "given_intervals", "invariant_parts"]
+__all__ = ["X_MAX", "Bound", "bound_of_step", "given_intervals", "input_limit", "invariant_parts"]
 
 _UNIT = (Fraction(-1), Fraction(1))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .errors import ProofError
 from .prose import prose
 
-__all__ = ["Proof", "ProofStep", "Statement", "aligned"]
+__all__ = ["Proof", "ProofStep", "Statement", "aligned", "stands"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,7 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether every step holds, tried now."""
-        try:
-            self.run()
-        except ProofError:
-            return False
-        return True
+        return stands(self.run)
 
     def text(self) -> str:
         """The proof as lines of text."""
@@ -105,6 +101,15 @@ class Proof:
 
     def _repr_latex_(self) -> str:
         return self.latex()
+
+
+def stands(run: Callable[[], object]) -> bool:
+    """Whether a proof, or what rests on one, runs to its end now."""
+    try:
+        run()
+    except ProofError:
+        return False
+    return True
 
 
 def _row(formula: str, remark: str) -> str:
