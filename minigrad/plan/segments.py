@@ -67,6 +67,7 @@ class Segments:
         self.bodies: list[Body] = []
         self.count = 0
         self._known: dict[Any, Body] = {}
+        self._seen: dict[Any, Body] = {}
 
     def settle(self, nodes: Sequence[Node]) -> None:
         """Give every node that stands for a segment its body, in place."""
@@ -88,18 +89,26 @@ class Segments:
         )
 
     def _body(self, op: str, segment: Segment) -> Body:
+        """The body of a segment: a known one, if it is the same program line by line."""
+        outside = _outside(op, segment)
+        if outside in self._seen:
+            return self._seen[outside]
         key, body = self._traced(op, segment)
-        found = self._known.get(key)
-        if found is not None:
-            return found
+        found = self._known.setdefault(key, body)
+        if found is body:
+            self._check(op, segment, key)
+            self.bodies.append(body)
+        if outside is not None:
+            self._seen[outside] = found
+        return found
+
+    def _check(self, op: str, segment: Segment, key: Any) -> None:
+        """Trace once more, to see whether the result is the same."""
         if self._traced(op, segment)[0] != key:
             raise ValueDependentError(
                 "a checkpointed function was not the same when it was traced again: it uses a random generator or "
                 "something else that changes. Pass it as an argument."
             )
-        self._known[key] = body
-        self.bodies.append(body)
-        return body
 
     def _traced(self, op: str, segment: Segment) -> tuple[Any, Body]:
         """The program of a segment, traced on shapes, and what it is known by."""
@@ -116,6 +125,18 @@ class Segments:
         inside = program.nodes()
         self.settle(inside)
         return _key(program, inside), Body(program, len(nodes))
+
+
+def _outside(op: str, segment: Segment) -> Any:
+    """What a pure function's trace depends on, to be spared most of them; None if a setting cannot be a key."""
+    kinds = tuple((value.shape, value.dtype.str) for value in segment.values)
+    free = tuple(node.serial for node in segment.free)
+    key = (op, segment.f, segment.structure, freeze(segment.leaves), kinds, free)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 def _blank(value: Any) -> Any:
