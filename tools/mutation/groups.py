@@ -84,7 +84,7 @@ GROUPS = {
             "rules",
             ("minigrad/primitives/*.py", "minigrad/primitive.py"),
             (*_ENGINE_TESTS, "tests/faults"),
-            (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults"),
+            (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults/test_faults_in_rules.py"),
         ),
         Group(
             "cells",

@@ -100,6 +100,12 @@ def _group(name: str, outcome: Outcome, reasons: dict[Key, tuple[str, str]]) -> 
         drawn = min(outcome.sample, sum(_counts(outcome).values()))
         lines += [f"A random sample of {drawn} mutants (`--sample {outcome.sample} --seed {outcome.seed}`).", ""]
     lines += [_HEAD, *(_row(f"`{file}`", Counter(counts)) for file, counts in outcome.modules.items()), ""]
+    counts = _counts(outcome)
+    if counts["not tried"] or counts["error"]:
+        lines += [
+            f"Not tried yet: {counts['not tried'] + counts['error']}; `--again` goes on. Slow tests come last.",
+            "",
+        ]
     if not outcome.survivors:
         return "\n".join([*lines, "No survivors.", ""])
     by_reason: dict[str, list[tuple[Survivor, str]]] = {}

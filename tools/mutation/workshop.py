@@ -66,7 +66,12 @@ class Workshop:
             raise SystemExit(f"mutmut could not run the tests of {self.group.name}; see its output above")
         self._choose_tests()
         self._draw(sample, seed, again, earlier)
-        self._mutmut("run", "--max-children", str(children))
+        # Named mutants: mutmut then tries the tests that were chosen for them, not all tests, without a mutant first.
+        open_cases = [
+            name for r in self._records().values() for name, code in r["exit_code_by_key"].items() if code is None
+        ]
+        if open_cases:
+            self._mutmut("run", "--max-children", str(children), *open_cases)
 
     # -- the copy --------------------------------------------------------------------------------
 
@@ -130,14 +135,11 @@ class Workshop:
 
     def _choose_tests(self) -> None:
         """For each function: the nearest tests that reach it, and the quickest others within the budget."""
-        full = self.folder / "stats-full.json"
+        full = self.folder / "stats-full.json"  # mutmut's own record holds the choice of the run before
         statistics = json.loads(self._statistics.read_text("utf-8"))
-        known = json.loads(full.read_text("utf-8")) if full.exists() else {}
-        reached = (
-            known | statistics["tests_by_mangled_function_name"]
-            if known
-            else statistics["tests_by_mangled_function_name"]
-        )
+        reached: dict[str, list[str]] = json.loads(full.read_text("utf-8")) if full.exists() else {}
+        for name, tests in statistics["tests_by_mangled_function_name"].items():
+            reached[name] = sorted({*reached.get(name, ()), *tests})
         seconds = statistics["duration_by_test"]
         imported = self.mutants / "called-on-import.json"
         for name in json.loads(imported.read_text("utf-8")) if imported.exists() else ():
