@@ -25,6 +25,7 @@ __all__ = [
     "Node",
     "Program",
     "behind",
+    "exchange",
     "freeze",
     "result_type",
     "rewrite",
@@ -285,30 +286,49 @@ def substitute(program: Program, replacement: dict[Node, Node]) -> Program:
     The others may take nodes that are replaced themselves. Nodes are changed in place, so the program before
     is no longer of use.
     """
-    replacement = {old: new for old, new in replacement.items() if old is not new}
-    if not replacement:
+    if all(old is new for old, new in replacement.items()):
         return program
+    return Program(program.inputs, exchange(program.outputs, program.uses(), replacement))
 
-    def resolve(node: Any) -> Any:
+
+def exchange(
+    outputs: tuple[Node, ...], uses: dict[Node, list[Node]], replacement: dict[Node, Node]
+) -> tuple[Node, ...]:
+    """Let all users of some nodes take others of the same value; gives the outputs.
+
+    `uses` is kept up with what is new, so that it serves for the next exchange; nodes that nothing needs any
+    more stay in it.
+    """
+    replacement = {old: new for old, new in replacement.items() if old is not new}
+
+    def resolve(node: Node) -> Node:
         while node in replacement:
             node = replacement[node]
         return node
 
-    uses = program.uses()
     changed = {user: None for old in replacement for user in uses.get(old, ())}
-    # The new nodes may take nodes that are replaced.
-    stack = list(replacement.values())
-    seen = set(stack)
+    fresh = _enter(replacement.values(), uses)
+    changed |= dict.fromkeys(fresh)
+    for node in changed:
+        if not replacement.keys().isdisjoint(node.sources):
+            node.take(tuple(resolve(arg) if type(arg) is Node else arg for arg in node.args))
+            for arg in node.sources:
+                uses[arg].append(node)
+    return tuple(map(resolve, outputs))
+
+
+def _enter(nodes: Iterable[Node], uses: dict[Node, list[Node]]) -> list[Node]:
+    """Enter new nodes, and the new nodes behind them, as users of what they take."""
+    fresh = []
+    stack = list(nodes)
     while stack:
         node = stack.pop()
         if node in uses:
             continue
-        changed[node] = None
+        uses[node] = []
+        fresh.append(node)
+        stack += node.sources
+    for node in fresh:
         for arg in node.sources:
-            if arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    for node in changed:
-        if not replacement.keys().isdisjoint(node.sources):
-            node.take(tuple(resolve(arg) if type(arg) is Node else arg for arg in node.args))
-    return Program(program.inputs, tuple(map(resolve, program.outputs)))
+            uses[arg].append(node)
+    return fresh

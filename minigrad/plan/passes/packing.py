@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from ..ir import Builder, Node, Program, substitute
+from ..ir import Builder, Node, Program, exchange
 from ..kernels import ELEMENTWISE
 from .chains import is_parameter
 from .products import join
@@ -21,20 +21,21 @@ def pack_slices(program: Program, builder: Builder, notes: list[str]) -> Program
     one product stay together through biases and activation functions.
     """
     packed = 0
-    candidates = dict.fromkeys(program.uses())
+    uses, outputs = program.uses(), program.outputs
+    candidates = dict.fromkeys(uses)
     while True:
         replacement = _one_round(builder, candidates)
         if not replacement:
             break
         packed += len(replacement)
-        program = substitute(program, replacement)
+        outputs = exchange(outputs, uses, replacement)
         for node in replacement:
             candidates.pop(node)
         # Only what takes a new slice can have become a candidate; siblings that wait for it stay in the list.
         candidates = {node: None for node in candidates if _takes_slice(node)}
     if packed:
         notes.append(f"{packed} operations on slices packed into operations on the whole")
-    return program
+    return Program(program.inputs, outputs) if packed else program
 
 
 def _takes_slice(node: Node) -> bool:
