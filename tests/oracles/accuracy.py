@@ -265,7 +265,7 @@ def _cell(rows: dict[tuple[str, str, str], Row], key: tuple[str, str, str], what
 def _tables(rows: dict[tuple[str, str, str], Row]) -> Iterator[str]:
     for dtype in ("float64", "float32"):
         for what in ("value", "slope"):
-            yield f"### {dtype}: the {what}\n"
+            yield f"## {dtype}: the {what}\n"
             yield f"| primitive | {' | '.join(RANGES)} | bound |"
             yield "|---|" + "---|" * (len(RANGES) + 1)
             for name, (value, slope, _) in BOUNDS.items():
