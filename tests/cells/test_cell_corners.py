@@ -4,11 +4,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import filled
+from cell_cases import LAYERS, filled
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Readout, Stacked, from_torch, to_torch, unroll
+from cells import (
+    GRU,
+    LSTM,
+    RNN,
+    Attention,
+    AttentionCell,
+    Conv1d,
+    FeedForward,
+    Readout,
+    Stacked,
+    from_torch,
+    to_torch,
+    unroll,
+)
 from cells.unroll import DISPLAYS
+from minigrad.errors import OptionError
+from minigrad.tree import flatten
 
 _RNG = np.random.default_rng(0)
 
@@ -17,6 +32,129 @@ def lstm_weights(**changes: Any) -> dict[str, Any]:
     """A small LSTM's state dict, with entries changed or (None) left out."""
     cell = LSTM(2, 3)
     return {key: value for key, value in (to_torch(cell, filled(cell, _RNG)) | changes).items() if value is not None}
+
+
+def sigma(a: Any) -> Any:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-a))
+
+
+FUNCTIONS: dict[str, Any] = {
+    "tanh": np.tanh,
+    "sigmoid": sigma,
+    "relu": lambda a: np.maximum(a, 0),
+    "identity": lambda a: a,
+}
+
+
+@pytest.mark.parametrize("activation", FUNCTIONS)
+def test_cells_without_gates_are_plain_loops(activation: str) -> None:
+    """RNN, feed-forward layer and convolution are their formulas, with every activation function."""
+    act, xs, D, H = FUNCTIONS[activation], _RNG.normal(size=(5, 2)), 2, 3
+
+    rnn = RNN(D, H, activation=activation)
+    P, h = filled(rnn, _RNG), np.zeros(H)
+    for x, output in zip(xs, unroll(rnn, P, xs).outputs, strict=True):
+        h = act(P["U"] @ x + P["W"] @ h + P["b"])
+        np.testing.assert_allclose(output, h, rtol=1e-12)
+
+    layer = FeedForward(D, H, activation=activation)
+    P = filled(layer, _RNG)
+    np.testing.assert_allclose(unroll(layer, P, xs).outputs, [act(P["U"] @ x + P["b"]) for x in xs], rtol=1e-12)
+
+    convolution = Conv1d(D, H, 3, activation=activation)
+    P = filled(convolution, _RNG)
+    padded = [np.zeros(D), np.zeros(D), *xs]
+    expected = [
+        act(P["U_0"] @ padded[t + 2] + P["U_1"] @ padded[t + 1] + P["U_2"] @ padded[t] + P["b"]) for t in range(len(xs))
+    ]
+    np.testing.assert_allclose(unroll(convolution, P, xs).outputs, expected, rtol=1e-12)
+
+
+def test_the_readout_is_its_formula() -> None:
+    """Logits are V h + c, probabilities their softmax, E the sum of −log ŷ at the targets."""
+    readout, hs, targets = Readout(3, 4), _RNG.normal(size=(5, 3)), np.array([0, 3, 1, 2, 1])
+    P = filled(readout, _RNG)
+    logits = hs @ P["V"].T + P["c"]
+    yhat = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+
+    np.testing.assert_allclose(readout.logits(P, hs), logits, rtol=1e-12)
+    np.testing.assert_allclose(readout.probabilities(P, hs), yhat, rtol=1e-12)
+    np.testing.assert_allclose(readout.loss(P, hs, targets), -np.log(yhat[np.arange(5), targets]).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lengths", [None, [3, 1]])
+def test_targets_may_be_inputs_of_a_graph(lengths: Any) -> None:
+    """Class indices that are a Tensor, as in a traced loss, count as the array does."""
+    readout, h, targets = Readout(3, 4), _RNG.normal(size=(3, 2, 3)), np.array([[0, 1], [2, 3], [1, 1]])
+    P = filled(readout, _RNG)
+
+    loss = readout.loss(P, h, mg.tensor(targets), lengths=lengths)
+
+    assert float(loss.value) == float(readout.loss(P, h, targets, lengths=lengths))
+
+
+#: The letters of each cell: what a recorded step names.
+LETTERS = {
+    "RNN": (RNN(2, 3), "a h"),
+    "FeedForward": (FeedForward(2, 3), "a h"),
+    "Conv1d": (Conv1d(2, 3, 2), "a h"),
+    "LSTM": (LSTM(2, 3), "a_i a_f a_g a_o i f g o c s h"),
+    "LSTM coupled": (LSTM(2, 3, coupled=True), "a_f a_g a_o i f g o c s h"),
+    "GRU": (GRU(2, 3), "a_r a_z a_n r z n h"),
+    "GRU after": (GRU(2, 3, reset="after"), "a_r a_z a_n r z n h"),
+    "attention before": (AttentionCell(RNN(2, 3)), "a h e alpha context x_merged"),
+    "attention after": (AttentionCell(RNN(2, 3), when="after"), "a h e alpha context h_tilde"),
+}
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_every_letter_of_a_cell_is_a_name(name: str) -> None:
+    """What the papers have a letter for has that name in the graph, and nothing else has one."""
+    cell, letters = LETTERS[name]
+
+    graph = mg.trace(lambda params, x: cell.step(params, cell.initial_state(), x).h, filled(cell, _RNG), np.ones(2))
+
+    inputs = set(graph.inputs.values())
+    found = {node.name for node in graph.nodes if node not in inputs and node.name is not None}
+    assert found == set(letters.split())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_everything_that_is_made_has_the_precision_asked_for(name: str) -> None:
+    """Parameters and initial states are of the dtype asked for, and of float64 unless asked; states have the batch."""
+    cell = LAYERS[name](2, 3)
+    for made, dtype in (
+        (cell.init(_RNG, np.float32), np.float32),
+        (cell.init(_RNG), np.float64),
+        (cell.initial_state((4,), np.float32), np.float32),
+        (cell.initial_state((4,)), np.float64),
+    ):
+        assert {leaf.dtype for leaf in flatten(made)[0]} == {np.dtype(dtype)}
+    assert {leaf.shape[0] for leaf in flatten(cell.initial_state((4,)))[0]} == {4}
+    assert {len(leaf.shape) for leaf in flatten(cell.initial_state())[0]} == {1}
+
+
+@pytest.mark.parametrize(
+    ("make", "switch"),
+    [
+        (lambda value: RNN(2, 3, activation=value), "activation"),
+        (lambda value: FeedForward(2, 3, activation=value), "activation"),
+        (lambda value: Conv1d(2, 3, 2, activation=value), "activation"),
+        (lambda value: LSTM(2, 3, input_activation=value), "input_activation"),
+        (lambda value: LSTM(2, 3, output_activation=value), "output_activation"),
+        (lambda value: LSTM.variant(value, 2, 3), "the variant"),
+        (lambda value: GRU(2, 3, reset=value), "reset"),
+        (lambda value: GRU(2, 3, update=value), "update"),
+        (lambda value: Attention(3, score=value), "score"),
+        (lambda value: AttentionCell(RNN(2, 3), when=value), "when"),
+        (lambda value: from_torch(lstm_weights(), nonlinearity=value), "nonlinearity"),
+    ],
+)
+def test_a_switch_that_does_not_exist_is_named(make: Any, switch: str) -> None:
+    """The error names the switch, its values and what was given."""
+    with pytest.raises(OptionError, match=f"^{switch} must be one of '.*; got 'nothing'$"):
+        make("nothing")
 
 
 def test_the_readout_names_what_it_gives() -> None:
