@@ -1,9 +1,10 @@
 """A picture of a compiled plan: what is done once, what step by step, and what planning saved."""
 
 import os
+from collections.abc import Sequence
 
 from minigrad.plan import Plan
-from minigrad.plan.overview import Block, blocks_of
+from minigrad.plan.overview import Block, Line, blocks_of
 
 from . import style
 from .dot import digraph, edge, html, node
@@ -60,11 +61,24 @@ def draw_plan(plan: Plan, path: str | os.PathLike[str] | None = None) -> Drawing
 def _block(block: Block) -> str:
     """A box with one line for each operation."""
     title = f"{block.steps} steps, one after another" if block.steps else "all at once"
-    lines = [(line.op.replace("_", " "), _shape(line.shape), f"×{line.count}") for line in block.lines[:MOST]]
-    if len(block.lines) > MOST:
-        rest = sum(line.count for line in block.lines[MOST:])
-        lines.append((f"and {len(block.lines) - MOST} more kinds", "", f"×{rest}"))
-    return _table([title], lines, "state" if block.steps else "operation")
+    lines = [(line.op, _shape([line.shape]), line.count) for line in block.lines]
+    if len(lines) > MOST:
+        lines = _merged(block.lines)
+    rows = [(op.replace("_", " "), shape, f"×{count}") for op, shape, count in lines[:MOST]]
+    if len(lines) > MOST:
+        rows.append((f"and {len(lines) - MOST} more kinds", "", f"×{sum(count for _, _, count in lines[MOST:])}"))
+    return _table([title], rows, "state" if block.steps else "operation")
+
+
+def _merged(lines: Sequence[Line]) -> list[tuple[str, str, int]]:
+    """Lines of one operation and as many axes in one: arrays that grow with time differ in every step."""
+    groups: dict[tuple[str, int], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.op, len(line.shape)), []).append(line)
+    return [
+        (op, _shape([line.shape for line in group]), sum(line.count for line in group))
+        for (op, _), group in groups.items()
+    ]
 
 
 def _summary(plan: Plan) -> str:
@@ -79,8 +93,10 @@ def _summary(plan: Plan) -> str:
     return _table(["what planning did"], rows, "constant")
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape)) or "scalar"
+def _shape(shapes: Sequence[tuple[int, ...]]) -> str:
+    """The sizes of the axes; from the least to the largest where shapes differ."""
+    sizes = [(min(axis), max(axis)) for axis in zip(*shapes, strict=True)]
+    return " × ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in sizes) or "scalar"
 
 
 def _table(title: list[str], rows: list[tuple[str, str, str]], kind: str) -> str:

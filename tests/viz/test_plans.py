@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Readout, unroll
+from cells import GRU, LSTM, RNN, AttentionCell, Readout, unroll
 from minigrad.plan.overview import blocks_of
 from viz import draw_plan
 
@@ -50,3 +50,10 @@ def test_the_picture_is_drawn(tmp_path):
     """Graphviz takes the text, and the file is SVG."""
     draw_plan(plan_of(RNN(3, 4)), tmp_path / "plan.svg")
     assert "12 steps, one after another" in (tmp_path / "plan.svg").read_text()
+
+
+def test_growing_arrays_are_one_line():
+    """What attends over all earlier steps has a line for each operation, not for each length."""
+    dot = draw_plan(plan_of(AttentionCell(LSTM(4, 4)), 9)).dot
+    assert "–9 × 2 × 4<" in dot
+    assert dot.count(">softmax<") == 1
