@@ -219,7 +219,7 @@ def pull(seeds: list[tuple[Tensor, Any]], nodes: list[Tensor], recorded: bool) -
 
 def is_symbolic(value: Any) -> bool:
     """Whether a value has an algebra of its own, as matrix terms have; its 1 is ``value**0``, its 0 ``value * 0``."""
-    return hasattr(type(value), "evaluate_primitive")
+    return hasattr(type(value), "evaluate_primitive") and not isinstance(value, np.ndarray)
 
 
 def like(node: Tensor, given: Any, what: str) -> Any:
