@@ -259,3 +259,49 @@ def test_all_cells_that_differ_are_listed() -> None:
 
     with pytest.raises(ValueError, match=r"\(12, 3\) there is weight_hh_l1 \(8, 2\), weight_hh_l2 \(9, 3\)$"):
         from_torch(weights)
+
+
+@pytest.mark.parametrize("score", ["additive", "concat"])
+def test_v_is_drawn_as_a_matrix_of_one_row(score: str) -> None:
+    """Glorot's limit for v is √(6 / (1 + A)): nothing lies beyond, and of many draws some come close."""
+    attention, limit = Attention(2, 2, score=score, attention_size=2), np.sqrt(6 / 3)
+
+    drawn = np.abs([attention.init(_RNG)["v"] for _ in range(300)])
+
+    assert drawn.shape == (300, 2)
+    assert 0.98 * limit < drawn.max() <= limit
+
+
+@pytest.mark.parametrize(("lengths", "wrong"), [([0, 4], 4), ([-1, 4], -1), ([3, -2], -2), ([0, 9], 9)])
+def test_the_length_that_is_wrong_is_named(lengths: list[int], wrong: int) -> None:
+    """Lengths may be 0 and T; the error names one that is neither nor between."""
+    cell, xs = RNN(2, 3), np.ones((3, 2, 2))
+    params = cell.init(_RNG)
+    unroll(cell, params, xs, lengths=[0, 3])
+
+    with pytest.raises(OptionError, match=f"^lengths must be from 0 to T = 3, got {wrong}$"):
+        unroll(cell, params, xs, lengths=lengths)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool])
+def test_whole_numbers_as_inputs(dtype: Any) -> None:
+    """One-hot inputs may be integers or truth values: states and outputs are of float64."""
+    cell, xs = LSTM(2, 3), np.array([[0, 1], [1, 0], [0, 1]])
+    params = filled(cell, _RNG)
+
+    run = unroll(cell, params, xs.astype(dtype), lengths=None)
+
+    np.testing.assert_allclose(run.outputs, unroll(cell, params, xs.astype(float)).outputs, rtol=1e-14)
+    assert {leaf.dtype for leaf in flatten([run.outputs, run.final])[0]} == {np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize("dtype", [np.int64, bool])
+def test_the_initial_state_can_be_differentiated_whatever_the_inputs(dtype: Any) -> None:
+    """With whole numbers as inputs too, the initial state in the graph is a float, with an adjoint."""
+    cell, xs = RNN(2, 3), np.ones((2, 2), dtype)
+
+    graph = mg.trace(lambda params: unroll(cell, params, xs).outputs.sum(), filled(cell, _RNG))
+
+    (h_0,) = [node for node in graph.nodes if node.scope == ("t=0",) and node.name == "h"]
+    assert h_0.dtype == np.float64
+    assert np.any(graph.adjoints().nodes[h_0])

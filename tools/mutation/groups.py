@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 __all__ = ["GROUPS", "Group"]
 
-# tests/faults rewrites functions of cells and passes from their source, which under mutmut is a dispatcher's.
+# Most of tests/faults rewrites functions from their source, which under mutmut is a dispatcher's: only the faults in
+# rules are of use here.
 
 #: Tests of the tests' tools, of sizes and of the house's order: no mutant of a formula is theirs to find, and they
 #: look at source files or take long.
@@ -67,8 +68,11 @@ _ENGINE_TESTS = _engine(
     "check_grads",
 )
 
+_RULE_TESTS = (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults/test_faults_in_rules.py")
+
 _CELL_TESTS = (
     "attention",
+    "cell_corners",
     "cell_properties",
     "greff_variants",
     "initializers",
@@ -83,8 +87,8 @@ GROUPS = {
         Group(
             "rules",
             ("minigrad/primitives/*.py", "minigrad/primitive.py"),
-            (*_ENGINE_TESTS, "tests/faults"),
-            (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults/test_faults_in_rules.py"),
+            (*_RULE_TESTS, *_engine("tensor", "numpy_protocol", "transforms", "sweep", "checkpoint")),
+            _RULE_TESTS,
         ),
         Group(
             "cells",

@@ -26,9 +26,10 @@ _INTRODUCTION = """\
 
 Would the tests notice if a line of the code that must be right were wrong? `python -m tools.mutation` changes it, one
 small change at a time (mutmut: other operators, numbers, arguments, constants, conditions, assignments), and runs the
-tests that reach the line. A mutant is *killed* if a test fails, or never ends; it *survives* if all of them pass.
+tests that reach the line. A mutant is *killed* if a test fails; it *survives* if all of them pass.
 
-The score is killed / tried. Survivors whose only change is in the words of an error count as survivors.
+The score is killed / tried, where what ran out of time does not count as tried. Survivors whose
+only change is in the words of an error count as survivors.
 
 What mutmut does not reach: statements outside of functions, decorated functions (properties, mostly) and the lambdas in
 which a primitive's value is registered. The faults planted in `tests/faults` reach the registered rules: there every
@@ -74,19 +75,20 @@ def _counts(outcome: Outcome) -> Counter[str]:
 
 
 def _score(counts: Counter[str]) -> str:
-    killed = counts["killed"] + counts["timeout"]
-    tried = killed + counts["survived"] + counts["no tests"]
-    return f"{100 * killed / tried:.1f} %" if tried else "–"
+    tried = _tried(counts)
+    return f"{100 * counts['killed'] / tried:.1f} %" if tried else "–"
+
+
+def _tried(counts: Counter[str]) -> int:
+    return counts["killed"] + counts["survived"] + counts["no tests"]
 
 
 def _row(name: str, counts: Counter[str]) -> str:
-    tried = counts["killed"] + counts["timeout"] + counts["survived"] + counts["no tests"]
-    survived = counts["survived"] + counts["no tests"]
-    made = sum(counts.values())
-    return f"| {name} | {made} | {tried} | {counts['killed']} | {counts['timeout']} | {survived} | {_score(counts)} |"
+    survived, made = counts["survived"] + counts["no tests"], sum(counts.values())
+    return f"| {name} | {made} | {_tried(counts)} | {counts['killed']} | {survived} | {_score(counts)} |"
 
 
-_HEAD = "| | made | tried | killed | never ended | survived | score |\n|---|---:|---:|---:|---:|---:|---:|"
+_HEAD = "| | made | tried | killed | survived | score |\n|---|---:|---:|---:|---:|---:|"
 
 
 def _summary(outcomes: dict[str, Outcome]) -> str:

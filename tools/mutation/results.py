@@ -9,9 +9,10 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Outcome", "Survivor", "load", "outcome_of", "save"]
+__all__ = ["TIMEOUTS", "Outcome", "Survivor", "load", "outcome_of", "save"]
 
-#: mutmut's exit codes. A process that was ended because its time was over is a timeout: a loop without an end.
+#: mutmut's exit codes. A process that was ended because its time was over may hold a loop without an end, or may have
+#: had too little of a busy machine: it is no verdict.
 STATUS = {0: "survived", 1: "killed", 2: "killed", 3: "killed", 5: "no tests", 33: "no tests", 34: "left out"}
 TIMEOUTS = (-24, 24, 36, 152)
 
@@ -79,7 +80,7 @@ def outcome_of(mutants: Path, sample: int | None, seed: int) -> Outcome:
 
 
 def _status(code: int | None) -> str:
-    return "timeout" if code in TIMEOUTS else "not tried" if code is None else STATUS.get(code, "error")
+    return "out of time" if code in TIMEOUTS else "not tried" if code is None else STATUS.get(code, "error")
 
 
 def _survivor(path: Path, file: str, mutant: str, status: str) -> Survivor:

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from .groups import Group
+from .results import TIMEOUTS
 
 __all__ = ["ROOT", "Workshop"]
 
@@ -186,7 +187,7 @@ class Workshop:
             for name, code in codes.items():
                 if name in earlier and earlier[name] == hashes.get(_function(name), ""):
                     codes[name] = KILLED
-                elif code in (SKIPPED, ERROR) or (again and code in UNNOTICED):
+                elif code in (SKIPPED, ERROR) or (again and code in (*UNNOTICED, *TIMEOUTS)):
                     codes[name] = None
                 if name not in chosen:
                     codes[name] = SKIPPED
