@@ -16,7 +16,7 @@ from .capture import Captured, capture
 from .executable import Plan
 from .fast import fuse, require
 from .keys import read_arguments
-from .passes import PASSES, optimise
+from .passes import LIMIT, PASSES, optimise
 from .segments import Segments
 from .storage import Storage
 
@@ -100,7 +100,9 @@ def make_plan(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]
 
 def _planned(captured: Captured, options: Options) -> Plan:
     """The plan of one program."""
-    program, notes = optimise(captured.program, options.passes)
+    # Compiled loops do elementwise operations faster in their steps, where the operands are at hand.
+    limit = 0 if options.backend == "fast" else LIMIT
+    program, notes = optimise(captured.program, options.passes, limit)
     storage = Storage(program, homes="homes" in options.passes, reuse="reuse" in options.passes)
     plan = Plan(captured, program, storage, notes)
     if options.backend == "fast":

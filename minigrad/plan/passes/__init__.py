@@ -16,7 +16,7 @@ from .stacking import copy_shared_slices, merge_slices
 from .sums import sum_over_time
 from .unpacking import unpack
 
-__all__ = ["PASSES", "optimise"]
+__all__ = ["LIMIT", "PASSES", "optimise"]
 
 #: Every pass by name, and what it does. "homes" and "reuse" are done when memory is allocated.
 PASSES = {
@@ -43,7 +43,7 @@ PASSES = {
 LIMIT = 300_000
 
 
-def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[str]]:
+def optimise(program: Program, passes: frozenset[str], limit: int = LIMIT) -> tuple[Program, list[str]]:
     """The program after the chosen passes, and what each of them did, in words."""
     notes: list[str] = []
     builder = Builder()
@@ -64,9 +64,9 @@ def optimise(program: Program, passes: frozenset[str]) -> tuple[Program, list[st
     if "factors" in passes:
         program = common_factors(program, builder, notes)
     if "regroup" in passes:
-        program = regroup(program, builder, notes, LIMIT)
+        program = regroup(program, builder, notes, limit)
     if "batch" in passes:
-        program = merge_slices(batch(program, builder, notes, LIMIT), builder)
+        program = merge_slices(batch(program, builder, notes, limit), builder)
     if "blocks" in passes:
         program = multiply_blocks(program, builder, notes)
     if "unpack" in passes:
