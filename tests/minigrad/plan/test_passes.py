@@ -93,7 +93,9 @@ def test_memory_is_reused():
     assert lengths[2] - lengths[1] == pytest.approx(lengths[1] - lengths[0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(set(PASSES) - {"shared", "simplify", "layout", "reuse", "contractions", "unpack"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(PASSES) - {"shared", "simplify", "layout", "reuse", "contractions", "unpack"})
+)
 def test_every_pass_saves_calls(name):
     """Leaving a pass out makes some cell's plan longer."""
     cells = [LSTM(3, 4), GRU(3, 4, reset="after")]
@@ -154,3 +156,22 @@ def test_plans_explain_themselves():
     assert f"{len(plan.calls)} calls" in text
     assert "products with one vector in one" in text
     assert "what was done:\n  nothing" in mg.compile(lambda x: x + x).plan(np.ones(2)).explain()
+
+
+@pytest.mark.parametrize("cell", [RNN(3, 4), LSTM(3, 4), GRU(3, 4)])
+def test_a_batch_of_one(cell):
+    """Gradients of biases are one sum over time in a batch of one too, where each step's sum is a mere reshape."""
+    f, args = training_step(cell, np.float64, batch=(1,), steps=12)
+    agree(f, args, frozenset(PASSES))
+    adds = [node for node in mg.compile(f).plan(*args).storage.order if node.op == "add" and node.shape == (4,)]
+    assert not adds
+
+
+def test_an_entry_of_a_stack_is_the_part_put_there():
+    """Taking entries of a stack gives its parts, in their order, and the middle ones too."""
+
+    def f(*xs):
+        whole = mg.stack([mg.tanh(x) * (i + 1) for i, x in enumerate(xs)])
+        return whole[0], whole[1] * 2, whole[-1]
+
+    agree(f, tuple(np.random.default_rng(0).standard_normal((4, 3))), frozenset(PASSES))
