@@ -136,7 +136,8 @@ def sigmoid(x: Any) -> Any:
     """The logistic function ``σ(x) = 1 / (1 + e⁻ˣ)``, in (0, 1); the slope is σ (1 − σ), at most 1/4.
 
     Neither end overflows: σ(−1000) = 0 and σ(1000) = 1, without a warning. The value keeps its relative
-    accuracy for negative x. The slope is computed from the output: on the positive side σ rounds to 1 from
+    accuracy for negative x, down to x = −709 (float32: −88); below that the true value is subnormal and comes
+    out as 0. The slope is computed from the output: on the positive side σ rounds to 1 from
     x ≈ 37 on in float64 (float32: 17), and the slope to exactly 0, where the true one is about 1e-16.
 
     Parameters
