@@ -139,6 +139,11 @@ _LINES = [
 
 _TEXTS = [b"who has seen the wind?\r\n", "\ufeffnaïve – ☃\n".encode(), b"\x7fELF\0\0", b" \n\t"]
 _WEIGHTS = [_saved(RNN(1, 1)), _saved(GRU(1, 2, reset="after")), _saved(LSTM(2, 1))]
+#: Numbers that NumPy does not have, header first.
+_BFLOAT16 = (
+    b'{"weight_ih_l0":{"dtype":"BF16","shape":[1,1],"data_offsets":[0,2]},'
+    b'"weight_hh_l0":{"dtype":"BF16","shape":[1,1],"data_offsets":[2,4]}}\xff\0\0\0\0'
+)
 
 #: By name of the target: bytes to start from.
 SEEDS: dict[str, list[bytes]] = {
@@ -146,6 +151,6 @@ SEEDS: dict[str, list[bytes]] = {
     "verdict": [*_LINES, b"\n".join(_LINES)],
     "text": _TEXTS,
     "weights": _WEIGHTS,
-    "header": [b"\xff".join(_split(file)) for file in _WEIGHTS],
+    "header": [*(b"\xff".join(_split(file)) for file in _WEIGHTS), _BFLOAT16],
     "command": [b"\0" + b"\n".join(_LINES), *(b"\x60" + one for one in _TEXTS), *(b"\x90" + one for one in _WEIGHTS)],
 }
