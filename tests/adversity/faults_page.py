@@ -49,6 +49,10 @@ LIMITS = """\
 ## What is left as it is
 
 - Ctrl-C in the first moment, while Python still imports, ends with Python's own traceback; nothing is written.
+- Ctrl-C between the two lines that open a scope, or while one is being closed, a matter of a microsecond in each step,
+  leaves that scope open, so that names of later nodes stand in it; so it is with the other things that hold for the
+  time of a call. Python lets a signal in there, and a context manager written in Python cannot help it.
+  `contextvars.copy_context().run(f)` keeps it from what comes after.
 - Two programs that replace the files of one report at the same time leave the page of one of them, but perhaps
   pictures beside it of the other. The page needs no other file.
 - A shell script in the place of `dot` is ended at the time limit; what the script itself started may go on.

@@ -35,7 +35,7 @@ class Exact:
     dtype = np.dtype(np.float64)
 
     def __init__(self, entries: Any) -> None:
-        self.entries = np.asarray(entries, object)
+        self.entries = fractions(entries)  # zeros that a value starts from are integers
 
     @classmethod
     def evaluate_primitive(cls, primitive: Any, values: list[Any], params: Any) -> "Exact":
