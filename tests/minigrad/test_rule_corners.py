@@ -81,3 +81,16 @@ def test_a_part_that_stands_still_in_a_scatter() -> None:
 
     assert moved.tolist() == [0.0, 0.0, 3.0, 0.0]
     assert moved.dtype == np.float32
+
+
+def test_a_logit_of_plus_infinity() -> None:
+    """Beside an infinite logit, a finite one gets the probability 0; that of the infinite one is NaN, as inf/inf."""
+    x = np.array([np.inf, 0.0, -3.0])
+
+    with np.errstate(invalid="ignore"):
+        probabilities, logs = mg.softmax(x), mg.log_softmax(x)
+
+    assert np.isnan(probabilities[0])
+    assert np.isnan(logs[0])
+    assert probabilities[1:].tolist() == [0.0, 0.0]
+    assert logs[1:].tolist() == [-np.inf, -np.inf]

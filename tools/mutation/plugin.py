@@ -4,6 +4,7 @@ It is copied beside the mutated code and imported before the project's conftest.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ settings.register_profile(
 )
 
 _seconds: dict[str, float] = json.loads(DURATIONS.read_text("utf-8")) if DURATIONS.exists() else {}
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Tests that cannot even be made notice the mutant; without this, pytest calls its own arguments wrong."""
+    if report.failed and "__mutmut_" in os.environ.get("MUTANT_UNDER_TEST", ""):
+        os._exit(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
