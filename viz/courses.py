@@ -9,7 +9,7 @@ from math import dist
 from .gutters import CORNER, Entry, crosses
 from .lanes import HEAD, Lane
 from .picture import Line, Mark
-from .strip import EXITS, SIDE, Spot, Strip
+from .strip import EXITS, SIDE, TRUNK, Spot, Strip
 from .timeline import drop_of
 from .wires import Point, clip
 
@@ -79,10 +79,10 @@ def _between(tail: Mark, head: Mark, strip: Strip) -> list[Point] | None:
         below = _down(tail, head, strip)
         return [*below, *_up(strip.drops[tail.key, head.key], b, below[-1][1], head.key in strip.on_highways)]
     if head.carried:
-        return [*_leave(tail, a, b.y, strip, STATE_EXIT + _rank(head, strip)), (b.x, b.y)]
+        return [*_leave(tail, a, b.y, strip, STATE_EXIT + strip.aside + _rank(head, strip)), (b.x, b.y)]
     if tail.step is None or tail.carried:
         return [(a.x, a.y), (b.x, b.y)]
-    return [*_leave(tail, a, b.y, strip, LANE_EXIT), (b.x, b.y)] if tail.lane != head.lane else None
+    return [*_leave(tail, a, b.y, strip, _trunk(tail, strip)), (b.x, b.y)] if tail.lane != head.lane else None
 
 
 def _rank(state: Mark, strip: Strip) -> float:
@@ -90,6 +90,11 @@ def _rank(state: Mark, strip: Strip) -> float:
     lane = strip.lanes[state.lane]
     on_rails = sorted(lane.on_rails, key=lambda family: lane.rails[family])
     return EXITS * on_rails.index(state.family) if state.family in on_rails else 0.0
+
+
+def _trunk(tail: Mark, strip: Strip) -> float:
+    """How far inside of its frame a line to another lane goes up or down."""
+    return LANE_EXIT + TRUNK * strip.trunks.get(tail.key, 0)
 
 
 def _is_near(tail: Mark, head: Mark) -> bool:
@@ -101,10 +106,33 @@ def _down(tail: Mark, head: Mark, strip: Strip) -> list[Point]:
     a = strip.spots[tail.key]
     lane = strip.lanes[head.lane if tail.step is None else tail.lane]
     if drop_of(tail, head) == "bus":
-        return _down_beside(tail, a, lane.bus, lane, strip.between)
+        if tail.step is None:
+            return _down_outside(a, lane.bus, strip)
+        below = _down_beside(tail, a, lane.bus, lane, strip.between)
+        return below if tail.lane == head.lane else [*below, *_to_other_bus(head, lane.bus, strip)]
     if tail.carried:
         return _down_beside(tail, a, lane.rails[tail.family], lane, strip.between)
     return [(a.x, a.y), (a.x, a.y + a.height / 2 + 2 * CLEAR)]
+
+
+def _to_other_bus(head: Mark, level: float, strip: Strip) -> list[Point]:
+    """From the bus of one lane to that of another, beside the frame of the step where the line is needed."""
+    left, right = strip.columns[head.step or 0]
+    lane = strip.lanes[head.lane]
+    x = left - OFF if lane.forward else right + OFF
+    return [(x, level), (x, lane.bus)]
+
+
+def _down_outside(a: Spot, level: float, strip: Strip) -> list[Point]:
+    """Straight down, or beside what stands below to the left of the steps."""
+    others = [spot for spot in strip.spots.values() if spot.x < 0 and spot != a]
+    if not any(_crosses((a.x, a.y), (a.x, level), spot) for spot in others):
+        return [(a.x, a.y), (a.x, level)]
+    ahead = any(_crosses((a.x, a.y), (0.0, a.y), spot) for spot in others)
+    if not ahead:
+        return [(a.x, a.y), (0.0, a.y), (0.0, level)]
+    over = a.y + a.height / 2 + OFF
+    return [(a.x, a.y), (a.x, over), (0.0, over), (0.0, level)]
 
 
 def _down_beside(tail: Mark, a: Spot, level: float, lane: Lane, between: float) -> list[Point]:
@@ -120,8 +148,13 @@ def _down_beside(tail: Mark, a: Spot, level: float, lane: Lane, between: float) 
 
 def _up(entry: Entry, b: Spot, level: float, on_highway: bool) -> list[Point]:
     """Up to a mark: into its foot, or through a gutter beside it and in from the side."""
-    if abs(entry.x - b.x) <= b.width / 2 - CORNER:
+    outside = abs(entry.x - b.x) - b.width / 2
+    if outside <= -CORNER:
         return [(entry.x, level), (entry.x, b.y)]
+    if outside < 2.0:  # too near to turn: round the corner, into the foot
+        under = b.y - b.height / 2 - CLEAR
+        foot = b.x + (1 if entry.x > b.x else -1) * (b.width / 2 - CORNER)
+        return [(entry.x, level), (entry.x, under), (foot, under), (foot, b.y)]
     if on_highway:
         under = b.y - b.height / 2 - 2 * CLEAR
         return [(entry.x, level), (entry.x, under), (b.x, under), (b.x, b.y)]
@@ -145,7 +178,7 @@ def _leave(tail: Mark, a: Spot, to: float, strip: Strip, inside: float) -> list[
     margin = right - inside if strip.lanes[tail.lane].forward else left + inside
     over = a.y + max(HEAD / 2, a.height / 2 + OFF) if tail.key in strip.on_highways else None
     level = strip.exits.get(tail.key, over)
-    out = a.x + _aside(a)
+    out = a.x + (_aside(a) if margin > a.x else -_aside(a))
     start = [(a.x, a.y)] if level is None else [(out, a.y), (out, level)]
     return [*start, (margin, start[-1][1]), (margin, to)]
 
@@ -163,7 +196,7 @@ def _to_outside(tail: Mark, head: Mark, strip: Strip) -> list[Point] | None:
     if tail.carried:
         start = _down_beside(tail, a, lane.bus, lane, strip.between)
     else:
-        start = _leave(tail, a, lane.bus, strip, LANE_EXIT)
+        start = _leave(tail, a, lane.bus, strip, _trunk(tail, strip))
     below = strip.outside - (1 if strip.upwards else -1) * (b.height / 2 + 2 * CLEAR)
     start += [(strip.after, lane.bus), (strip.after, below)]
     return [*start, *_up(strip.drops.get((tail.key, head.key), Entry(b.x)), b, below, on_highway=False)]

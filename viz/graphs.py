@@ -16,7 +16,7 @@ from .marks import picture_of
 from .picture import Picture
 from .placed import LAYOUT as PLACED
 from .placed import placed_source
-from .words import step_of
+from .words import is_time
 
 __all__ = ["draw", "picture_for"]
 
@@ -116,7 +116,7 @@ def picture_for(
     DrawingSizeError
         If it would have more lines than Graphviz can lay out.
     """
-    in_time = any(step_of(node.scope) is not None for node in graph.nodes)
+    in_time = _is_strip(graph)
     level = detail if detail != "auto" else "gate" if in_time else "op"
     folded = fold_of(graph, LONGEST[level]) if fold and in_time else None
     picture = picture_of(graph, adjoints, detail=level, in_time=in_time, fold=folded, remark=remark)
@@ -127,6 +127,12 @@ def picture_for(
             f"this drawing would have {len(picture.lines)} lines; more than {most} take too long to lay out: {advice}"
         )
     return picture
+
+
+def _is_strip(graph: Graph) -> bool:
+    """Whether there are time steps, and none inside of another."""
+    scopes = {node.scope for node in graph.nodes}
+    return max((sum(map(is_time, scope)) for scope in scopes), default=0) == 1
 
 
 def _swept(graph: Graph, seed: Any, output: Tensor | str | None) -> tuple[Adjoints | None, str]:

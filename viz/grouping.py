@@ -100,16 +100,23 @@ def _affine_region(
 
 def _steps(graph: Graph) -> Grouping:
     """Every time step of a layer as one; its input and what is outside of time as at the level of gates."""
-    gathered: dict[tuple[str, ...], list[Tensor]] = {}
+    gathered: dict[tuple[str, ...], list[Group]] = {}
     kept = []
     for group in _gates(graph).groups:
         node = group.face
         if step_of(node.scope) is None or node.is_leaf or node.primitive.name in ("getitem", "alias"):
             kept.append(group)
         else:
-            gathered.setdefault(node.scope, []).extend(group.members)
-    steps = [Group(members[-1], tuple(members), "step") for members in gathered.values()]
+            gathered.setdefault(node.scope, []).append(group)
+    kept += [group for groups in gathered.values() if len(groups) == 1 for group in groups if _joins(group)]
+    several = [groups for groups in gathered.values() if len(groups) > 1 or not _joins(groups[0])]
+    steps = [Group(groups[-1].face, tuple(node for g in groups for node in g.members), "step") for groups in several]
     return Grouping(tuple(sorted((*kept, *steps), key=lambda group: group.face.serial)))
+
+
+def _joins(group: Group) -> bool:
+    """Whether it only puts the halves of a two-way net side by side."""
+    return len(group.members) == 1 and group.face.primitive.name == "concatenate"
 
 
 #: The levels of detail.

@@ -10,6 +10,8 @@ __all__ = ["HEAD", "Lane", "lanes_of"]
 RAIL, RAIL_STEP, MARKED, INPUT = 38.0, 16.0, 34.0, 46.0
 #: Points from the inputs down to the bus of far connections, and from there to the frame.
 BUS, FLOOR = 26.0, 12.0
+#: Points from the bus's end to row 0 where there is nothing between.
+ALONE = 8.0
 #: Points above the top row, for the frame's title; between lanes.
 HEAD, LANE_GAP = 40.0, 44.0
 #: Points between states that have a highway.
@@ -69,7 +71,7 @@ def lanes_of(time: Timeline, highways: Highways, tops: dict[LaneKey, float]) -> 
         inputs = floor + FLOOR + BUS
         depth = RAIL + MARKED * max(len(low) - 1, 0) + RAIL_STEP * (len(on_top) if low else max(len(on_top) - 1, 0))
         depth = max(depth, STATES * len(on_top) - tops.get(key, 0.0))
-        base = inputs + INPUT + depth
+        base = inputs + (INPUT + depth if families or _reads_inputs(time, key) else ALONE)
         rails = {family: base - RAIL - MARKED * i for i, family in enumerate(low)}
         lowest = min(rails.values(), default=base - RAIL + RAIL_STEP)
         rails |= {family: lowest - RAIL_STEP * i for i, family in enumerate(on_top, start=1)}
@@ -78,3 +80,8 @@ def lanes_of(time: Timeline, highways: Highways, tops: dict[LaneKey, float]) -> 
         lanes[key] = Lane(rails, states, inputs, inputs - BUS, floor, top, base, forward)
         floor = top + LANE_GAP
     return lanes
+
+
+def _reads_inputs(time: Timeline, lane: LaneKey) -> bool:
+    """Whether inputs stand under the marks of a lane."""
+    return any(mark.kind == "input" for (key, _), marks in time.blocks.items() if key == lane for mark in marks)

@@ -13,7 +13,7 @@ from .grouping import Group, grouping
 from .picture import Line, Mark, Picture
 from .scale import Scale
 from .shares import joint_norm, line_of
-from .states import carried_nodes, crosses_time
+from .states import carried_nodes, crosses_time, families_of
 from .tooltips import called, line_note, mark_tooltip
 from .words import is_parameter, short_name, step_of, symbol, title, wrapped_formula
 
@@ -71,6 +71,7 @@ class _Sketch:
     def __init__(self, graph: Graph, adjoints: Adjoints | None, detail: str, in_time: bool, fold: Fold | None) -> None:
         self.graph = graph
         self.adjoints = adjoints
+        self.in_time = in_time
         self.each_use = detail == "op"
         self.fold = fold
         grouped = grouping(graph, detail)
@@ -78,6 +79,7 @@ class _Sketch:
         self.owner = {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
         self.order = {node.serial: i for i, node in enumerate(graph.nodes)}
         self.states = carried_nodes(graph.nodes)
+        self.families = families_of(graph.nodes, self.states)
         self.ends = {} if fold is None else fold_ends(graph, self.groups, self.states, fold)
         inner = {node.serial for i in self.ends for node in self.groups[i].members}
         leaving = {node.serial for ends in self.ends.values() for node in ends.exits}
@@ -121,7 +123,7 @@ class _Sketch:
         return self.fold.scope(scope) if self.fold is not None and self.fold.holds(step_of(scope)) else scope
 
     def _column(self, scope: tuple[str, ...]) -> int | None:
-        step = step_of(scope)
+        step = step_of(scope) if self.in_time else None
         return step if self.fold is None else self.fold.column(step)
 
     def _tooltip(self, group: Group) -> str:
@@ -138,7 +140,7 @@ class _Sketch:
             self._scope(node.scope),
             step=self._column(node.scope),
             carried=True,
-            family=node.name or "",
+            family=self.families[node.serial],
         )
 
     def _label(self, group: Group) -> str:

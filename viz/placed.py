@@ -7,7 +7,7 @@ from .courses import Surroundings, course, surroundings
 from .legend import legend
 from .picture import Line, Mark, Picture
 from .sizes import FONT_SIZE, font_size, shown_label
-from .strip import Spot, Strip, lay_out
+from .strip import SIDE, Spot, Strip, lay_out
 from .wires import Point, beside, spline
 
 __all__ = ["LAYOUT", "neighbours", "placed_source"]
@@ -132,14 +132,17 @@ def _frame(
         "tooltip": dot.tooltip(scope[-1]),
         **style.CLUSTER,
         "bb": ",".join(f"{edge:.1f}" for edge in box),
-        "lp": f"{box[0] + _title_indent(strip) + 3.2 * len(name):.1f},{box[3] - 11:.1f}",
+        "lp": f"{_title_middle(own, box, 3.2 * len(name), strip):.1f},{box[3] - 11:.1f}",
     }
     return dot.cluster(f"{numbers[scope]}", look, body), box
 
 
-def _title_indent(strip: Strip) -> float:
-    """Where a frame's title begins: not where lines of lanes that run to the left pass."""
-    return 10.0 if all(lane.forward for lane in strip.lanes.values()) else 30.0
+def _title_middle(own: list[Mark], box: Box, half: float, strip: Strip) -> float:
+    """The middle of a frame's title: not where lines leave lanes that run to the left."""
+    lane = strip.lanes.get(own[0].lane) if own and own[0].step is not None else None
+    if lane is not None and not lane.forward:
+        return box[2] - SIDE - strip.aside - half
+    return box[0] + (10.0 if all(lane.forward for lane in strip.lanes.values()) else 30.0) + half
 
 
 def _box(marks: list[Mark], strip: Strip) -> Box:

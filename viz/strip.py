@@ -15,13 +15,16 @@ from .picture import Mark, Picture
 from .shapes import Shape, arrange
 from .sizes import size
 from .timeline import LaneKey, Timeline, block_of, drop_of, find_highways, timeline
+from .trunks import trunks_of
 
-__all__ = ["EXITS", "SIDE", "Spot", "Strip", "lay_out"]
+__all__ = ["EXITS", "SIDE", "TRUNK", "Spot", "Strip", "lay_out"]
 
 #: Points inside a frame at both sides, and the narrowest column of states between frames.
 SIDE, BETWEEN = 32.0, 60.0
 #: Points between the lines of states that leave a frame side by side.
 EXITS = 10.0
+#: Points between lines to other lanes that go up or down in a frame side by side.
+TRUNK = 12.0
 #: Points between a state's mark and the frames at both sides.
 MARGIN = 18.0
 
@@ -68,6 +71,10 @@ class Strip:
         The x of the gutter of a line that would cross marks, and the y at which it goes there.
     exits : dict of str to float
         The y at which lines leave a step, for marks from which they cannot leave sideways.
+    trunks : dict of str to int
+        For marks with lines to other lanes, how many lines from other marks go up or down nearer to the frame.
+    aside : float
+        How much further inside states leave for these.
     """
 
     spots: dict[str, Spot] = field(default_factory=dict)
@@ -82,11 +89,20 @@ class Strip:
     drops: dict[tuple[str, str], Entry] = field(default_factory=dict)
     detours: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     exits: dict[str, float] = field(default_factory=dict)
+    trunks: dict[str, int] = field(default_factory=dict)
+    aside: float = 0.0
 
 
 def lay_out(picture: Picture) -> Strip:
-    """Give every mark its place."""
+    """Give every mark its place; once more where lines to other lanes need more room beside the marks."""
     time = timeline(picture)
+    strip = _lay_out(time, 0.0)
+    trunks = trunks_of(strip.spots, time)
+    aside = TRUNK * max(trunks.values(), default=0)
+    return replace(_lay_out(time, aside) if aside else strip, trunks=trunks, aside=aside)
+
+
+def _lay_out(time: Timeline, aside: float) -> Strip:
     highways = find_highways(time)
     blocks = {place: block_of(time, highways, *place) for place in time.blocks}
     shapes = {place: _arrange(block) for place, block in blocks.items()}
@@ -97,7 +113,7 @@ def lay_out(picture: Picture) -> Strip:
     widest = max((size(mark)[0] for states in time.states.values() for mark in states.values()), default=0.0)
     between = max(BETWEEN, widest + 2 * MARGIN)
     leaving = max((len(lane.on_rails) for lane in lanes.values()), default=0)
-    columns = _columns(shapes, between, SIDE + EXITS * max(leaving - 1, 0))
+    columns = _columns(shapes, between, SIDE + aside + EXITS * max(leaving - 1, 0))
     after = max((end for _, end in columns.values()), default=0.0) + between
     strip = Strip(
         lanes=lanes,
@@ -149,7 +165,7 @@ def _place_block(
             low = min(lane.rails.values(), default=lane.base)
             at, height = (low + lane.highway) / 2, lane.highway - low + 3 * GAP
         if mark.kind == "step":
-            at -= STATES * (len(lane.on_highways) - 1) / 2
+            at -= STATES * max(len(lane.on_highways) - 1, 0) / 2
         strip.spots[mark.key] = Spot(across(x), at, width, height)
     number = {mark.key: i for i, mark in enumerate(marks)}
     for mark in marks:

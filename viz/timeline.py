@@ -72,11 +72,13 @@ def timeline(picture: Picture) -> Timeline:
 
 
 def _runs_forward(time: Timeline, lane: LaneKey) -> bool:
-    """The first use of a state at another step than its own decides."""
+    """The first use of a state in another step than its own decides; what is outside of time uses all of them."""
     for line in time.lines:
         tail, head = time.marks[line.tail], time.marks[line.head]
-        if tail.carried and tail.lane == head.lane == lane and tail.step != head.step:
-            return (tail.step or 0) < (head.step or 0)
+        if not tail.carried or not tail.lane == head.lane == lane or tail.step is None or head.step is None:
+            continue
+        if tail.step != head.step:
+            return tail.step < head.step
     return True
 
 
@@ -118,10 +120,12 @@ def _note_way(
     if not way:
         return
     keys = tuple(marks[i].key for i in way)
+    ways = found.ways.setdefault((lane, marks[0].step or 0), [])
+    if any(time.marks[key].kind not in ("step", "fold") for other in ways for key in other):
+        return  # the top row has one height: the first state keeps it
     found.lines |= set(pairwise([before.key, *keys, state.key]))
     if state.family not in found.families[lane]:
         found.families[lane].append(state.family)
-    ways = found.ways.setdefault((lane, marks[0].step or 0), [])
     if keys not in ways:
         ways.append(keys)
 

@@ -1,0 +1,176 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from drawn import net_of, read
+
+import minigrad as mg
+import viz
+from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
+from viz.courses import course
+from viz.gutters import crosses
+from viz.marks import picture_of
+from viz.placed import neighbours
+from viz.strip import lay_out
+from viz.timeline import timeline
+from viz.trunks import trunks_of
+
+RNG = np.random.default_rng(0)
+P = {name: RNG.normal(size=(3, 3)) for name in "ABCD"}
+XS = RNG.normal(size=(5, 3))
+
+
+def two_states(p, xs):
+    """Own names, states from outside of time, and a second state that is added to the first."""
+    h = mg.named("state", mg.tanh(p["A"] @ xs[0]))
+    m = mg.named("memory", h * 0.1)
+    for t in range(1, 4):
+        with mg.scope(f"t={t}"):
+            gate = mg.named("gate", mg.sigmoid(mg.linear(p["A"], xs[t]) + mg.linear(p["B"], h)))
+            m = mg.named("memory", gate * m + (1 - gate) * mg.tanh(mg.linear(p["C"], xs[t])))
+            h = mg.named("state", mg.relu(m) + h)
+    return mg.named("cost", (h * h).sum())
+
+
+def running_loss(p, xs):
+    """A loss that is added up outside of the steps, before the next step begins."""
+    h, loss = xs[0], 0.0
+    for t in range(1, 4):
+        with mg.scope(f"t={t}"):
+            h = mg.named("h", mg.tanh(mg.linear(p["A"], h) + mg.linear(p["B"], xs[t])))
+        loss = loss + (h**2).sum()
+    return loss
+
+
+def parts_of_steps(p, xs):
+    """Scopes inside of steps: what one part hands on, another reads in the next step."""
+    h = xs[0]
+    for t in range(1, 4):
+        with mg.scope(f"t={t}"):
+            with mg.scope("encoder"):
+                a = mg.named("a", mg.tanh(mg.linear(p["A"], h)))
+            with mg.scope("decoder"):
+                h = mg.named("h", mg.tanh(mg.linear(p["B"], a)))
+    return (h**2).sum()
+
+
+def one_name(p, xs):
+    """Two layers without scopes of their own, whose states have the same name."""
+    h, k = (mg.named("h", xs[i] * 1.0) for i in (0, 1))
+    for t in range(1, 4):
+        with mg.scope(f"t={t}"):
+            h = mg.named("h", mg.tanh(mg.linear(p["A"], xs[t]) + mg.linear(p["B"], h)))
+            k = mg.named("h", mg.tanh(mg.linear(p["C"], h) + mg.linear(p["D"], k)))
+    return (k**2).sum()
+
+
+def skipping(p, xs):
+    """A state that is read two steps later as well."""
+    hs = [mg.named("h", xs[0] * 1.0)]
+    for t in range(1, 5):
+        with mg.scope(f"t={t}"):
+            skip = hs[-2] if len(hs) > 1 else 0.0
+            hs.append(mg.named("h", mg.tanh(mg.linear(p["A"], xs[t]) + mg.linear(p["B"], hs[-1]) + skip)))
+    return (hs[-1] ** 2).sum()
+
+
+OWN = (two_states, running_loss, parts_of_steps, one_name, skipping)
+DEEP = Stacked((Bidirectional(RNN(2, 2), RNN(2, 2)), Bidirectional(RNN(4, 2), RNN(4, 2))))
+NETS = {
+    **{f.__name__: lambda f=f: mg.trace(f, P, XS) for f in OWN},
+    "deep_two_way": lambda: net_of(DEEP, 3),
+    "attention_lstm": lambda: net_of(AttentionCell(LSTM(2, 2)), 3),
+    "six_layers": lambda: net_of(Stacked(tuple(RNN(2, 2) for _ in range(6))), 2),
+}
+
+
+def drawn(name, detail="gate"):
+    """A net's picture and where everything is."""
+    graph = NETS[name]()
+    shown = picture_of(graph, graph.adjoints(), detail=detail, in_time=True)
+    return shown, lay_out(shown), {mark.key: mark for mark in shown.marks}
+
+
+def courses(shown, strip, marks):
+    """Each line with its points."""
+    around = neighbours(shown.marks, strip)
+    return [(line, course(line, marks, strip, around.get(marks[line.tail].scope))) for line in shown.lines]
+
+
+@pytest.mark.parametrize("detail", ["op", "gate", "cell"])
+@pytest.mark.parametrize("name", NETS)
+def test_lines_run_from_mark_to_mark(name, detail):
+    """Every line begins on the mark that it leaves and ends on the mark that it goes to, within a rounding."""
+    shown, strip, marks = drawn(name, detail)
+
+    for line, points in courses(shown, strip, marks):
+        for key, (x, y) in ((line.tail, points[0]), (line.head, points[-1])):
+            spot = strip.spots[key]
+            assert abs(x - spot.x) <= spot.width / 2 + 0.01, line.tooltip
+            assert abs(y - spot.y) <= spot.height / 2 + 0.01, line.tooltip
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_no_line_hides_a_mark(name):
+    """No line runs over a mark that is not one of its ends."""
+    shown, strip, marks = drawn(name)
+
+    for line, points in courses(shown, strip, marks):
+        for key, spot in strip.spots.items():
+            box = (spot.width - 5, spot.height - 5)
+            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
+            assert key in (line.tail, line.head) or not crossed, f"{line.tooltip} over {marks[key].label}"
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_is_drawn(name):
+    """All marks and lines are in the SVG."""
+    shown, _, _ = drawn(name)
+
+    found = read(viz.draw(NETS[name]()).svg)
+
+    assert len(found.nodes) == len(shown.marks) + 1
+    assert len(found.edges) == len(shown.lines)
+
+
+def test_a_running_loss_leaves_time_as_it_is():
+    """States stand right of the step that makes them, also where something outside of time reads them first."""
+    shown, strip, _ = drawn("running_loss")
+
+    for mark in shown.marks:
+        if mark.carried:
+            assert strip.spots[mark.key].x > strip.columns[mark.step][1]
+
+
+def test_lines_from_different_marks_to_other_lanes_stay_apart():
+    """In a deep two-way net no two marks' lines go up in one place: it can be read where each leads."""
+    shown, strip, marks = drawn("deep_two_way")
+    ups = {}
+    for line, points in courses(shown, strip, marks):
+        tail, head = marks[line.tail], marks[line.head]
+        if tail.step is None or head.step is None or tail.carried or head.carried or tail.lane == head.lane:
+            continue
+        for p, q in pairwise(points):
+            if p[0] == q[0]:
+                ups.setdefault(p[0], []).append((line.tail, *sorted((p[1], q[1]))))
+
+    assert any(trunks_of(strip.spots, timeline(shown)).values())
+    for found in ups.values():
+        for a, low, high in found:
+            assert all(a == b or high <= bottom or top <= low for b, bottom, top in found)
+
+
+def test_time_inside_of_time_is_laid_out_by_dot():
+    """Steps within steps have no strip; they are nested frames, with every edge drawn."""
+
+    def nested(p, xs):
+        h = xs[0]
+        for t in (1, 2):
+            for u in (1, 2):
+                with mg.scope(f"t={t}"), mg.scope(f"t={u}"):
+                    h = mg.named("h", mg.tanh(mg.linear(p["A"], h)))
+        return (h**2).sum()
+
+    graph = mg.trace(nested, P, XS)
+
+    assert len(read(viz.draw(graph).svg).edges) == len(graph.edges)
