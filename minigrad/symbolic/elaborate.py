@@ -151,8 +151,12 @@ class _Elaboration:
             case Binary("@", left, right, column):
                 a, b = self.work(left), self.work(right)
                 return _side_by_side(a, b, column) if a.row or b.row else _multiplied(a, b, column)
+            case Binary("·" | "×" as sign, left, right, column):
+                return _dotted(sign, self.work(left), self.work(right), column)
             case Binary(operator, left, right, column):
-                return _entrywise(operator, self.work(left), self.work(right), column)
+                a, b = self.work(left), self.work(right)
+                _check_reach(operator, part, a, b)
+                return _entrywise(operator, a, b, column)
             case Call():
                 return self._call(part)
 
@@ -188,7 +192,7 @@ class _Elaboration:
             owner, place = self.work(args[0]), self._whole(name, args[1], column)
             return _Typed((), lambda shape: Call("entry", (owner.own(), *place), column))
         parts = [self.work(arg) for arg in args]
-        if any(part.row for part in parts) and name != "turned":
+        if any(part.row for part in parts) and name not in ("turned", "transpose"):
             raise MisfitError(f"{name} takes no row; vectors are columns", column)
         return _called(name, parts, column)
 
@@ -234,6 +238,27 @@ def _side_by_side(a: _Typed, b: _Typed, column: int) -> _Typed:
             "two vectors stand side by side; write u ⊙ v for entry by entry, uᵀ v or u vᵀ for a product", column
         )
     return _multiplied(a, b, column)
+
+
+def _dotted(sign: str, a: _Typed, b: _Typed, column: int) -> _Typed:
+    """``a · b`` and ``a × b``: a multiple or a product of matrices; what could be two things is not guessed."""
+    ranks = [0 if part.number else len(part.shape) for part in (a, b)]
+    if sign == "×" and ranks == [1, 1] and a.row == b.row:
+        return _entrywise("*", a, b, column)
+    if ranks == [1, 1] and not a.row and not b.row:
+        raise MisfitError("a dot between two vectors could be ⊙ or uᵀ v; write what is meant", column)
+    if sign == "×" and ranks == [2, 2]:
+        raise MisfitError("× between two matrices could be ⊙ or @; write what is meant", column)
+    return _side_by_side(a, b, column)
+
+
+def _check_reach(operator: str, whole: Binary, a: _Typed, b: _Typed) -> None:
+    """Refuse ``u ⊙ v wᵀ``, in which ⊙ could be meant for u and v alone."""
+    side_by_side = any(isinstance(part, Binary) and part.operator == " " for part in (whole.left, whole.right))
+    if operator == "*" and side_by_side and sorted((len(a.shape), len(b.shape))) == [1, 2]:
+        raise MisfitError(
+            "⊙ takes in the product that stands beside it; write brackets, as in (u ⊙ v) wᵀ", whole.column
+        )
 
 
 def _of_row(a: _Typed, b: _Typed, column: int) -> _Typed:
@@ -300,7 +325,7 @@ def _called(name: str, parts: list[_Typed], column: int) -> _Typed:
     def all_own(shape: Shape) -> Expression:
         return Call(name, tuple(part.own() for part in parts), column)
 
-    if name == "turned":
+    if name == "turned" or (name == "transpose" and len(x.shape) < 2):
         return _turned(x, column)
     if name == "transpose":
         return _Typed(x.shape[::-1], lambda s: Call(name, (x.build(s[::-1]),), column))

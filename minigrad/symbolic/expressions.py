@@ -15,6 +15,7 @@ __all__ = [
     "Negative",
     "Number",
     "Power",
+    "outside_sums",
     "parts",
     "subexpressions",
     "with_parts",
@@ -45,8 +46,8 @@ FUNCTIONS: dict[str, int] = {
     "unit": 1,
 }
 
-#: Signs that stand for an operator.
-TYPOGRAPHY = {"−": "-", "–": "-", "⊙": "*", "∘": "*", "·": "@", "×": "*"}
+#: Signs that stand for an operator. What · and × stand for depends on the shapes: they stay as they are.
+TYPOGRAPHY = {"−": "-", "–": "-", "⊙": "*", "∘": "*"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Negative:
 
 @dataclass(frozen=True)
 class Binary:
-    """``left + right`` and so on; `operator` is one of ``+ - * / @``, or a space for factors side by side."""
+    """``left + right`` and so on; `operator` is one of ``+ - * / @``, or as printed ``·``, ``×``, or a space."""
 
     operator: str
     left: "Expression"
@@ -129,6 +130,15 @@ def subexpressions(formula: Expression) -> Iterator[Expression]:
     yield formula
     for part in parts(formula):
         yield from subexpressions(part)
+
+
+def outside_sums(formula: Expression) -> Iterator[str]:
+    """The letters of a formula that do not stand under a sum over time."""
+    if isinstance(formula, Name):
+        yield formula.name
+    if not (isinstance(formula, Call) and formula.function == "sum_t"):
+        for part in parts(formula):
+            yield from outside_sums(part)
 
 
 def parts(formula: Expression) -> tuple[Expression, ...]:

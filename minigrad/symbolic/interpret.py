@@ -190,8 +190,7 @@ def _check_ranks(function: str, values: list[Any], column: int) -> None:
         if allowed and len(value.shape) not in allowed:
             kind = "matrices" if allowed == (2,) else "vectors"
             single = {"matrices": "a matrix", "vectors": "a vector"}[kind] if len(values) == 1 else kind
-            advice = "; the transpose of a vector stands in outer(u, v)" if function == "transpose" else ""
-            raise MisfitError(f"{function} takes {single}, got the shape {_shape(value)}{advice}", column)
+            raise MisfitError(f"{function} takes {single}, got the shape {_shape(value)}", column)
     lengths = {value.shape[0] for value in values} if function in ("columns", "beside") else set()
     if len(lengths) > 1:
         raise MisfitError(f"{function} takes parts of one height, got {' and '.join(map(str, lengths))}", column)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .driving import drive
 from .errors import FormulaError
-from .expressions import Call, Expression, Line, Name, subexpressions
+from .expressions import Call, Expression, Line, Name, outside_sums, subexpressions
 from .interpret import MisfitError, evaluate
 from .letters import spoken
 from .measured import MEASURED, Measured
@@ -159,11 +159,12 @@ class Judge:
         return self._runs[sizes, seed]
 
     def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
-        """``(t, formula, truth)`` at every step; a parameter's gradient has one truth for all steps.
+        """``(t, formula, truth)`` at every step; at one if neither side of a parameter's gradient depends on it.
 
         Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
         """
-        whole = line.of == "E" and line.by in {*run.params, *run.readout_letters}
+        constant = {*run.params, *run.readout_letters, *run.sizes}
+        whole = line.of == "E" and line.by in constant and constant.issuperset(outside_sums(line.formula))
         for t in (1,) if whole else run.times:
             try:
                 formula = self._evaluate(line.formula, run, t)

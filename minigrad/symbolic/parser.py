@@ -109,6 +109,8 @@ def parse_line(text: str) -> Line:
 
 def _formula(text: str, offset: int) -> Expression:
     """A formula in Python's notation, or with factors side by side, as in ``V h + c``."""
+    if "·" in text or "×" in text:
+        return read_printed(text, offset)
     plain = text.translate(_TYPOGRAPHY)
     try:
         tree = _tree(plain, offset)
@@ -223,7 +225,9 @@ class _Reader:
         if not (is_zero or 1 / MAX_NUMBER <= abs(value) <= MAX_NUMBER):
             shown = self.text[node.col_offset : node.end_col_offset][:20]
             raise self.refuse(node, f"the number {shown} is too large or too small; use 1/{MAX_NUMBER} to {MAX_NUMBER}")
-        return Number(Fraction(str(value)))
+        # The number as it is written: a float would have rounded it.
+        shown = self.text[node.col_offset : node.end_col_offset]
+        return Number(Fraction(value) if isinstance(value, int) else Fraction(shown))
 
     def exponent(self, node: ast.expr) -> int:
         sign, inner = (

@@ -198,20 +198,38 @@ class _Reader:
         found = self.factors(depth)
         count = 0
         while token := self.sign("*", "/", "@", "⊙", "∘", "·", "×"):
-            found = Binary(TYPOGRAPHY.get(token.text, token.text), found, self.factors(depth), token.column)
+            if token.text == "/":
+                found = self.divided(found, token, depth)
+            else:
+                found = Binary(TYPOGRAPHY.get(token.text, token.text), found, self.factors(depth), token.column)
             count += 1
             if count > 4 * MAX_DEPTH:
                 raise FormulaError("a product has too many factors; name a part of it first", token.column)
         return found
 
+    def divided(self, above: Expression, slash: _Token, depth: int) -> Expression:
+        """``a / b``; ``1/2 h`` is half of h, and ``a / b c`` is not guessed."""
+        below = self.raised(depth)
+        found = Binary("/", above, below, slash.column)
+        following = self.next
+        if following is None or not self.begins_factor(following):
+            return found
+        if not isinstance(below, Number):
+            raise FormulaError("this could be (a / b) c or a / (b c); write brackets", slash.column)
+        return Binary(" ", found, self.factors(depth), following.column)
+
+    def begins_factor(self, token: _Token) -> bool:
+        """Whether a factor may begin with a token."""
+        return token.kind in ("sum", "basis", "name", "number") or token.text in ("(", "[")
+
     def _too_deep(self) -> Expression:
         raise self.refused("there are too many signs")
 
     def factors(self, depth: int) -> Expression:
-        """Factors side by side; a sum over time reaches over all that follow it."""
+        """Factors side by side; a sum over time reaches over the whole product that follows it."""
         found = self.raised(depth)
         count = 0
-        while (token := self.next) and (token.kind in ("sum", "basis", "name", "number") or token.text in ("(", "[")):
+        while (token := self.next) and self.begins_factor(token):
             if token.glued and token.kind in ("name", "number") and self.tokens[self.at - 1].kind == "number":
                 raise self.refused("a number and what stands beside it have a space between them")
             found = Binary(" ", found, self.raised(depth), token.column)
@@ -265,7 +283,7 @@ class _Reader:
             place = Name("s", token.column) if token.text == "s" else Number(Fraction(int(token.text)))
             return Call("unit", (place,), token.column)
         if token.kind == "sum":
-            return Call("sum_t", (self.factors(depth + 1) if depth < MAX_DEPTH else self._too_deep(),), token.column)
+            return Call("sum_t", (self.product(depth + 1) if depth < MAX_DEPTH else self._too_deep(),), token.column)
         if token.kind == "name":
             return self.letter(token, depth)
         if token.text == "(":
@@ -278,8 +296,9 @@ class _Reader:
         raise self.refused("a letter or a number is expected")
 
     def letter(self, token: _Token, depth: int) -> Expression:
-        """A letter, or a function where its bracket follows at once."""
+        """A letter, or a function where its bracket follows at once, or its power and then the bracket: tanh²(c)."""
         name = "sigmoid" if token.text == "σ" else token.text
+        exponent = self.power_of_function(name)
         after = self.next
         if after is None or after.text != "(" or not after.glued or name not in FUNCTIONS:
             return _named(token.text, token.column)
@@ -290,7 +309,20 @@ class _Reader:
         self.close(")", after)
         if FUNCTIONS[name] and len(args) != FUNCTIONS[name]:
             raise FormulaError(f"{name} takes {FUNCTIONS[name]} argument(s), got {len(args)}", token.column)
-        return Call(name, tuple(args), token.column)
+        found = Call(name, tuple(args), token.column)
+        return found if exponent is None else _power(found, exponent)
+
+    def power_of_function(self, name: str) -> _Token | None:
+        """The ² of ``tanh²(c)``, read; f⁻¹ could be the inverse, and is not guessed."""
+        here = self.tokens[self.at : self.at + 2]
+        if name not in FUNCTIONS or len(here) < 2 or here[0].kind != "raised" or here[1].text != "(":
+            return None
+        if not (here[0].glued and here[1].glued and here[0].text.isdigit()):
+            raise FormulaError(
+                f"{name}{here[0].text} could be an inverse or a power; write ({name}(x))**2", here[0].column
+            )
+        self.at += 1
+        return here[0]
 
     def bracket(self, token: _Token, depth: int) -> Expression:
         """``[u, v]`` columns, ``[u; v]`` one below the other, ``[x > 0]`` where x is positive."""

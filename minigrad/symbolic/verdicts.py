@@ -114,7 +114,8 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
         - ``delta = …``: a name for use in later lines; a letter of the cell on the left is a claim.
 
         Letters: parameters, gates, ``x``, ``h_prev``, ``yhat``, ``y``, ``d_`` for adjoints, ``_next`` for
-        step t+1. ``*`` is entry by entry, ``@`` the matrix product. In a net of cells ``h1``, ``W1_f`` or
+        step t+1. ``*`` is entry by entry, ``@`` the matrix product; vectors are columns, so ``u @ v.T`` is
+        ``outer(u, v)``. In a net of cells ``h1``, ``W1_f`` or
         ``layer1.W_f`` belong to layer 1, ``h_forward``, ``h_backward`` to the halves of a two-way net, in
         which the step before the backward half's is t+1. Attention has ``q``, ``m_1`` to ``m_3``, ``m`` with
         these as its rows, ``e``, ``alpha``, ``context``, and entries ``alpha_2``; I is the identity. What

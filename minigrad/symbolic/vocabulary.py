@@ -9,7 +9,7 @@ from .derivation import Derivation
 from .dims import Dim
 from .elaborate import Reading, elaborate
 from .errors import FormulaError
-from .expressions import Call, Expression, Line, Name
+from .expressions import Call, Expression, Line, Name, outside_sums, subexpressions
 from .interpret import evaluate
 from .labels import NEXT, PREVIOUS, Index, Label
 from .letters import spelled, spoken
@@ -67,7 +67,21 @@ class Vocabulary:
         short = dict(self._short())
         sizes = {size for value in self.derivation.values.values() for size in value.shape if isinstance(size, int)}
         reading = Reading(self._meant, self.size, frozenset(sizes), short, self._unknown)
-        return replace(settled, formula=elaborate(line.formula, reading, None if expected is None else expected.shape))
+        formula = elaborate(line.formula, reading, None if expected is None else expected.shape)
+        if of == "E" and ("Σ" in line.text or "∑" in line.text):
+            self._check_ends_of_sums(by, formula)
+        return replace(settled, formula=formula)
+
+    def _check_ends_of_sums(self, by: str, formula: Expression) -> None:
+        """Refuse ``∂E/∂b = Σ_t u_t + v_t``, in which the sum could be meant to reach to the end."""
+        readout = self.derivation.readout
+        constant = {*self.derivation.step.parameters, *(() if readout is None else readout.gradients)}
+        constant = {*constant, *(key.replace("readout.c", "c_readout") for key in constant), *self.definitions}
+        outside = [name for name in outside_sums(formula) if name not in constant]
+        if by in constant and outside and any(isinstance(part, Call) for part in subexpressions(formula)):
+            raise FormulaError(
+                f"{spoken(outside[0])} of step t stands outside the sum; write brackets, as in Σ (u + v)"
+            )
 
     def _key(self, name: str) -> str:
         """A letter's key, as it is written on the left of a line; an unknown name as it is."""

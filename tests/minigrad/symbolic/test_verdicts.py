@@ -215,7 +215,7 @@ SHAPES = [
     ("d_W = sum_t(outer(d_a, x))", "shape"),
     ("dh/dh_prev = h @ W", "vectors are columns"),
     ("d_h = diag(W)", "diag takes a vector"),
-    ("d_h = h.T", "transpose takes a matrix"),
+    ("d_h = softmax(W)", "softmax takes a vector"),
 ]
 
 

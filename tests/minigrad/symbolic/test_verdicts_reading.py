@@ -57,6 +57,55 @@ def test_a_line_may_be_written_in_many_ways(cell: Any, ways: list[str]) -> None:
     assert [str(verdict) for verdict in check_derivation(cell, ways) if verdict.status != "proved"] == []
 
 
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        (LSTM(2, 3, peephole=True), "∂E/∂p_o = Σ_{t=1..T} δa_{o,t} ⊙ c_t"),
+        (LSTM(2, 3), "∂E/∂b_o = Σ_{t=1..T} δo_t ⊙ o_t ⊙ (1 − o_t)"),
+        (RNN(2, 3), "∂E/∂b = 2 Σ_{t=1..T} −δa_t / 2 ⊙ (2 h_t² − 1 − h_t²) / (1 − h_t²)"),
+        (RNN(2, 3), "δa_t = 1/2 δa_t + 1/2 (δh_t ⊙ (1 − h_t²))"),
+        (RNN(2, 3), "∂h_t/∂h_{t-1} = 2·diag(1−h_t²)·W/2"),
+        (RNN(2, 3), "a = W × h_prev + U·x + 1 × b"),
+        (LSTM(2, 3), "δf_t = δc_t × c_{t-1}"),
+        (RNN(2, 3), "d_W = sum_t(d_a @ h_prev.T)"),
+        (RNN(2, 3), "d_W = sum_t(h_prev @ d_a.T).T"),
+        (RNN(2, 3), "d_a = ((yhat - y).T @ V + d_a_next.T @ W).T * (1 - h**2)"),
+        (Attention(2, score="dot"), "d_e = alpha * (d_alpha - alpha.T @ d_alpha)"),
+        (LSTM(2, 3), "∂h_t/∂c_t = diag(o_t ⊙ (1 − tanh²(c_t)))"),
+        (LSTM(2, 3), "δa_f = δf_t ⊙ σ(a_f) ⊙ (1 − σ²(a_f)/σ(a_f))"),
+    ],
+)
+def test_right_lines_as_textbooks_write_them_are_proved(cell: Any, line: str) -> None:
+    """How far a sum reaches, halves, dots and crosses, columns times rows, and powers of functions."""
+    assert statuses(cell, line) == ["proved"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("δa_t = δh_t · (1 − h_t²)", "⊙ or uᵀ v"),
+        ("∂h_t/∂h_{t-1} = diag(1 − h_t²) × W", "⊙ or @"),
+        ("∂E/∂W = Σ_{t=1..T} (1 − h_t²) ⊙ δh_t h_{t-1}ᵀ", "write brackets"),
+        ("∂E/∂b = Σ_{t=1..T} 2 δa_t − δa_t", "write brackets"),
+        ("δa_t = δh_t / h_t h_t", "(a / b) c or a / (b c)"),
+        ("h_t = tanh⁻¹(a_t)", "an inverse or a power"),
+    ],
+)
+def test_signs_that_could_mean_several_things_are_not_guessed(line: str, why: str) -> None:
+    """A line that is right in one of two usual readings is not refuted for the other."""
+    first, second = check_derivation(RNN(2, 3), [line, "x = x"])
+
+    assert (first.status, second.status) == ("unread", "proved")
+    assert why in first.reason
+
+
+def test_a_gradient_that_depends_on_the_step_is_refuted() -> None:
+    """What stands outside the sum may make the line true at t = 1 only."""
+    line = "d_W = sum_t(outer(d_a_next, h)) + outer(d_a, h_prev)"
+
+    assert statuses(RNN(2, 3), line) == ["refuted"]
+
+
 def test_letters_that_could_mean_several_things_are_not_guessed() -> None:
     """A letter of one layer may go without it, one of two layers may not."""
     keys = ["layer1.W", "layer2.W", "layer2.W_f", "layer2.h"]
