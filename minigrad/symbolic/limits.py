@@ -12,6 +12,7 @@ __all__ = [
     "MAX_LINES",
     "MAX_NUMBER",
     "MAX_POWER",
+    "MAX_REACH",
     "Size",
     "check_size",
     "shortened",
@@ -24,6 +25,7 @@ MAX_NUMBER = 10**6
 MAX_POWER = 8
 MAX_FACTORS = 24
 MAX_DIGITS = 1000
+MAX_REACH = 6
 
 
 def shortened(text: str, most: int = 80) -> str:
@@ -32,10 +34,21 @@ def shortened(text: str, most: int = 80) -> str:
 
 
 class Size(NamedTuple):
-    """How many factors the longest term has when everything is multiplied out, and digits its numbers may have."""
+    """What the work with a formula grows with.
+
+    Attributes
+    ----------
+    factors : int
+        Of the longest term when everything is multiplied out.
+    digits : int
+        That its numbers may have.
+    reach : int
+        Over how many steps, one after the other, its names reach back or forth.
+    """
 
     factors: int
     digits: int
+    reach: int = 0
 
 
 def check_size(formula: Expression, known: Mapping[str, Size]) -> Size:
@@ -63,6 +76,11 @@ def check_size(formula: Expression, known: Mapping[str, Size]) -> Size:
             f"when it is multiplied out, the formula may have numbers of {size.digits} digits; at most {MAX_DIGITS}: "
             "write smaller numbers"
         )
+    if size.reach > MAX_REACH:
+        raise FormulaError(
+            f"the names that the formula uses reach over {size.reach} steps, one after the other; at most {MAX_REACH}: "
+            "no run that is tried is so long"
+        )
     return size
 
 
@@ -71,16 +89,20 @@ def _size(formula: Expression, known: Mapping[str, Size]) -> Size:
         case Number(value):
             return Size(0, len(str(value.numerator)) + len(str(value.denominator)) - 1)
         case Name(name):
-            return known.get(name.removesuffix("_next").removesuffix("_prev"), known.get(name, Size(1, 0)))
+            if name in known:
+                return known[name]
+            found = known.get(name.removesuffix("_next").removesuffix("_prev"))
+            return Size(1, 0) if found is None else found._replace(reach=found.reach + 1)
         case Negative(x):
             return _size(x, known)
         case Power(x, exponent):
-            factors, digits = _size(x, known)
-            return Size(abs(exponent) * max(factors, 1), abs(exponent) * digits)
+            factors, digits, reach = _size(x, known)
+            return Size(abs(exponent) * max(factors, 1), abs(exponent) * digits, reach)
         case Binary(operator, left, right):
             a, b = _size(left, known), _size(right, known)
             factors = max(a.factors, b.factors) if operator in "+-" else a.factors + b.factors
-            return Size(factors, a.digits + b.digits)
+            return Size(factors, a.digits + b.digits, max(a.reach, b.reach))
         case Call(_, args):
             sizes = [_size(arg, known) for arg in args]
-            return Size(sum(one.factors for one in sizes), sum(one.digits for one in sizes))
+            factors, digits = sum(one.factors for one in sizes), sum(one.digits for one in sizes)
+            return Size(factors, digits, max(one.reach for one in sizes))

@@ -16,6 +16,9 @@ from .interpret import Algebra
 __all__ = ["MEASURED", "Measured"]
 
 
+#: Below this floating-point numbers lose digits, down to 0: a size is never less where numbers are multiplied.
+SMALLEST = float(np.finfo(np.float64).tiny)
+
 #: As close to a jump as this, as a part of the numbers it was made of, a value may be on either side of it.
 JUMP = 1e-12
 
@@ -82,7 +85,7 @@ class _Arrays:
             value = x.value**n
             stretch = np.where(x.size > 0, x.size / np.abs(x.value), 1.0)
             size = x.size**n if n >= 0 else np.abs(value) * stretch ** abs(n)
-            return Measured(np.asarray(value), np.asarray(size))
+            return Measured(np.asarray(value), np.maximum(size, SMALLEST))
 
     def binary(self, operator: str, a: Measured, b: Measured) -> Measured:
         with np.errstate(all="ignore"):
@@ -92,11 +95,12 @@ class _Arrays:
                 case "-":
                     return Measured(np.asarray(a.value - b.value), np.asarray(a.size + b.size))
                 case "*":
-                    return Measured(np.asarray(a.value * b.value), np.asarray(a.size * b.size))
+                    return Measured(np.asarray(a.value * b.value), np.maximum(a.size * b.size, SMALLEST))
                 case "/":
-                    return Measured(np.asarray(a.value / b.value), np.asarray(a.size * b.size / b.value**2))
+                    size = a.size * b.size / b.value**2
+                    return Measured(np.asarray(a.value / b.value), np.maximum(size, SMALLEST))
                 case _:
-                    return Measured(np.asarray(a.value @ b.value), np.asarray(a.size @ b.size))
+                    return Measured(np.asarray(a.value @ b.value), np.maximum(a.size @ b.size, SMALLEST))
 
     def call(self, function: str, *args: Measured) -> Measured:
         with np.errstate(all="ignore"):
@@ -108,7 +112,8 @@ class _Arrays:
             value = np.asarray(f(x.value))
             if function == "positive":
                 value = np.where(np.abs(x.value) < JUMP * x.size, np.nan, value)
-            return Measured(value, np.maximum(np.abs(value), np.abs(slope(x.value, value)) * x.size))
+            size = np.maximum(np.abs(value), np.abs(slope(x.value, value)) * x.size)
+            return Measured(value, np.maximum(size, SMALLEST))
 
     def filled(self, function: str, size: Any) -> Measured:
         return Measured.given(np.ones(size) if function == "ones" else np.eye(size))

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ShapeError
 from .monomials import ONE, ones, power, scale, split, times, zero
 from .pieces import entry, function
-from .sums import add
+from .sums import add, diag
 from .terms import Term, make
 from .walk import fold
 
@@ -42,9 +42,7 @@ def hadamard(*factors: Term) -> Term:
         p, q = inner_body.args
         spread = outer(hadamard(u, p), hadamard(v, q))
     else:
-        spread = product(
-            make("diag", (u,), None, (u.shape[0],) * 2), inner_body, make("diag", (v,), None, (v.shape[0],) * 2)
-        )
+        spread = product(diag(u), inner_body, diag(v))
     return scale(coefficient * own, times([scalar, own_scalar]), spread)
 
 

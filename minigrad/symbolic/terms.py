@@ -42,6 +42,7 @@ span            name, exponent; scalar                      a scalar to a symbol
 
 from collections.abc import Callable
 from hashlib import blake2b
+from threading import RLock
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -55,6 +56,9 @@ __all__ = ["ALGEBRA", "PRINTERS", "Term", "make"]
 
 #: Every term alive, by how it is built.
 _TERMS: WeakValueDictionary[Any, "Term"] = WeakValueDictionary()
+
+#: Two threads must not make one term twice; a finalizer that runs meanwhile may make terms itself.
+_MAKING = RLock()
 
 #: What terms can do that is defined on top of them; filled by `algebra` and `sympy_forms`.
 ALGEBRA: dict[str, Callable[..., Any]] = {}
@@ -231,8 +235,8 @@ def make(kind: str, args: tuple[Term, ...] = (), data: Any = None, shape: tuple[
     term = object.__new__(Term)
     term.kind, term.data, term.args, term.shape = kind, data, args, shape
     term.order = _order(kind, data, args, shape)
-    _TERMS[key] = term
-    return term
+    with _MAKING:
+        return _TERMS.setdefault(key, term)
 
 
 def _order(kind: str, data: Any, args: tuple[Term, ...], shape: tuple[Any, ...]) -> tuple[int, str, bytes]:

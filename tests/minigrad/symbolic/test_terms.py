@@ -1,7 +1,9 @@
 """Terms: sharing, normal forms, what the engine's primitives mean on them, and no recursion."""
 
+import sys
 from fractions import Fraction
 from itertools import pairwise
+from threading import Barrier, Thread
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,14 @@ from minigrad.primitive import PRIMITIVES
 from minigrad.symbolic import FormulaError, Term, equal, evaluate, latex, normal_form, text
 from minigrad.symbolic.blocks import block, concat, stack
 from minigrad.symbolic.dims import Dim
+from minigrad.symbolic.labels import Label
 from minigrad.symbolic.linear import read_linear
 from minigrad.symbolic.monomials import number, power
 from minigrad.symbolic.pieces import entry, function, softmax
 from minigrad.symbolic.products import hadamard, inner, product, row, total, transpose
 from minigrad.symbolic.rebuild import substitute
 from minigrad.symbolic.sums import add, diag
+from minigrad.symbolic.terms import make
 
 N = 3
 _RNG = np.random.default_rng(11)
@@ -282,3 +286,27 @@ def test_orders_do_not_depend_on_the_order_of_making() -> None:
 
     assert text(add(terms)) == "a + b + c + d"
     assert all(x.order < y.order for x, y in pairwise(add(terms).args))
+
+
+def test_threads_share_their_terms() -> None:
+    """Terms that several threads make at the same moment are one object, or equal formulas would not be found equal."""
+    start, made = Barrier(4), [[], [], [], []]  # type: ignore[var-annotated]
+
+    def work(mine: list[Term]) -> None:
+        for i in range(2000):
+            if i % 100 == 0:
+                start.wait()
+            mine.append(make("symbol", (), Label(f"shared{i}"), ("n",)))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [Thread(target=work, args=(mine,)) for mine in made]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert all(one is same for one, *others in zip(*made, strict=True) for same in others)

@@ -76,3 +76,38 @@ def test_lines_beyond_every_run_are_undecided():
     steps = ["q1 = d_a_next", "q2 = q1_next", "q3 = q2_next", "q4 = q3_next"]
 
     assert statuses(RNN(2, 3), *steps, "h = h + q4_next - q4_next")[-1] in ("proved", "undecided")
+
+
+@pytest.mark.parametrize("line", ["h = h*exp(-750)*exp(700)*exp(50)", f"h = h{'*0.000001' * 60}{'*1000000' * 60}"])
+def test_a_right_line_is_not_refuted_where_numbers_underflow(line: str) -> None:
+    """Numbers below the smallest floating-point number become 0, and what they are made of is still the line's."""
+    right, wrong = check_derivation(RNN(2, 3), [line, "h = 2*h*exp(-300)*exp(250)*exp(50)"])
+
+    assert (right.status, wrong.status) == ("proved", "refuted")
+
+
+def test_numbers_are_read_as_they_are_written() -> None:
+    """A number that a float would round to 1 is not 1, and what is wrong with it is not proved."""
+    nearly, whole = check_derivation(RNN(2, 3), ["h = 1.00000000000000000000001 * h", "h = 0x10/16 * .5e1/5 * h"])
+
+    assert (nearly.status, whole.status) == ("undecided", "proved")
+
+
+def test_names_that_reach_back_one_after_the_other_are_refused() -> None:
+    """Each line looks one step further back than the one before; no run is so long, and terms would not end."""
+    chain = [f"q{i} = softmax(q{i - 1} + q{i - 1}_prev)" for i in range(1, 200)]
+    *_, early, last, other = check_derivation(
+        RNN(2, 3), ["q0 = h", *chain[:6], chain[-1], "h = h + q6_next - q6_next", "h = h"]
+    )
+
+    assert (early.status, last.status, other.status) == ("unread", "unread", "proved")
+    assert "reach over 7 steps" in last.reason
+
+
+def test_a_matrix_times_equal_columns_scales_its_rows() -> None:
+    """(v 1ᵀ) ⊙ W is diag(v) W, as NumPy users write it."""
+    right, wrong = check_derivation(
+        RNN(2, 3), [f"dh/dh_prev = outer({sides}) * W" for sides in ("1 - h**2, ones(H)", "ones(H), 1 - h**2")]
+    )
+
+    assert (right.status, wrong.status) == ("proved", "refuted")
