@@ -155,6 +155,8 @@ class Judge:
     def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
         if (sizes, seed) not in self._runs:
             named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
+            if not self.resize:
+                named["K"] = getattr(self.readout, "classes", named["K"])
             self._runs[sizes, seed] = drive(self.cell, self.readout, named, seed, resize=self.resize)
         return self._runs[sizes, seed]
 

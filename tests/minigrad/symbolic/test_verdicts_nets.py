@@ -127,3 +127,12 @@ def test_the_oracle_notices_a_wrong_line() -> None:
     assert is_true("two ways", "d_W_backward = sum_t(outer(d_a_backward, h_backward))") is False
     assert is_true("attention dot", "dalpha/de = diag(alpha)") is False
     assert is_true("past before dot", "d_C = sum_t(outer(d_x_merged, h_prev))") is False
+
+
+def test_letters_of_one_length_by_chance_are_tried() -> None:
+    """A net of fixed sizes is run with as many classes as its formulas have, so that no wrong line misfits in all runs."""
+    wrong, right = check_derivation(
+        Stacked([RNN(2, 3), RNN(3, 2)]), [f"dyhat/dlogits = diag({u}) - outer(yhat, yhat)" for u in ("h1", "yhat")]
+    )
+
+    assert (wrong.status, right.status) == ("refuted", "proved")
