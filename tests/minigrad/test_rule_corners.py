@@ -94,3 +94,12 @@ def test_a_logit_of_plus_infinity() -> None:
     assert np.isnan(logs[0])
     assert probabilities[1:].tolist() == [0.0, 0.0]
     assert logs[1:].tolist() == [-np.inf, -np.inf]
+
+
+@pytest.mark.parametrize(("g", "x"), [(2.0, np.ones(3)), (np.ones(3), 2.0), (2.0, 3.0), (np.ones((2, 3)), np.ones(3))])
+def test_outer_products_of_what_is_no_vector(g: Any, x: Any) -> None:
+    """A number on either side, and batches of different lengths, are refused with both shapes."""
+    message = r"^outer\(g, x\) needs shapes \(\.\.\., m\) and \(\.\.\., n\) with the same leading axes, got "
+
+    with pytest.raises(ShapeError, match=message):
+        mg.outer(np.asarray(g), np.asarray(x))
