@@ -1,7 +1,7 @@
 """The keys of a recurrent net's state dict in PyTorch: sorted by layer and direction, and checked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ def sort_keys(weights: Mapping[str, np.ndarray]) -> list[dict[str, Direction]]:
     for key, value in weights.items():
         match = KEY.fullmatch(key)
         if match is None:
-            raise StateDictError(_unknown(key))
+            raise StateDictError(_unknown(key, weights))
         what, side, layer, direction = match.groups()
         found.setdefault((int(layer), direction or ""), {})[f"{what}_{side}"] = value
     if (0, "") not in found:
@@ -67,12 +67,16 @@ def _check_alike(layers: list[dict[str, Direction]]) -> None:
         )
 
 
-def _unknown(key: str) -> str:
+def _unknown(key: str, keys: Iterable[str]) -> str:
+    """What to do about it: where the net's own keys stand in a larger model, the prefix is the way to them."""
     if key.startswith("weight_hr"):
         return f"{key} is a projection (proj_size), which the cells do not have; use a net without it"
-    inner = KEY.search(key)
-    if inner is not None and inner.start() and inner.end() == len(key):
-        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={key[: inner.start()].rstrip('.')!r}"
+    ends = ((other, KEY.search(other)) for other in (key, *keys))
+    inside = [
+        other[: end.start()].rstrip(".") for other, end in ends if end and end.start() and end.end() == len(other)
+    ]
+    if inside:
+        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={inside[0]!r}"
     return f"unknown key {key}; expected weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
 
 

@@ -65,8 +65,10 @@ def dependency(
     Raises
     ------
     DrawingValueError
-        See `dependency_norms`.
+        If there is no model, or see `dependency_norms`.
     """
+    if not models:
+        raise DrawingValueError("dependency needs at least one model; pass them by title")
     norms = {title: dependency_norms(model, xs) for title, model in models.items()}
     scale = scale_of(*norms.values())
 
@@ -85,4 +87,4 @@ def dependency(
 
 def _blank(values: np.ndarray) -> np.ndarray:
     """No dependence at all is left white."""
-    return np.where(values == 0, np.nan, values)
+    return np.ma.masked_equal(values, 0.0)

@@ -71,7 +71,8 @@ class Diagnosis:
         if not isfinite(self.final_norm):
             return ["The gradient overflows: its norm is not a finite number."]
         if self.final_norm == 0:
-            return [f"At lag {self.lost_at} nothing is left: the norm is exactly 0."]
+            gone = f"It falls below {LOST:g} at lag {self.lost_at}, and at lag {self.steps} nothing is left"
+            return [f"{gone}: the norm of the Jacobian is exactly 0.", *self._on_gates(), *self._on_routes()]
         said = [
             f"Over {self.steps} steps the norm of the Jacobian goes from 1 to {self.final_norm:.3g}: "
             f"a factor of {self.rate_per_step:.3g} per step, {self._speed()}."

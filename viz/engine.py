@@ -101,7 +101,7 @@ def render(
     except subprocess.TimeoutExpired as error:
         raise DrawingTimeoutError(
             f"Graphviz did not lay out this graph ({source.count(chr(10))} lines of DOT) within {time_limit:g} s; "
-            'draw fewer steps, use detail="cell", or pass a larger time_limit'
+            'draw a part of it or, in time, fewer steps or detail="cell"; or pass a larger time_limit'
         ) from error
     except OSError as error:
         raise EngineError(f"Graphviz could not be started: {error}; check {path}") from error

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -37,12 +38,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
             file.write(content)
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; choose a path you may write to"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot write {str(target)!r}: {why}; choose a path you may write to") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):  # a name that cannot be, or that is gone
+            temporary.unlink()
     return target
 
 

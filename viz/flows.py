@@ -28,7 +28,7 @@ def flow_norms(graph: Graph) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of (T,) arrays
-        For t = 1 … T; 0 where no gradient arrives.
+        For t = 1 … T; 0 where no gradient arrives, masked where there is nothing of that name.
 
     Raises
     ------
@@ -49,7 +49,14 @@ def flow_norms(graph: Graph) -> dict[str, np.ndarray]:
             'nothing in this graph stands in a time step; open scopes "t=1", "t=2", … as unroll does'
         )
     last = max(step for sizes in found.values() for step in sizes)
-    return {name: np.array([sizes.get(t, np.nan) for t in range(1, last + 1)]) for name, sizes in found.items()}
+    return {name: _over_time(sizes, last) for name, sizes in found.items()}
+
+
+def _over_time(sizes: Mapping[int, float], last: int) -> np.ndarray:
+    """One number for each step, masked where there is none."""
+    norms = np.array([sizes.get(t, 0.0) for t in range(1, last + 1)])
+    missing = [t not in sizes for t in range(1, last + 1)]
+    return np.ma.array(norms, mask=missing) if any(missing) else norms
 
 
 def flow(
@@ -83,9 +90,11 @@ def flow(
     Raises
     ------
     DrawingValueError
-        If a graph has no time steps, or no state of that name.
+        If there is no graph, a graph has no time steps, or no state of that name.
     """
     nets = {"": graphs} if isinstance(graphs, Graph) else dict(graphs)
+    if not nets:
+        raise DrawingValueError("flow needs at least one graph; pass them by title")
     norms = {title: flow_norms(graph) for title, graph in nets.items()}
     for title, sizes in norms.items():
         if state not in sizes:
@@ -98,7 +107,7 @@ def flow(
         curves_on(above.subplots(), curves, "lag T − t", f"‖∂E/∂{letters(state + '_t')}‖")
         panels = np.atleast_1d(below.subplots(1, len(norms)))
         for axes, (title, sizes) in zip(panels, norms.items(), strict=True):
-            heat = Heat(np.stack(list(sizes.values())), list(sizes), _steps(sizes), "step t", "", title)
+            heat = Heat(np.ma.stack(list(sizes.values())), list(sizes), _steps(sizes), "step t", "", title)
             image = heat_on(axes, heat, scale)
         colour_bar(below, image, list(panels))
 

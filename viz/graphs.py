@@ -11,7 +11,7 @@ from .drawing import Drawing
 from .engine import TIME_LIMIT
 from .errors import DrawingFormatError, DrawingSizeError
 from .folding import fold_of
-from .layered import layered_source
+from .layered import layered_source, rows_passed
 from .marks import picture_of
 from .picture import Picture
 from .placed import LAYOUT as PLACED
@@ -25,6 +25,8 @@ DETAILS = ("auto", *grouping.DETAILS)
 LONGEST = {"op": 8, "gate": 10, "cell": 30}
 #: The most lines for `dot`, whose time grows faster than their number, and for drawing what is placed already.
 MOST_LAID_OUT, MOST_PLACED = 4_000, 60_000
+#: The most rows that all lines together may pass on their way: `dot` puts an unseen mark into each.
+MOST_PASSED = 100_000
 
 
 def draw(
@@ -125,6 +127,11 @@ def picture_for(
         advice = 'draw fewer steps, fold them, or use detail="cell"' if in_time else "draw a part of it"
         raise DrawingSizeError(
             f"this drawing would have {len(picture.lines)} lines; more than {most} take too long to lay out: {advice}"
+        )
+    if not in_time and rows_passed(picture) > MOST_PASSED:
+        raise DrawingSizeError(
+            f"the {len(picture.lines)} lines of this drawing would pass {rows_passed(picture)} rows of marks; "
+            f"more than {MOST_PASSED} take too long to lay out: draw a part of it"
         )
     return picture
 

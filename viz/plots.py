@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .errors import DrawingFormatError
 from .files import write_whole
 from .optional import load
 from .scale import Scale
-from .style import VIRIDIS, ZERO
+from .style import NON_FINITE, VIRIDIS, ZERO
 
 __all__ = [
     "COLOURS",
@@ -44,6 +45,8 @@ FEW = 14
 HEADROOM = 1e4
 #: Figures are made without pyplot, so nothing is kept and no window system is asked.
 _SETTINGS = {"svg.hashsalt": "minigrad", "svg.fonttype": "path", "font.size": 10, "path.simplify": False}
+#: matplotlib's settings are one for all threads.
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Heat:
-    """Norms in rows and columns, and the words beside them; nan stays blank."""
+    """Norms in rows and columns, and the words beside them; what is masked stays blank."""
 
     values: np.ndarray
     rows: Sequence[str]
@@ -137,8 +140,11 @@ def plotted(
     return plot
 
 
-def _settings() -> AbstractContextManager[Any]:
-    return load("matplotlib").rc_context(_SETTINGS)
+@contextmanager
+def _settings() -> Iterator[None]:
+    """The library's own settings with ours: neither the user's nor, while one thread draws, those of another."""
+    with _ONE_AT_A_TIME, load("matplotlib.style").context(["default", _SETTINGS]):
+        yield
 
 
 def plain(words: str) -> str:
@@ -165,11 +171,16 @@ def letters(name: str) -> str:
 
 
 def curves_on(axes: Any, curves: Sequence[Curve], xlabel: str, ylabel: str) -> None:
-    """Curves on a logarithmic axis; zeros, which have no logarithm, leave a gap."""
+    """Curves on a logarithmic axis; zeros, which have no logarithm, leave a gap, inf and nan a cross at the top."""
     for curve in curves:
         values = np.where(np.isfinite(curve.values) & (curve.values > 0), curve.values, np.nan)
         marker = "o" if curve.line == "-" else None
         axes.semilogy(values, curve.line, color=curve.colour, label=plain(curve.label), marker=marker, markersize=3)
+    lost = sorted({int(i) for c in curves if c.line == "-" for i in np.flatnonzero(~np.isfinite(c.values))})
+    if lost:
+        top = axes.get_xaxis_transform()
+        orange = NON_FINITE["color"]
+        axes.plot(lost, [1.0] * len(lost), "X", transform=top, color=orange, clip_on=False, label="inf or nan")
     measured = [v for c in curves if c.line == "-" for v in np.ravel(c.values) if 0 < v < np.inf]
     if measured:
         low, high = axes.get_ylim()
@@ -183,14 +194,15 @@ def curves_on(axes: Any, curves: Sequence[Curve], xlabel: str, ylabel: str) -> N
 
 
 def heat_on(axes: Any, heat: Heat, scale: Scale) -> Any:
-    """Norms as colours of log10, on the scale of the drawings; zero is grey, nan blank."""
+    """Norms as colours of log10, on the scale of the drawings; zero is grey, inf and nan orange."""
     colors = load("matplotlib.colors")
     ramp = colors.LinearSegmentedColormap.from_list("gradient", VIRIDIS)
-    colours = ramp.with_extremes(under=ZERO["color"], bad="white")
-    with np.errstate(divide="ignore"):
-        logs = np.log10(heat.values)
-    lowest = np.where(heat.values > 0, np.maximum(logs, scale.low), scale.low - 1.0)
-    shown = np.ma.masked_invalid(np.where(np.isnan(heat.values), np.nan, lowest))
+    colours = ramp.with_extremes(under=ZERO["color"], over=NON_FINITE["color"], bad="white")
+    norms = np.ma.getdata(heat.values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.clip(np.log10(norms), scale.low, scale.high)
+    finite = np.where(norms > 0, logs, scale.low - 1.0)
+    shown = np.ma.array(np.where(np.isfinite(norms), finite, scale.high + 1.0), mask=np.ma.getmaskarray(heat.values))
     image = axes.imshow(shown, cmap=colours, vmin=scale.low, vmax=scale.high, aspect="auto", interpolation="nearest")
     _ticks(axes.set_xticks, heat.columns)
     _ticks(axes.set_yticks, [letters(row) for row in heat.rows])
@@ -210,7 +222,11 @@ def _ticks(put: Callable[..., Any], words: Sequence[str]) -> None:
 
 def colour_bar(figure: Any, image: Any, axes: Any) -> None:
     """The scale beside heat strips."""
-    figure.colorbar(image, ax=axes, label="log10 of the norm (grey: exactly 0)", extend="min", shrink=0.9)
+    drawn = [one for panel in np.ravel(axes) for one in panel.images]
+    lost = any(np.ma.max(one.get_array()) > one.norm.vmax for one in drawn)
+    words = "grey: exactly 0, orange: inf or nan" if lost else "grey: exactly 0"
+    extend = "both" if lost else "min"
+    figure.colorbar(image, ax=axes, label=f"log10 of the norm ({words})", extend=extend, shrink=0.9)
 
 
 def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:
@@ -221,4 +237,4 @@ def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:
 
 def scale_of(*values: np.ndarray) -> Scale:
     """The scale of the drawings for these norms."""
-    return Scale.over(float(v) for array in values for v in np.ravel(array) if not np.isnan(v))
+    return Scale.over(float(v) for array in values for v in np.ma.compressed(array))

@@ -12,6 +12,7 @@ from minigrad.sweep import Piece, ancestors
 from .errors import DrawingValueError
 from .grouping import grouping
 from .plots import COLOURS, Plot, letters, plotted
+from .style import NON_FINITE
 from .words import is_parameter, step_of
 
 __all__ = ["DIRECT", "gates_of", "route_parts", "routes"]
@@ -22,10 +23,14 @@ DIRECT = "direct"
 
 def gates_of(graph: Graph) -> set[str]:
     """The names of the gates: what is computed by an activation from weights, and attention's α."""
-    affine = {group.face.serial for group in grouping(graph, "gate").groups if group.kind == "affine"}
+    weighted = {group.face.serial for group in grouping(graph, "gate").groups if group.kind == "affine"}
     names = set()
     for node in graph.nodes:
-        fed = any(isinstance(arg, Tensor) and arg.serial in affine for arg in node.args)
+        # the GRU's n is tanh of a sum in which r ⊙ (W h + c) stands beside U x + b
+        args = [arg for arg in node.args if isinstance(arg, Tensor)]
+        fed = any(arg.serial in weighted for arg in args)
+        if fed and node.primitive.name in ("add", "multiply") and all(arg.scope == node.scope for arg in args):
+            weighted.add(node.serial)
         if node.name is not None and node.primitive.name in ("sigmoid", "tanh", "relu", "softmax", "linear") and fed:
             names.add(node.name)
     return names
@@ -153,6 +158,8 @@ def routes(
                 label = letters(way) if sign == 1 else None
                 axes.bar(range(len(split)), height, 0.7, base, color=COLOURS[i % len(COLOURS)], label=label)
                 base = base + height
+        for at in np.flatnonzero(~np.isfinite(sum(data.values()))):
+            axes.text(at, 0.5, "inf or nan", rotation=90, ha="center", va="center", color=NON_FINITE["color"])
         axes.axhline(0, color="black", linewidth=0.8)
         axes.axhline(1, color="black", linewidth=0.8, linestyle=":")
         axes.set_xticks(range(len(split)), labels=[letters(title) for title in split])
@@ -172,7 +179,10 @@ def _title(graph: Graph, source: Tensor | str) -> str:
 
 
 def _fraction(parts: Mapping[str, np.ndarray], way: str) -> float:
-    """⟨part, whole⟩/‖whole‖²."""
+    """⟨part, whole⟩/‖whole‖²; nan if that is not finite."""
     whole = sum(np.ravel(part) for part in parts.values())
-    size = float(np.dot(whole, whole))
+    with np.errstate(all="ignore"):
+        size = float(np.dot(whole, whole))
+    if not np.isfinite(size):
+        return float("nan")
     return float(np.dot(np.ravel(parts[way]), whole)) / size if way in parts and size > 0 else 0.0

@@ -88,7 +88,7 @@ def lags(graph: Graph, parameter: Tensor | str, path: str | os.PathLike[str] | N
     """
     parts = lag_parts(graph, parameter)
     norms = np.array([[norm(part) or 0.0 for part in row] for row in parts])
-    blank = np.where((norms == 0) & np.triu(np.ones(norms.shape, bool), 1), np.nan, norms)
+    blank = np.ma.masked_where((norms == 0) & np.triu(np.ones(norms.shape, bool), 1), norms)
     name = short_name(graph.node(parameter)) or "W"
     heat = Heat(
         blank,

@@ -15,6 +15,8 @@ import viz
 from cells import GRU, unroll
 from minigrad.sweep import Piece
 from minigrad.testing import strategies
+from viz.graphs import picture_for
+from viz.layered import rows_passed
 from viz.marks import picture_of
 from viz.shares import share_norm
 from viz.words import norm
@@ -239,6 +241,25 @@ def test_too_large_is_refused_before_the_layout(monkeypatch):
 
     with pytest.raises(viz.errors.DrawingSizeError, match="3 lines"):
         viz.draw(product(), detail="op")
+
+
+def test_long_lines_are_refused_before_the_layout():
+    """Few lines that each pass many rows cost as much as many lines, and are refused at once; a long chain is not."""
+
+    def comb(x):
+        total = mg.named("y", x * 1.0)
+        for i in range(600):
+            total = total + mg.tanh(x * float(i))
+        return total.sum()
+
+    def chain(x):
+        for _ in range(900):
+            x = mg.tanh(x)
+        return x.sum()
+
+    with pytest.raises(viz.errors.DrawingSizeError, match="rows of marks"):
+        viz.draw(mg.trace(comb, np.ones(2)), time_limit=0.001)
+    assert rows_passed(picture_for(mg.trace(chain, np.ones(2)), None)) == 901
 
 
 def test_unknown_detail_and_suffix(tmp_path):

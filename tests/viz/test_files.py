@@ -147,3 +147,11 @@ def test_a_disk_that_fills_while_writing(tmp_path, monkeypatch):
 
     assert (tmp_path / "a.svg").read_text(encoding="utf-8") == "old"
     assert os.listdir(tmp_path) == ["a.svg"]
+
+
+@pytest.mark.parametrize("name", ["a\0b.svg", "x" * 300 + ".svg"])
+def test_names_that_cannot_be(tmp_path, name):
+    """A name that no file can have is one clear error, like any other path that cannot be written."""
+    with pytest.raises(OutputError, match="cannot write"):
+        write_whole(tmp_path / name, b"")
+    assert list(tmp_path.iterdir()) == []

@@ -1,17 +1,22 @@
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 
+import matplotlib
 import numpy as np
 import pytest
 from drawn import net, net_of
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 
 import minigrad as mg
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
 from viz.dependencies import dependency_norms
 from viz.flows import flow_norms
+from viz.plots import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
 from viz.splits import DIRECT, gates_of, route_parts
+from viz.style import NON_FINITE
 from viz.triangles import lag_parts
 
 seeds = st.integers(0, 10_000)
@@ -241,3 +246,58 @@ def test_hostile_names_stay_text_in_plots(name):
         viz.dependency({name: lambda xs: xs}, np.ones((2, 1))),
     ):
         assert "script" not in {e.tag.rpartition("}")[2] for e in ET.fromstring(plot.svg).iter()}
+
+
+def test_a_thread_finds_its_own_settings():
+    """Plots of several threads are the same bytes, whatever the settings of the user, which stay as they are."""
+    before = dict(matplotlib.rcParams)
+    graph = net(LSTM, 3)
+    alone = viz.flow(graph).svg
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black"}), ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda _: viz.flow(graph).svg, range(8)))
+
+    assert set(together) == {alone}
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_inf_and_nan_are_unmissable_in_plots(lost):
+    """What is not finite is orange in heat strips and on curves, and named in words; it is no blank."""
+    orange = NON_FINITE["color"].lower()
+    curve = plotted(
+        lambda f: curves_on(f.subplots(), [Curve("E", np.array([1.0, lost]), "#000000")], "x", "y"), (3, 2), {}
+    )
+    heat = Heat(np.array([[1.0, lost]]), ["h"], ["1", "2"], "x", "y")
+
+    def strip(figure):
+        axes = figure.subplots()
+        colour_bar(figure, heat_on(axes, heat, scale_of(heat.values)), axes)
+        pixels = axes.images[0].cmap(axes.images[0].norm(axes.images[0].get_array()))
+        assert to_hex(pixels[0, 1]) == orange
+        assert to_hex(pixels[0, 0]) != orange
+
+    assert orange in curve.svg
+    assert orange in plotted(strip, (3, 2), {}).svg
+
+
+def test_routes_of_what_is_not_finite_say_so():
+    """A derivative that is nan has no shares; the bar says it instead of being empty."""
+    graph = mg.trace(lambda x: (mg.named("y", x) * np.nan).sum(), np.ones(2))
+
+    plot = viz.routes(graph, "x")
+
+    assert all(np.isnan(values).all() for values in plot.data.values())
+    assert NON_FINITE["color"].lower() in plot.svg
+
+
+@pytest.mark.parametrize("reset", ["before", "after"])
+def test_the_candidate_is_a_gate_of_the_gru(reset):
+    """In both conventions r, z and n are told apart, also where r acts on a part of n's sum only."""
+    assert gates_of(net(lambda d, h: GRU(d, h, reset=reset), 2)) == {"r", "z", "n"}
+
+
+@pytest.mark.parametrize("plot", [viz.flow, lambda none: viz.dependency(none, np.ones((2, 1)))])
+def test_nothing_to_plot_is_refused(plot):
+    """Without a net there is no picture, and the error says what to pass."""
+    with pytest.raises(viz.errors.DrawingValueError, match="pass them by title"):
+        plot({})

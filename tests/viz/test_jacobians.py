@@ -74,7 +74,8 @@ def test_half_life_is_that_of_the_decay(rate, steps):
     [
         ([1, 2, 4], "doubles every 1 steps"),
         ([1, 1, 1], "neither fades nor grows"),
-        ([1, 0, 0], "At lag 1 nothing is left"),
+        ([1, 0, 0], "at lag 2 nothing is left"),
+        ([1, 1e-7, 0], "below 1e-06 at lag 1, and at lag 2 nothing"),
         ([1, np.inf], "overflows"),
         ([1, 3, 0.1], "largest at lag 1, with 3"),
     ],

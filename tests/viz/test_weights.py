@@ -153,3 +153,12 @@ def test_gates_and_routes_of_every_cell(tmp_path):
     written = os.listdir(tmp_path / "out")
     assert {"cells.svg", "routes-layer-1.svg", "routes-layer-2.svg"} <= set(written)
     assert "Each cell is looked at by itself" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_prefix_of_a_larger_model_is_named(tmp_path, capsys):
+    """Where other layers come first, the error still says with which prefix the recurrent net is found."""
+    cell = RNN(3, 2)
+    weights = {f"rnn.{key}": value for key, value in to_torch(cell, cell.init(np.random.default_rng(0))).items()}
+    safetensors.save_file({"emb.weight": np.zeros((3, 2)), **weights}, tmp_path / "model.safetensors")
+
+    _refused(capsys, "pass prefix='rnn'", tmp_path / "model.safetensors")
