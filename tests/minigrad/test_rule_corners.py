@@ -103,3 +103,20 @@ def test_outer_products_of_what_is_no_vector(g: Any, x: Any) -> None:
 
     with pytest.raises(ShapeError, match=message):
         mg.outer(np.asarray(g), np.asarray(x))
+
+
+@pytest.mark.parametrize("axis", [2, -3])
+def test_an_axis_that_is_not_there(axis: int) -> None:
+    """Joining, reducing and rearranging name the axis that is out of range and those that there are."""
+    x = np.ones((2, 2))
+    message = f"^axis {axis} is out of range for 2 axes; use one from -2 to 1$"
+
+    for call in (
+        lambda: mg.concatenate([x, x], axis),
+        lambda: mg.sum(x, axis),
+        lambda: mg.mean(x, (0, axis)),
+        lambda: mg.softmax(x, axis),
+        lambda: mg.transpose(x, (0, axis)),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            call()
