@@ -88,7 +88,8 @@ GROUPS = {
             "rules",
             ("minigrad/primitives/*.py", "minigrad/primitive.py"),
             (*_RULE_TESTS, *_engine("tensor", "numpy_protocol", "transforms", "sweep", "checkpoint")),
-            _RULE_TESTS,
+            _engine("primitives", "primitive_edges", "rule_corners"),
+            budget=1.0,
         ),
         Group(
             "cells",

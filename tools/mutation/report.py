@@ -93,7 +93,9 @@ _HEAD = "| | made | tried | killed | survived | score |\n|---|---:|---:|---:|---
 
 def _summary(outcomes: dict[str, Outcome]) -> str:
     rows = [_row(name, _counts(outcomes[name])) for name in GROUPS if name in outcomes]
-    return "\n".join(["## Score by group", "", _HEAD, *rows, ""])
+    missing = [name for name in GROUPS if name not in outcomes]
+    note = [f"Not run yet: {', '.join(missing)}.", ""] if missing else []
+    return "\n".join(["## Score by group", "", _HEAD, *rows, "", *note])
 
 
 def _group(name: str, outcome: Outcome, reasons: dict[Key, tuple[str, str]]) -> str:
@@ -103,9 +105,10 @@ def _group(name: str, outcome: Outcome, reasons: dict[Key, tuple[str, str]]) -> 
         lines += [f"A random sample of {drawn} mutants (`--sample {outcome.sample} --seed {outcome.seed}`).", ""]
     lines += [_HEAD, *(_row(f"`{file}`", Counter(counts)) for file, counts in outcome.modules.items()), ""]
     counts = _counts(outcome)
-    if counts["not tried"] or counts["error"]:
+    late, never = counts["out of time"], counts["not tried"] + counts["error"]
+    if late or never:
         lines += [
-            f"Not tried yet: {counts['not tried'] + counts['error']}; `--again` goes on. Slow tests come last.",
+            f"Without a verdict: {late} that ran out of time, {never} that were not tried yet (`--again` goes on).",
             "",
         ]
     if not outcome.survivors:
