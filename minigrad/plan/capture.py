@@ -3,11 +3,11 @@
 A trace holds what the function did *this* time. If Python code looked at a value on the way (an ``if``
 on a Tensor, ``.item()``, a loop whose length depends on data) the trace is wrong for other values. So the
 function is traced on shapes alone: there are no values to look at. A function that cannot do without is
-traced with numbers, where branching is seen when it happens. Either way it is traced twice, and what differs
-has come in from outside, from a random generator or, with numbers, from the moved values.
+traced with numbers, where branching is seen when it happens, and again with quite different ones. Either way
+it is traced at least twice, and what differs has come in from outside, from a random generator or from values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,31 @@ def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) 
     ValueDependentError
         If the course of `f` depends on the values of the arrays.
     """
+    leaves = [_native(leaf) for leaf in leaves]
     try:
         blank = [_blank(leaf) for leaf in leaves]
-        first, second = _trace(f, structure, blank), _trace(f, structure, blank)
+        first, second = _trace(f, structure, blank), _trace_again(f, structure, blank)
         if _difference(first.nodes, second.nodes) is None:
             return first
+    except RecursionError:  # Tried again at every depth it would take for ever.
+        raise
     except Exception:  # Whatever it was, the trace with numbers says it better, or does not need to.
         pass
     return _capture_with_numbers(f, structure, leaves)
+
+
+def _native(value: Any) -> Any:
+    """An array in the byte order of this machine, in which plans compute."""
+    is_foreign = isinstance(value, np.ndarray) and not value.dtype.isnative
+    return value.astype(value.dtype.newbyteorder("=")) if is_foreign else value
+
+
+def _trace_again(f: Callable[..., Any], structure: Structure, blank: Sequence[Any]) -> "Captured":
+    """The trace with other integers, in case their values were looked at; with the same, if others raise."""
+    try:
+        return _trace(f, structure, [_changed(value, 1.0) for value in blank])
+    except Exception:  # Others may be out of range.
+        return _trace(f, structure, blank)
 
 
 def _blank(value: Any) -> Any:
@@ -92,7 +109,8 @@ def _capture_with_numbers(f: Callable[..., Any], structure: Structure, leaves: S
             f"traced again with slightly different numbers, the function raised {type(error).__name__}: {error}. "
             "A compiled function is replayed for any values, so it must not check or branch on them."
         ) from error
-    difference = _difference(first.nodes, second.nodes)
+    traces = [second, *_traces_with_others(f, structure, leaves)]
+    difference = next(filter(None, (_difference(first.nodes, other.nodes) for other in traces)), None)
     if difference is not None:
         raise ValueDependentError(
             f"{difference} changed when the arguments' values changed: a number left the graph on the way, through "
@@ -107,6 +125,29 @@ def _moved(value: Any) -> Any:
         return value
     numbers: Any = value
     return (numbers * (1 + 2.0**-9) + 2.0**-20).astype(numbers.dtype)
+
+
+def _traces_with_others(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Iterator["Captured"]:
+    """Traces with quite other values, for what only a jump changes: a sign, a rounded number, an index."""
+    for factor in (-1.0, 64.0, 1 / 64, 0.0):
+        try:
+            with np.errstate(all="ignore"):
+                yield _trace(f, structure, [_changed(leaf, factor) for leaf in leaves])
+        except Exception:  # A check that the given values pass is no dependence on them.
+            continue
+
+
+def _changed(value: Any, factor: float) -> Any:
+    """Floats times a factor; other integers, in the range of the given ones if that has more than one."""
+    if not isinstance(value, np.ndarray | np.generic) or not value.size:
+        return value
+    numbers: Any = value
+    if numbers.dtype.kind == "b":
+        return ~numbers
+    if numbers.dtype.kind in "iu":
+        least, most = numbers.min(), numbers.max()
+        return most - (numbers - least) if most > least else numbers - 1 if least > 0 else numbers + 1
+    return numbers if factor == 1 else (numbers * factor).astype(numbers.dtype)
 
 
 def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import update_wrapper
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from ..course import kept_checkpoints
@@ -24,6 +24,9 @@ __all__ = ["BACKENDS", "Compiled", "Options", "compile", "make_plan"]
 
 #: What runs a plan: NumPy alone, or NumPy with loops compiled by Numba.
 BACKENDS = ("numpy", "fast")
+
+#: Held while a plan is made, one at a time; a function that is traced may call compiled ones, also itself.
+_MAKING = RLock()
 
 
 @dataclass(frozen=True)
@@ -70,18 +73,33 @@ class Compiled:
         return len(self._plans)
 
     def _plan(self, key: Hashable, args: tuple[Any, ...]) -> Plan:
+        plan = self._kept(key)
+        if plan is not None:
+            return plan
+        with _MAKING:
+            plan = self._kept(key)  # Another thread may have made it meanwhile.
+            return self._made(key, args) if plan is None else plan
+
+    def _kept(self, key: Hashable) -> Plan | None:
         with self._lock:
             plan = self._plans.get(key)
-            if plan is None:
-                leaves, structure = flatten(args)
-                plan = make_plan(self._f, structure, leaves, self._options)
-                self.traces += 1
-                self._plans[key] = plan
-                if len(self._plans) > self._limit:
-                    self._plans.popitem(last=False)
-            else:
+            if plan is not None:
                 self._plans.move_to_end(key)
             return plan
+
+    def _made(self, key: Hashable, args: tuple[Any, ...]) -> Plan:
+        leaves, structure = flatten(args)
+        plan = make_plan(self._f, structure, leaves, self._options)
+        with self._lock:
+            self.traces += 1
+            self._plans[key] = plan
+            if len(self._plans) > self._limit:
+                self._plans.popitem(last=False)
+        return plan
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles take the function along, and make plans of their own."""
+        return Compiled, (self._f, self._limit, self._options)
 
 
 def make_plan(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any], options: Options) -> Plan:

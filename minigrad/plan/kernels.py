@@ -175,8 +175,10 @@ def _where(out: ndarray, mask: Any, a: Any, b: Any) -> list[Call] | None:
     return [(np.copyto, (out, b)), (np.copyto, (out, a, "same_kind", mask))]
 
 
-def _sigmoid(out: ndarray, x: ndarray) -> list[Call]:
+def _sigmoid(out: ndarray, x: ndarray) -> list[Call] | None:
     """1 / (1 + e⁻ˣ), in place; where e⁻ˣ overflows, 1/inf = 0 is right, and the plan silences the warning."""
+    if x.dtype != out.dtype:
+        return None
     one = np.ones((), out.dtype)
     return [(np.negative, (x, out)), (np.exp, (out, out)), (np.add, (out, one, out)), (np.divide, (one, out, out))]
 

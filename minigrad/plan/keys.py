@@ -4,7 +4,7 @@ One walk over the arguments gives the key of the cache and the arrays. It is tak
 written for speed; `minigrad.tree.flatten` gives the same leaves in the same order.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,11 @@ def read_arguments(args: tuple[Any, ...]) -> tuple[Hashable, list[Any], bool]:
 
 def _setting(value: Any) -> Hashable:
     """An argument that is no array: all of it."""
+    if isinstance(value, Iterator):
+        raise CompileArgumentError(
+            f"a compiled function takes arrays, and settings that stay as they are; got a {type(value).__name__}, "
+            "which the first trace would use up. Pass a list or a tuple of its items."
+        )
     try:
         hash(value)
     except TypeError as error:

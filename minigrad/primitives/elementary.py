@@ -42,6 +42,8 @@ def _relu_slope(y: Any, x: Any) -> Any:
 
 def _sigmoid_value(x: Any) -> Any:
     """1 / (1 + e⁻ˣ). For very negative x the exponential overflows to inf, and 1/inf = 0 is the right answer."""
+    if np.result_type(x).kind in "ub":
+        x = np.add(x, np.float16(0))  # Unsigned, a number has no negative.
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 

@@ -15,7 +15,7 @@ def sigmoid_by_tanh(program: Program, builder: Builder, notes: list[str]) -> Pro
     uses = program.uses()
     replacement: dict[Node, Node] = {}
     for node in uses:
-        if node.op != "sigmoid" or node.dtype.itemsize > 4:
+        if node.op != "sigmoid" or node.dtype.itemsize > 4 or node.args[0].dtype != node.dtype:
             continue
         builder.order = node.order
         y = builder.make("tanh", (_half(builder, node.args[0], uses, 6),))

@@ -91,7 +91,7 @@ def _getitem(builder: Builder, node: Node, args: tuple[Any, ...]) -> Node | None
     i = first_index(node) if source.shape else None
     if i is None:
         return None
-    if source.op == "stack" and source.params["axis"] == 0:
+    if source.op == "stack" and source.params["axis"] == 0 and source.args[i].dtype == node.dtype:
         return source.args[i]
     return builder.make("getitem", (source,), {"index": (i,)}, shape=node.shape, dtype=node.dtype)
 

@@ -116,7 +116,8 @@ def merge_slices(program: Program, builder: Builder) -> Program:
     stacker = Stacker(program, builder)
     replacement = {}
     for node in program.uses():
-        if node.op == "stack" and node.params["axis"] == 0:
+        same_type = all(part.dtype == node.dtype for part in node.sources)
+        if node.op == "stack" and node.params["axis"] == 0 and same_type:
             builder.order = node.order
             replacement[node] = stacker.stack(node.args)
     return substitute(program, replacement)
