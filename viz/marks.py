@@ -1,25 +1,23 @@
 """From a graph and its adjoints to a picture: a mark for each group of nodes, a line for each use."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from minigrad import Graph, Tensor
 from minigrad.sweep import Adjoints, Edge
-from minigrad.tensor import CONSTANT
 
 from .fold_ends import fold_ends, fold_label, fold_tooltip
 from .folding import Fold, folded
 from .grouping import Group, grouping
+from .kinds import ENTRYWISE, kind_of
 from .picture import Line, Mark, Picture
 from .scale import Scale
 from .shares import joint_norm, line_of
 from .states import carried_nodes, crosses_time, families_of
 from .tooltips import called, line_note, mark_tooltip
-from .words import is_parameter, short_name, step_of, symbol, title, wrapped_formula
+from .words import short_name, step_of, symbol, title, wrapped_formula
 
-__all__ = ["kind_of", "picture_of"]
-
-_ENTRYWISE = ("multiply", "add", "subtract", "divide", "negative", "alias", "where")
+__all__ = ["picture_of"]
 
 
 def picture_of(
@@ -104,7 +102,7 @@ class _Sketch:
         """The same mark at all places where the group is drawn."""
         node = group.face
         label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
-        entrywise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in _ENTRYWISE)
+        entrywise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in ENTRYWISE)
         return [
             Mark(
                 self._key(node, place),
@@ -236,19 +234,3 @@ def _places(graph: Graph, fold: Fold | None) -> dict[int, dict[tuple[str, ...], 
     return {
         node.serial: {scope: i for i, scope in enumerate(users.get(node.serial, [node.scope]))} for node in graph.nodes
     }
-
-
-def kind_of(node: Tensor, outputs: Container[int] = (), named_apart: bool = False) -> str:
-    """The row of the style table for a node; `named_apart`: its name stands on a mark of its own."""
-    name = node.primitive.name
-    if node.primitive is CONSTANT:
-        return "constant"
-    if node.is_leaf:
-        return "parameter" if is_parameter(node) else "input"
-    if node.serial in outputs:
-        return "output"
-    if node.name == "x" or (name == "getitem" and isinstance(node.args[0], Tensor) and node.args[0].is_leaf):
-        return "input"
-    if name in ("sigmoid", "tanh"):
-        return name
-    return "elementwise" if name in _ENTRYWISE and (node.name is None or named_apart) else "operation"

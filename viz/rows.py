@@ -49,13 +49,12 @@ def _tallest(block: Block, rows: Mapping[int, int]) -> list[float]:
     return tallest
 
 
-def heights_of(block: Block, rows: Mapping[int, int], exits: Mapping[int, int]) -> list[float]:
-    """y of every row, from its tallest mark, that of the row below, and the lines that leave between them."""
+def heights_of(block: Block, rows: Mapping[int, int], levels: Mapping[int, int]) -> list[float]:
+    """y of every row, from its tallest mark, that of the row below, and the levels of lines between them."""
     tallest = _tallest(block, rows)
-    leaving = [sum(rows[mark] == row for mark in exits) for row in range(len(tallest))]
     heights = [0.0]
     for row, (below, above) in enumerate(pairwise(tallest)):
-        heights.append(heights[-1] + (below + above) / 2 + ROW + EXIT * leaving[row])
+        heights.append(heights[-1] + (below + above) / 2 + ROW + EXIT * levels.get(row, 0))
     return heights
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .blocks import Block
 from .columns import ALONG, columns_of, separate
 from .gutters import GAP, Arrangement, Entries, Entry, entries
+from .levels import Levels, levels_of
 from .rows import EXIT, ROW, heights_of, rows_of, sources_of, tops_of
 
 __all__ = ["Shape", "arrange"]
@@ -48,14 +49,20 @@ def arrange(block: Block) -> Shape:
     rows = rows_of(block, before)
     x = columns_of(block, before, rows)
     exits = _blocked_exits(block, x, rows)
-    heights = heights_of(block, rows, exits)
+    heights = heights_of(block, rows, levels_of({}, exits, x, rows).rows)
     found = entries(Arrangement(block.sizes, x, rows, heights), block.lines, block.drops)
+    levels = levels_of(found.detours, exits, found.x, rows)
     _place_inputs(block, found)
-    return _shape(block, found, rows, heights, exits)
+    return _shape(block, found, rows, heights_of(block, rows, levels.rows), exits, levels)
 
 
 def _shape(
-    block: Block, found: Entries, rows: Mapping[int, int], heights: Sequence[float], exits: Mapping[int, int]
+    block: Block,
+    found: Entries,
+    rows: Mapping[int, int],
+    heights: Sequence[float],
+    exits: Mapping[int, int],
+    levels: Levels,
 ) -> Shape:
     """Everything moved so that it begins at 0."""
     x = found.x
@@ -71,7 +78,10 @@ def _shape(
         right - left,
         heights[-1],
         {drop: Entry(entry.x - left, entry.rise) for drop, entry in found.drops.items()},
-        {(a, b): (at - left, above[rows[a] - (rows[b] < rows[a])] + ROW / 2) for (a, b), at in found.detours.items()},
+        {
+            (a, b): (at - left, above[rows[a] - (rows[b] < rows[a])] + ROW / 2 + EXIT * levels.detours[a, b])
+            for (a, b), at in found.detours.items()
+        },
         {mark: above[rows[mark]] + ROW / 2 + EXIT * rank for mark, rank in exits.items()},
     )
 

@@ -95,6 +95,8 @@ def title(node: Tensor, otherwise: str | None = None) -> str:
         return name or _constant(node.value)
     if name is not None and node.primitive.name in ("getitem", "alias"):
         return name
+    if name is None and node.primitive.name == "getitem" and node.args[0].name is not None:
+        return formula(node)
     return symbol(node) if name is None else f"{name}\n{symbol(node)}"
 
 
@@ -109,7 +111,7 @@ def formula(node: Tensor, depth: int = _DEPTH) -> str:
     if node.is_leaf:
         return short_name(node) or _constant(node.value)
     name = node.primitive.name
-    parts = [_part(arg, depth - 1, name) for arg in node.args]
+    parts = [_part(arg, depth - 1, name, step_of(node.scope)) for arg in node.args]
     if name == "alias":
         return parts[0]
     if name == "linear":
@@ -138,13 +140,13 @@ def wrapped_formula(node: Tensor, width: int = 13) -> str:
     return "\n".join(lines)
 
 
-def _part(arg: Any, depth: int, inside: str) -> str:
-    """One operand, in brackets where the formula would be misread without them."""
+def _part(arg: Any, depth: int, inside: str, step: int | None) -> str:
+    """One operand, in brackets where the formula would be misread without them; other steps have their own."""
     if not isinstance(arg, Tensor):
         return number(arg)
     if arg.name is not None or arg.is_leaf:
         return short_name(arg) or _constant(arg.value)
-    if depth <= 0:
+    if depth <= 0 or step_of(arg.scope) not in (None, step):
         return "…"
     words = formula(arg, depth)
     loose = arg.primitive.name in ("add", "subtract", "negative", "multiply", "divide")

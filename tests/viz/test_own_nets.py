@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -158,6 +158,34 @@ def test_lines_from_different_marks_to_other_lanes_stay_apart():
     for found in ups.values():
         for a, low, high in found:
             assert all(a == b or high <= bottom or top <= low for b, bottom, top in found)
+
+
+@pytest.mark.parametrize("name", ["attention_lstm", "two_states"])
+def test_detours_do_not_lie_on_each_other(name):
+    """Lines that go round marks run sideways on levels of their own, where they would else be one line."""
+    shown, strip, marks = drawn(name)
+    found = [points for line, points in courses(shown, strip, marks) if (line.tail, line.head) in strip.detours]
+    sideways = [(p[1], *sorted((p[0], q[0]))) for points in found for p, q in pairwise(points[:3]) if p[1] == q[1]]
+
+    assert len(sideways) >= 3
+    for (y, left, right), (z, start, end) in combinations(sideways, 2):
+        assert y != z or right <= start or end <= left
+
+
+def test_labels_say_which_part_and_stop_at_the_step():
+    """A part of a sequence is called by its index; the formula of what has no name does not repeat earlier steps."""
+
+    def unnamed(p, xs):
+        h = xs[0]
+        for t in range(1, 4):
+            with mg.scope(f"t={t}"):
+                h = mg.tanh(mg.linear(p["A"], xs[t]) + mg.linear(p["B"], h))
+        return (h**2).sum()
+
+    graph = mg.trace(unnamed, P, XS)
+    labels = [mark.label for mark in picture_of(graph, None, detail="gate", in_time=True).marks]
+
+    assert {"xs[0]", "xs[3]", "A xs[3] + B …"} <= set(labels)
 
 
 def test_time_inside_of_time_is_laid_out_by_dot():
