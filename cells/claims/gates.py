@@ -80,9 +80,11 @@ def _coupled() -> Claim:
         return "c" in bound.within and not bound.growth and bound.proof().holds
 
     def convex() -> bool:
-        f, c, g = sympy.symbols("f c g", real=True)
+        f, c, g, m = sympy.symbols("f c g m", real=True)
         mixed = f * c + (1 - f) * g
-        return bool(sympy.expand((1 - mixed) - (f * (1 - c) + (1 - f) * (1 - g))) == 0)
+        above = (m - mixed) - (f * (m - c) + (1 - f) * (m - g))
+        below = (m + mixed) - (f * (m + c) + (1 - f) * (m + g))
+        return bool(sympy.expand(above) == sympy.expand(below) == 0)
 
     def grows_uncoupled() -> bool:
         found = _uncoupled()
@@ -104,7 +106,13 @@ def _coupled() -> Claim:
             (
                 step("i + f = 1", "i + f = 1", "normal form of the derived definition", sum_to_one),
                 line(cell, "c = f*c_prev + (1 - f)*g", r"c_t = f_t c_{t-1} + (1 - f_t) g_t"),
-                step("1 − c = f (1 − c_prev) + (1 − f)(1 − g) ≥ 0", r"1 - c \ge 0", "sympy.expand", convex),
+                step(
+                    "m ∓ c = f (m ∓ c_prev) + (1 − f)(m ∓ g) ≥ 0, m = max(|c_prev|, 1)",
+                    r"m \mp c_t = f_t (m \mp c_{t-1}) + (1 - f_t)(m \mp g_t) \ge 0,\quad "
+                    r"m = \max(\lvert c_{t-1}\rvert, 1)",
+                    "sympy.expand; 0 < f < 1 and |g| < 1",
+                    convex,
+                ),
                 step("c stays in [−1, 1]", r"c \in [-1,1]", "interval arithmetic on the derived step", stays),
                 step("uncoupled, c_10 > 9", r"\text{uncoupled: } c_{10} > 9", "two real LSTMs", grows_uncoupled),
             ),

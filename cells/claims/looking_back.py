@@ -4,6 +4,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.symbolic import derive, equal
+from minigrad.symbolic.lazy import sympy
 from minigrad.symbolic.monomials import scale
 from minigrad.symbolic.pieces import entry
 from minigrad.symbolic.products import basis, identity, outer, product
@@ -123,6 +124,13 @@ def _query() -> Claim:
         spread = add([diag(alpha), minus(outer(alpha, alpha))])
         return equal(derivation.jacobian("context", "q"), product(memory, spread, memory.T))
 
+    def trace() -> bool:
+        a, b, c = sympy.symbols("a b c", nonnegative=True)
+        spread = sympy.diag(a, b, c) - sympy.Matrix([a, b, c]) * sympy.Matrix([[a, b, c]])
+        gap = (1 - a**2) - spread.trace().subs(c, 1 - a - b)
+        others = sympy.expand(gap - (b**2 + (1 - a - b) ** 2)) == 0
+        return bool(others and (b**2 + c**2).is_nonnegative and sympy.limit(1 - a**2, a, 1) == 0)
+
     proof = softmax_proof()
     return Claim(
         "attention_saturates",
@@ -145,6 +153,12 @@ def _query() -> Claim:
                     covariance,
                 ),
                 *proof.steps,
+                step(
+                    "‖diag(α) − α αᵀ‖ ≤ tr(diag(α) − α αᵀ) = 1 − Σ α² ≤ 1 − α_1² → 0 as α_1 → 1",
+                    r"\lVert \operatorname{diag}(\alpha) - \alpha\alpha^{\top} \rVert \le 1 - \alpha_1^2 \to 0",
+                    "a covariance has no negative eigenvalue; sympy.trace, limit, for three weights",
+                    trace,
+                ),
             ),
         ),
         Counterexample(

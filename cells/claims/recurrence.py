@@ -228,6 +228,17 @@ def _eigenvalues() -> Claim:
         n = sympy.Symbol("n", positive=True)
         return sympy.Rational(3, 2) in J.eigenvals() and sympy.limit(sympy.Rational(3, 2) ** n, n, sympy.oo) == sympy.oo
 
+    def linear() -> bool:
+        n, p = sympy.symbols("n p", positive=True)
+        root = 1 / (1 + p)
+
+        def block(k: Any) -> Any:
+            return sympy.Matrix([[root**k, k * root ** (k - 1)], [0, root**k]])
+
+        rises = sympy.simplify(block(1) * block(n) - block(n + 1)) == sympy.zeros(2, 2)
+        vanishes = all(sympy.limit(entry, n, sympy.oo) == 0 for entry in block(n))
+        return bool(rises and vanishes) and str(derive(RNN(1, 1, activation="identity")).joint) == "W"
+
     return Claim(
         "pascanu_eigenvalue",
         Statement(
@@ -237,7 +248,8 @@ def _eigenvalues() -> Claim:
         "refuted",
         "Read with eigenvalues, the condition of Pascanu, Mikolov and Bengio (2013) fails: the slopes of tanh change "
         "the eigenvalues of the product. W = 3 [[1, −1], [1, −1]] has eigenvalues 0 and 0, and at a fixed point with "
-        "slopes (1, 1/2) the gradient grows by 3/2 a step. With the largest singular value the condition is right.",
+        "slopes (1, 1/2) the gradient grows by 3/2 a step. With the largest singular value the condition is right; "
+        "with eigenvalues it is right of a linear net, whose product is Wⁿ.",
         Proof(
             Statement("eigenvalues 0, 0 and still (3/2)^n", r"\lambda(W) = \{0,0\},\quad \lambda(D W) \ni \tfrac32"),
             REALS,
@@ -247,6 +259,12 @@ def _eigenvalues() -> Claim:
                 step("σ₁(W) = 6", r"\sigma_1(W) = 6", "sympy.eigenvals of WᵀW", singular_value),
                 step("h = tanh(W h + b), slopes (1, 1/2)", r"1 - h^2 = (1, \tfrac12)", "sympy.simplify", slopes),
                 step("D W has the eigenvalue 3/2", r"\lambda(D W) \ni \tfrac32", "sympy.eigenvals, limit", grows),
+                step(
+                    "a linear net: J = W, and a Jordan block of two with |λ| < 1 has λⁿ, n λⁿ⁻¹ → 0",
+                    r"J = W,\quad \lambda^n,\ n\lambda^{n-1} \to 0",
+                    "the derived factor W; sympy.limit",
+                    linear,
+                ),
             ),
         ),
         Counterexample(
