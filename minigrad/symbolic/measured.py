@@ -111,7 +111,8 @@ class _Arrays:
             x = args[0]
             value = np.asarray(f(x.value))
             if function == "positive":
-                value = np.where(np.abs(x.value) < JUMP * x.size, np.nan, value)
+                jump = JUMP * x.size
+                value = np.where((np.abs(x.value) < jump) & (jump > SMALLEST), np.nan, value)
             size = np.maximum(np.abs(value), np.abs(slope(x.value, value)) * x.size)
             return Measured(value, np.maximum(size, SMALLEST))
 
