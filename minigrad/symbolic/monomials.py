@@ -150,11 +150,11 @@ def times(factors: Iterable[Term], exponents: Iterable[Rational] | None = None) 
 
 
 def _entrywise(powers: dict[Term, Rational], shape: tuple[Any, ...]) -> Term:
-    """The normal entrywise product: sorted, without exponents 0. An indicator is its own square."""
+    """The normal entrywise product: sorted, without exponents 0. An indicator is its own square, as e_i is."""
     kept = []
     for base, exponent in powers.items():
         if exponent and base.kind != "ones":
-            indicator = base.kind == "function" and base.data == "positive"
+            indicator = base.kind == "basis" or (base.kind == "function" and base.data == "positive")
             kept.append((base, 1 if indicator and exponent > 0 else whole(exponent)))
     if not kept:
         return ones(shape)

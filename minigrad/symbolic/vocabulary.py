@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .by_place import place_by_place
 from .comparing import TooLargeError, check_terms, differs_somewhere
 from .derivation import Derivation
 from .dims import Dim
@@ -394,7 +395,18 @@ class Vocabulary:
         if differs_somewhere(opened):
             return False
         check_terms(opened)
-        return normal_form(opened).kind == "zero" or related_form(opened).kind == "zero"
+        if normal_form(opened).kind == "zero" or related_form(opened).kind == "zero":
+            return True
+        return self._same_at_each_place(opened)
+
+    def _same_at_each_place(self, opened: Term) -> bool:
+        """Whether a difference is 0 when it is written place by place of the memory, if there is one."""
+        places = len(self.derivation.step.memory())
+        if not places:
+            return False
+        written = place_by_place(opened, places)
+        check_terms(written)
+        return normal_form(written).kind == "zero"
 
     def _divides_by_yhat(self, term: Term) -> bool:
         """Whether ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""

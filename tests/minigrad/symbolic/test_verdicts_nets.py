@@ -130,9 +130,47 @@ def test_the_oracle_notices_a_wrong_line() -> None:
 
 
 def test_letters_of_one_length_by_chance_are_tried() -> None:
-    """A net of fixed sizes is run with as many classes as its formulas have, so that no wrong line misfits in all runs."""
+    """A net of fixed sizes is run with the classes of its formulas, so that no wrong line misfits in all runs."""
     wrong, right = check_derivation(
         Stacked([RNN(2, 3), RNN(3, 2)]), [f"dyhat/dlogits = diag({u}) - outer(yhat, yhat)" for u in ("h1", "yhat")]
     )
 
     assert (wrong.status, right.status) == ("refuted", "proved")
+
+
+def _tanh(s: int) -> str:
+    return f"tanh(W @ q + U @ m_{s})"
+
+
+def _over_places(summand: str) -> str:
+    return " + ".join(summand.replace("SLOPE", f"(1 - {_tanh(s)}**2)").replace("_s", f"_{s}") for s in (1, 2, 3))
+
+
+PLACE_BY_PLACE = [
+    ("dot", "context", "alpha_s*m_s"),
+    ("scaled_dot", "context", "alpha_s*m_s"),
+    ("general", "d_W", "d_e_s*outer(q, m_s)"),
+    ("general", "d_q", "d_e_s*(W @ m_s)"),
+    ("additive", "context", "alpha_s*m_s"),
+    ("additive", "d_W", "d_e_s*outer(v*SLOPE, q)"),
+    ("additive", "d_U", "d_e_s*outer(v*SLOPE, m_s)"),
+    ("additive", "d_q", "d_e_s*(W.T @ (v*SLOPE))"),
+]
+
+
+@pytest.mark.parametrize(("score", "of", "summand"), PLACE_BY_PLACE)
+def test_sums_over_places_are_proved(score: str, of: str, summand: str) -> None:
+    """Σ_s written out is the product with the memory, and with one weight exchanged for another it is refuted."""
+    line = f"{of} = {_over_places(summand)}"
+    exchanged = line.replace("alpha_1", "alpha_2", 1).replace("d_e_1", "d_e_2", 1)
+
+    found = check_derivation(Attention(2, score=score), [line, exchanged])
+
+    assert [verdict.status for verdict in found] == ["proved", "refuted"]
+
+
+def test_scores_may_be_taken_against_the_context() -> None:
+    """∂E/∂e_s = α_s (m_s − context)ᵀ ∂E/∂context, as papers print it."""
+    line = "d_e = alpha*(m @ d_context - context @ d_context)"
+
+    assert check_derivation(Attention(2, score="dot"), line)[0].status == "proved"
