@@ -73,12 +73,13 @@ def form_of(call: Call) -> Form | None:
     if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in arrays):
         return None
     views: list[ndarray] | None
+    shape = arrays[-1].shape or (1,)  # Numbers are vectors of one entry.
     if f in PRODUCTS and len(args) == 3:
         expression, views = "", _matrices(*arrays)
     elif f is np.copyto and len(args) == 2:
-        expression, views = "{0}", [np.broadcast_to(x, arrays[-1].shape) for x in arrays]
+        expression, views = "{0}", [np.broadcast_to(x, shape) for x in arrays]
     elif f in ELEMENTWISE and len(args) in (2, 3):
-        expression, views = ELEMENTWISE[f], [np.broadcast_to(x, arrays[-1].shape) for x in arrays]
+        expression, views = ELEMENTWISE[f], [np.broadcast_to(x, shape) for x in arrays]
     else:
         return None
     if views is None:

@@ -113,6 +113,10 @@ def _inner(form: Form, pointers: Sequence[str]) -> list[str]:
     operands: list[str] = []
     *inner, _ = range(1, len(form.layouts[-1].shape) + 1)
     for number, (layout, p) in enumerate(zip(form.layouts, pointers, strict=True)):
+        if not any(layout.steps) and number == len(pointers) - 1:
+            # A result of one entry; what is assigned to a name would not be stored.
+            operands.append(f"{p}[0]")
+            continue
         if not any(layout.steps):
             lines.append(f"x{number} = {p}[0]")
             operands.append(f"x{number}")

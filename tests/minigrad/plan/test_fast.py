@@ -69,6 +69,39 @@ def test_every_cell(name, dtype, passes):
 
 
 @needs_numba
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_of_one_entry(shape, dtype):
+    """Chains of operations on arrays with a single entry, or a single row or column, are stored where they belong."""
+
+    def f(x, y):
+        terms = [x]
+        for _ in range(12):
+            terms.append(mg.tanh(terms[-1] * y) + x - y)
+        return mg.stack(terms), sum(term.sum() for term in terms)
+
+    rng = np.random.default_rng(0)
+    args = rng.standard_normal((2, *shape)).astype(dtype)
+    agree(f, tuple(np.array(x) for x in args), frozenset(PASSES), "fast")
+    agree(mg.value_and_grad(lambda x, y: f(x, y)[1], wrt=(0, 1)), tuple(map(np.array, args)), frozenset(PASSES), "fast")
+
+
+@needs_numba
+@pytest.mark.parametrize("batch", [(), (1,)])
+def test_nets_of_one_unit(batch):
+    """A training step of a net one unit wide: matrices have one entry."""
+    rng = np.random.default_rng(0)
+    params, xs = RNN(1, 1).init(rng), rng.standard_normal((12, *batch, 1))
+
+    def loss(params, xs, h):
+        for x in xs:
+            h = mg.tanh(mg.linear(params["U"], x) + h * h)
+        return (h * h).sum() + (xs.sum(axis=0) * h).sum()
+
+    agree(mg.value_and_grad(loss, wrt=(0, 1, 2)), (params, xs, np.full((*batch, 1), 0.5)), frozenset(PASSES), "fast")
+
+
+@needs_numba
 @pytest.mark.parametrize("batch", [1, 2])
 def test_steps_become_loops(batch):
     """Almost all calls of a recurrence are inside of compiled loops, and the plan says so."""
