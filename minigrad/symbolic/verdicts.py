@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .comparing import TooLargeError
 from .errors import FormulaError
 from .expressions import Line
 from .interpret import MisfitError
@@ -24,7 +25,7 @@ from .slips import name_the_slip
 from .subjects import Subject, subject_of
 from .sums import add
 from .terms import PRINTERS, Term
-from .vocabulary import TooLargeError, Vocabulary
+from .vocabulary import Vocabulary
 
 __all__ = ["Counterexample", "Verdict", "check_derivation"]
 

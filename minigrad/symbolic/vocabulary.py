@@ -1,34 +1,30 @@
-"""What the letters of a derivation mean as terms, and the normal form in which two formulas are compared."""
+"""What the letters of a derivation mean as terms, and what is true of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .by_place import place_by_place
-from .comparing import TooLargeError, check_terms, differs_somewhere
 from .derivation import Derivation
 from .dims import Dim
 from .elaborate import Reading, elaborate
+from .equality import Equality
 from .errors import FormulaError
-from .expressions import Call, Expression, Line, Name, outside_sums, subexpressions
+from .expressions import Call, Expression, Line, Name, outside_sums
 from .interpret import evaluate
 from .labels import NEXT, PREVIOUS, Index, Label
 from .letters import spelled, spoken
 from .limits import Size, check_size, shortened
-from .monomials import ONE, scale, zero
-from .normal import normal_form
-from .opening import known_adjoints, with_definitions
+from .monomials import zero
 from .products import product, transpose
 from .ranges import sum_over
 from .rebuild import at_time
-from .relations import related_form
 from .sums import add
 from .symbols import symbol_term
 from .term_algebra import TERMS
 from .terms import Term
 from .walk import leaves, subterms
 
-__all__ = ["TooLargeError", "Vocabulary"]
+__all__ = ["Vocabulary"]
 
 
 class Vocabulary:
@@ -49,7 +45,7 @@ class Vocabulary:
         self._defined: dict[str, Term] = {}
         self._sizes: dict[str, Size] = {}
         self.lost: dict[str, int] = {}
-        self._true_adjoints: dict[Term, Term] | None = None
+        self._equality = Equality(derivation)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -79,7 +75,7 @@ class Vocabulary:
         constant = {*self.derivation.step.parameters, *(() if readout is None else readout.gradients)}
         constant = {*constant, *(key.replace("readout.c", "c_readout") for key in constant), *self.definitions}
         outside = [name for name in outside_sums(formula) if name not in constant]
-        if by in constant and outside and any(isinstance(part, Call) for part in subexpressions(formula)):
+        if by in constant and outside:
             raise FormulaError(
                 f"{spoken(outside[0])} of step t stands outside the sum; write brackets, as in Σ (u + v)"
             )
@@ -362,68 +358,9 @@ class Vocabulary:
         shares = [product(transpose(local), step.seed(u)) for u, local in locals_of.items() if local is not None]
         return add(shares) if shares else zero(step.term(key).shape)
 
-    # -- comparing -------------------------------------------------------------------------------
-
     def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
-        """Whether two formulas multiply out to the same: a proof of equality for all sizes and values.
-
-        Names are replaced by their definitions, and adjoints by their recurrences, until only parameters,
-        inputs, the state before and the adjoints of the next step's state are left; then functions are written
-        in terms of each other, as `relations` has it. False proves nothing.
-
-        Parameters
-        ----------
-        a, b : Term
-        overrides : mapping, optional
-            Formulas to take for some adjoints in the place of the true ones.
-
-        Raises
-        ------
-        TooLargeError
-            If there are too many monomials to multiply out.
-        """
-        if a.shape != b.shape:
-            return False
-        difference = add([a, scale(-1, ONE, b)])
-        check_terms(difference)
-        if not differs_somewhere(difference) and normal_form(difference).kind == "zero":
-            return True
-        known = self._known(overrides)
-        opened = with_definitions(difference, known)
-        if differs_somewhere(opened) and self._divides_by_yhat(difference):
-            opened = with_definitions(normal_form(difference), known)
-        if differs_somewhere(opened):
-            return False
-        check_terms(opened)
-        if normal_form(opened).kind == "zero" or related_form(opened).kind == "zero":
-            return True
-        return self._same_at_each_place(opened)
-
-    def _same_at_each_place(self, opened: Term) -> bool:
-        """Whether a difference is 0 when it is written place by place of the memory, if there is one."""
-        places = len(self.derivation.step.memory())
-        if not places:
-            return False
-        written = place_by_place(opened, places)
-        check_terms(written)
-        return normal_form(written).kind == "zero"
-
-    def _divides_by_yhat(self, term: Term) -> bool:
-        """Whether ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""
-        readout = self.derivation.readout
-        if readout is None:
-            return False
-        yhat = readout.values["yhat"]
-        quotients = (part for part in subterms([term]) if part.kind == "hadamard" and yhat in part.args)
-        return any(part.data[part.args.index(yhat)] < 0 for part in quotients)
-
-    def _known(self, overrides: Mapping[str, Term] | None) -> dict[Term, Term]:
-        """What is known of adjoints, see `known_adjoints`; the truth is worked out once."""
-        if overrides:
-            return known_adjoints(self.derivation, self.adjoints | dict(overrides))
-        if self._true_adjoints is None:
-            self._true_adjoints = known_adjoints(self.derivation, self.adjoints)
-        return self._true_adjoints
+        """Whether two formulas are equal, see `Equality.same`."""
+        return self._equality.same(a, b, overrides)
 
 
 def _reads_memory(part: Term) -> bool:
