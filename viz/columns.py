@@ -36,14 +36,19 @@ def columns_of(block: Block, before: Mapping[int, list[int]], rows: Mapping[int,
 
 
 def _place(plan: _Plan, mark: int) -> None:
-    """Put a mark over the middle of what it is computed from, and that first, from left to right."""
+    """Put a mark over the middle of what it is computed from, and that first, from left to right.
+
+    Marks that stand for several operations may each need the other; each is waited for once.
+    """
     waiting = [mark]
+    asked: set[int] = set()
     while waiting:
         current = waiting[-1]
         if current in plan.column:
             waiting.pop()
             continue
-        new = [b for b in plan.before[current] if b not in plan.column]
+        new = [] if current in asked else [b for b in plan.before[current] if b not in plan.column and b not in asked]
+        asked.add(current)
         if new:
             waiting += reversed(new)
             continue
@@ -54,7 +59,7 @@ def _place(plan: _Plan, mark: int) -> None:
 def _column(plan: _Plan, mark: int) -> float:
     """A column of its own for what starts a branch, the mean of its branches for what joins them."""
     highway = {m for path in plan.block.highways for m in path}
-    under = [plan.column[b] for b in plan.before[mark] if b not in highway]
+    under = [plan.column[b] for b in plan.before[mark] if b not in highway and b in plan.column]
     width = plan.block.sizes[mark][0]
     if under:
         middle = sum(under) / len(under)

@@ -104,7 +104,7 @@ def _steps(graph: Graph) -> Grouping:
     kept = []
     for group in _gates(graph).groups:
         node = group.face
-        if step_of(node.scope) is None or node.is_leaf or node.primitive.name in ("getitem", "alias"):
+        if step_of(node.scope) is None or _is_read(node):
             kept.append(group)
         else:
             gathered.setdefault(node.scope, []).append(group)
@@ -112,6 +112,14 @@ def _steps(graph: Graph) -> Grouping:
     several = [groups for groups in gathered.values() if len(groups) > 1 or not _joins(groups[0])]
     steps = [Group(groups[-1].face, tuple(node for g in groups for node in g.members), "step") for groups in several]
     return Grouping(tuple(sorted((*kept, *steps), key=lambda group: group.face.serial)))
+
+
+def _is_read(node: Tensor) -> bool:
+    """Whether a step only takes this from elsewhere."""
+    if node.is_leaf:
+        return True
+    source = node.args[0]
+    return node.primitive.name in ("getitem", "alias") and isinstance(source, Tensor) and source.scope != node.scope
 
 
 def _joins(group: Group) -> bool:

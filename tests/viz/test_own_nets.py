@@ -7,10 +7,12 @@ from drawn import net_of, read
 import minigrad as mg
 import viz
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
+from viz.blocks import Block
 from viz.courses import course
 from viz.gutters import crosses
 from viz.marks import picture_of
 from viz.placed import neighbours
+from viz.shapes import arrange
 from viz.strip import lay_out
 from viz.timeline import timeline
 from viz.trunks import trunks_of
@@ -202,3 +204,28 @@ def test_time_inside_of_time_is_laid_out_by_dot():
     graph = mg.trace(nested, P, XS)
 
     assert len(read(viz.draw(graph).svg).edges) == len(graph.edges)
+
+
+def test_a_name_in_the_middle_of_a_step():
+    """At the level of steps a value that is named twice on its way stays inside of its step's mark."""
+
+    def renamed(p, xs):
+        h = xs[0]
+        for t in range(1, 4):
+            with mg.scope(f"t={t}"):
+                a = mg.named("a", mg.named("b", mg.tanh(mg.linear(p["A"], h))))
+                h = mg.named("h", mg.tanh(a + mg.linear(p["B"], xs[t])))
+        return (h**2).sum()
+
+    graph = mg.trace(renamed, P, XS)
+    shown = picture_of(graph, graph.adjoints(), detail="cell", in_time=True)
+
+    assert [mark.kind for mark in shown.marks].count("step") == 3
+    assert len(read(viz.draw(graph, detail="cell").svg).edges) == len(shown.lines)
+
+
+def test_marks_that_need_each_other_are_placed():
+    """Marks of several operations may be computed from one another; they get places, and the layout ends."""
+    shape = arrange(Block(((30.0, 20.0),) * 3, ((0, 1), (1, 0), (1, 2))))
+
+    assert len(set(shape.places)) == 3
