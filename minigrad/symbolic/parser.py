@@ -27,7 +27,8 @@ from .expressions import (
     subexpressions,
 )
 from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NUMBER, MAX_POWER, check_size, shortened
-from .printed import is_printed, read_name, read_printed
+from .printed import read_printed
+from .printed_signs import is_printed, read_name
 
 __all__ = ["parse_line"]
 

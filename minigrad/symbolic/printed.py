@@ -6,58 +6,15 @@ may stand beside the printed ones: ``W.T @ δa_{t+1}``.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from .errors import FormulaError
 from .expressions import FUNCTIONS, TYPOGRAPHY, Binary, Call, Expression, Name, Negative, Number, Power
 from .limits import MAX_DEPTH, MAX_NUMBER, MAX_POWER
-from .text import GREEK
+from .printed_signs import SUPERSCRIPTS, Token, named, tokens
 
-__all__ = ["is_printed", "read_name", "read_printed"]
-
-#: Signs that only printed formulas have.
-_PRINTED = re.compile("[∂δᵀΣ∑\u0302\u0303⁰¹²³⁴⁵⁶⁷⁸⁹⁻" + "".join(GREEK.values()) + r"]|\^\(|_\{|\bI\[")
-
-_LETTERS = {sign: word for word, sign in GREEK.items()}
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_STEM = "[A-Za-z][A-Za-z0-9]*|[" + "".join(_LETTERS) + "]"
-_NAME = (
-    rf"δ?(?:{_STEM})[\u0302\u0303]?(?:\^\([A-Za-z0-9][A-Za-z0-9 ,]*\))?(?:\.(?!T\b)[A-Za-z][A-Za-z0-9]*)?"
-    r"(?:_\{[^{}]*\}|(?:_[A-Za-z0-9]+)+)?"
-)
-_TOKENS = re.compile(
-    r"(?P<space>\s+)"
-    r"|(?P<sum>[Σ∑]_\{t=1\.\.T\})"
-    r"|(?P<turn>ᵀ|\.T\b)"
-    r"|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\^\(-?\d{1,3}/\d{1,3}\)|\*\*\s*(?:-?\d{1,3}\b|\(-?\d{1,3}\)))"
-    r"|(?P<basis>I\[:,(?P<place>\d{1,6}|s)\])"
-    rf"|(?P<name>{_NAME})"
-    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
-    r"|(?P<sign>[-−–+*/@⊙∘·×()\[\],;:>])"
-)
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    column: int
-    glued: bool
-
-
-def is_printed(line: str) -> bool:
-    """Whether a line has signs that Python's notation has not."""
-    return _PRINTED.search(_plain(line)) is not None
-
-
-def read_name(text: str) -> str | None:
-    """``h^(1)_{t-1}`` as the letter ``layer1.h_prev``; None if the text is no single letter."""
-    if not re.fullmatch(_NAME, _plain(text)):
-        return None
-    found = _named(_plain(text), 1)
-    return found.name if isinstance(found, Name) else None
+__all__ = ["read_printed"]
 
 
 def read_printed(text: str, offset: int) -> Expression:
@@ -74,86 +31,27 @@ def read_printed(text: str, offset: int) -> Expression:
     FormulaError
         With the position, if it is no formula.
     """
-    reader = _Reader(_tokens(text, offset), offset + len(text) + 1)
+    reader = _Reader(tokens(text, offset), offset + len(text) + 1)
     found = reader.sum(0)
     if reader.next is not None:
         raise reader.refused()
     return found
 
 
-def _plain(text: str) -> str:
-    """ŷ as y with a hat, whichever way it is encoded; a hat and a tilde are signs of their own."""
-    return unicodedata.normalize("NFD", text)
-
-
-def _tokens(text: str, offset: int) -> list[_Token]:
-    plain = _plain(text)
-    found = []
-    position, glued = 0, False
-    while position < len(plain):
-        match = _TOKENS.match(plain, position)
-        column = offset + len(unicodedata.normalize("NFC", plain[:position])) + 1
-        if match is None:
-            advice = "; write h² or h**2 for a power" if plain[position] == "^" else ""
-            raise FormulaError(f"the sign {plain[position]!r} is not known in a printed formula{advice}", column)
-        if match.lastgroup != "space":
-            kind = next(name for name in ("sum", "turn", "raised", "basis", "name", "number", "sign") if match[name])
-            found.append(_Token(kind, match["place"] if kind == "basis" else match[0], column, glued))
-        glued = match.lastgroup != "space"
-        position = match.end()
-    return found
-
-
-def _named(text: str, column: int) -> Expression:
-    """A letter by its key: place, name, time; with a number after the time, an entry of it."""
-    match = re.fullmatch(
-        r"(δ?)([^_^.\u0302\u0303]+)([\u0302\u0303]?)(?:\^\((.*)\))?(\.[^_]+)?(?:_\{(.*)\}|_(.*))?", text
-    )
-    assert match is not None, "the pattern of names matches nothing else"
-    adjoint, stem, mark, place, dotted, braced, plain = match.groups()
-    name = _LETTERS.get(stem, stem) + {"\u0302": "hat", "\u0303": "_tilde", "": ""}[mark]
-    place = "".join(f"{_part_of_net(word)}." for word in (place or "").split(",") if word)
-    if dotted:
-        place, name = f"{place}{name}.", dotted[1:]
-    words = [word.strip() for word in braced.split(",")] if braced is not None else [plain] if plain else []
-    low = time = ""
-    entry = None
-    for word in words:
-        moment = re.fullmatch(r"t(?:([+-])(\d{1,2}))?", word.replace("−", "-").replace(" ", ""))
-        if moment:
-            shift = int((moment[1] or "+") + (moment[2] or "0"))
-            time = {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
-        elif re.fullmatch(r"\d{1,6}", word) and braced is not None:
-            entry = int(word)
-        elif re.fullmatch(r"[A-Za-z0-9_]{1,40}", word):
-            low += f"_{word}"
-        else:
-            raise FormulaError(
-                f"{word[:40]!r} is no index; indices are those of a gate, of time such as t-1, or a number", column
-            )
-    letter = Name(f"{'d_' if adjoint else ''}{place}{name}{low}{time}", column)
-    return letter if entry is None else Call("entry", (letter, Number(Fraction(entry))), column)
-
-
-def _part_of_net(word: str) -> str:
-    word = word.strip().replace(" ", "")
-    return f"layer{word}" if word.isdigit() else word
-
-
 @dataclass
 class _Reader:
     """Reads tokens from left to right: sums of products of factors side by side."""
 
-    tokens: list[_Token]
+    tokens: list[Token]
     end: int
     at: int = 0
 
     @property
-    def next(self) -> _Token | None:
+    def next(self) -> Token | None:
         """The token to be read, if there is one."""
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
-    def sign(self, *texts: str) -> _Token | None:
+    def sign(self, *texts: str) -> Token | None:
         """The next token, read, if it is one of these signs."""
         token = self.next
         if token is None or token.kind != "sign" or token.text not in texts:
@@ -161,7 +59,7 @@ class _Reader:
         self.at += 1
         return token
 
-    def close(self, text: str, opened: _Token) -> None:
+    def close(self, text: str, opened: Token) -> None:
         """Read the bracket that closes another."""
         if self.sign(text) is not None:
             return
@@ -207,7 +105,7 @@ class _Reader:
                 raise FormulaError("a product has too many factors; name a part of it first", token.column)
         return found
 
-    def divided(self, above: Expression, slash: _Token, depth: int) -> Expression:
+    def divided(self, above: Expression, slash: Token, depth: int) -> Expression:
         """``a / b``; ``1/2 h`` is half of h, and ``a / b c`` is not guessed."""
         below = self.raised(depth)
         found = Binary("/", above, below, slash.column)
@@ -218,7 +116,7 @@ class _Reader:
             raise FormulaError("this could be (a / b) c or a / (b c); write brackets", slash.column)
         return Binary(" ", found, self.factors(depth), following.column)
 
-    def begins_factor(self, token: _Token) -> bool:
+    def begins_factor(self, token: Token) -> bool:
         """Whether a factor may begin with a token."""
         return token.kind in ("sum", "basis", "name", "number") or token.text in ("(", "[")
 
@@ -295,13 +193,13 @@ class _Reader:
         self.at -= 1
         raise self.refused("a letter or a number is expected")
 
-    def letter(self, token: _Token, depth: int) -> Expression:
+    def letter(self, token: Token, depth: int) -> Expression:
         """A letter, or a function where its bracket follows at once, or its power and then the bracket: tanh²(c)."""
         name = "sigmoid" if token.text == "σ" else token.text
         exponent = self.power_of_function(name)
         after = self.next
         if after is None or after.text != "(" or not after.glued or name not in FUNCTIONS:
-            return _named(token.text, token.column)
+            return named(token.text, token.column)
         self.at += 1
         args = [self.sum(depth + 1)]
         while self.sign(","):
@@ -312,7 +210,7 @@ class _Reader:
         found = Call(name, tuple(args), token.column)
         return found if exponent is None else _power(found, exponent)
 
-    def power_of_function(self, name: str) -> _Token | None:
+    def power_of_function(self, name: str) -> Token | None:
         """The ² of ``tanh²(c)``, read; f⁻¹ could be the inverse, and is not guessed."""
         here = self.tokens[self.at : self.at + 2]
         if name not in FUNCTIONS or len(here) < 2 or here[0].kind != "raised" or here[1].text != "(":
@@ -324,7 +222,7 @@ class _Reader:
         self.at += 1
         return here[0]
 
-    def bracket(self, token: _Token, depth: int) -> Expression:
+    def bracket(self, token: Token, depth: int) -> Expression:
         """``[u, v]`` columns, ``[u; v]`` one below the other, ``[x > 0]`` where x is positive."""
         parts = [self.sum(depth + 1)]
         if self.sign(">"):
@@ -344,7 +242,7 @@ class _Reader:
         return Call("concat" if between and between.text == ";" else "columns", tuple(parts), token.column)
 
 
-def _number(token: _Token) -> Number:
+def _number(token: Token) -> Number:
     if re.match(r"0\d", token.text):
         raise FormulaError(f"a number does not begin with 0 as {token.text[:20]} does", token.column)
     value = Fraction(token.text)
@@ -355,9 +253,9 @@ def _number(token: _Token) -> Number:
     return Number(value)
 
 
-def _power(base: Expression, token: _Token) -> Expression:
+def _power(base: Expression, token: Token) -> Expression:
     """``x²``, ``x**2``, or a root: ``x^(1/2)``, ``x^(-1/2)``."""
-    text = token.text.translate(_SUPERSCRIPTS).strip("^*() ")
+    text = token.text.translate(SUPERSCRIPTS).strip("^*() ")
     try:
         exponent = Fraction(text)
     except (ValueError, ZeroDivisionError):
