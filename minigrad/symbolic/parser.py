@@ -37,7 +37,7 @@ _SIZES = ("D", "H", "K", "T")
 _NAME = re.compile(r"(?:[a-z]{2,}\d*\.)*[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"(?:d_)?[a-z]{2,}\d*(?:\.[a-z]{2,}\d*)*", re.ASCII)
 _TYPOGRAPHY = {ord(sign): operator for sign, operator in TYPOGRAPHY.items()}
-_HINTS = {"^": "** for a power", "'": ".T for a transpose"}
+_HINTS = {"^": "** for a power, .T for a transpose", "'": ".T for a transpose"}
 _TARGETS = "write dh/dh_prev for a Jacobian, d_a for an adjoint, d_W for a gradient, or a name for a definition"
 
 
@@ -80,7 +80,8 @@ def parse_line(text: str) -> Line:
     """
     if not isinstance(text, str):
         raise FormulaError(f"a line of a derivation is a text, got {type(text).__name__}")
-    written = text.split("#", 1)[0]
+    # A byte-order mark stands in the middle where two files were put together.
+    written = text.split("#", 1)[0].replace("\ufeff", " ")
     source, start = written.strip(), len(written) - len(written.lstrip())
     if len(source) > MAX_CHARACTERS:
         raise FormulaError(

@@ -69,7 +69,7 @@ def tokens(text: str, offset: int) -> list[Token]:
         match = _TOKENS.match(plain, position)
         column = offset + len(unicodedata.normalize("NFC", plain[:position])) + 1
         if match is None:
-            advice = "; write h² or h**2 for a power" if plain[position] == "^" else ""
+            advice = "; write h² or h**2 for a power, Wᵀ or W.T for a transpose" if plain[position] == "^" else ""
             raise FormulaError(f"the sign {plain[position]!r} is not known in a printed formula{advice}", column)
         if match.lastgroup != "space":
             kind = next(name for name in ("sum", "turn", "raised", "basis", "name", "number", "sign") if match[name])

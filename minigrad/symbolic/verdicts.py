@@ -163,7 +163,7 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
 
 
 def _says(text: str) -> bool:
-    return bool(text.split("#", 1)[0].strip())
+    return bool(text.split("#", 1)[0].replace("\ufeff", " ").strip())
 
 
 @dataclass

@@ -257,3 +257,17 @@ def test_columns_are_those_of_the_line_as_written() -> None:
         with pytest.raises(FormulaError) as refusal:
             parse_line(text)
         assert abs(refusal.value.column - (text.index("~") + 1)) <= text.count("\u0302")
+
+
+def test_marks_of_files_that_were_put_together_are_blanks() -> None:
+    """A byte-order mark in the middle, tabs, and line ends of other systems do not count."""
+    text = "\ufeffh = h\r\n\t\ufeff# nothing\r\n\ufeff\td_a = d_h * (1 - h**2)\t# right\r\n\r\n"
+
+    assert statuses(RNN(2, 3), text) == ["proved", "proved"]
+
+
+@pytest.mark.parametrize("line", ["d_h = W^T @ d_a_next", "δh_t = W^T δa_{t+1}"])
+def test_a_transpose_in_latex_gets_advice(line: str) -> None:
+    """Whoever writes W^T is told how a transpose is written here."""
+    with pytest.raises(FormulaError, match=r"\.T for a transpose"):
+        parse_line(line)
