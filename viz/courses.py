@@ -124,15 +124,14 @@ def _to_other_bus(head: Mark, level: float, strip: Strip) -> list[Point]:
 
 
 def _down_outside(a: Spot, level: float, strip: Strip) -> list[Point]:
-    """Straight down, or beside what stands below to the left of the steps."""
-    others = [spot for spot in strip.spots.values() if spot.x < 0 and spot != a]
-    if not any(_crosses((a.x, a.y), (a.x, level), spot) for spot in others):
-        return [(a.x, a.y), (a.x, level)]
-    ahead = any(_crosses((a.x, a.y), (0.0, a.y), spot) for spot in others)
-    if not ahead:
-        return [(a.x, a.y), (0.0, a.y), (0.0, level)]
+    """Straight down, or beside what else stands to the left of the steps, or above its row."""
+    others = [spot for spot in strip.spots.values() if spot.x < 0]
     over = a.y + a.height / 2 + OFF
-    return [(a.x, a.y), (a.x, over), (0.0, over), (0.0, level)]
+    down = [(a.x, a.y), (a.x, level)]
+    if _is_free([*down, (0.0, level)], others, (a, a)):
+        return down
+    beside = [(a.x, a.y), (0.0, a.y), (0.0, level)]
+    return beside if _is_free(beside, others, (a, a)) else [(a.x, a.y), (a.x, over), (0.0, over), (0.0, level)]
 
 
 def _down_beside(tail: Mark, a: Spot, level: float, lane: Lane, between: float) -> list[Point]:

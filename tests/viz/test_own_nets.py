@@ -76,7 +76,18 @@ def skipping(p, xs):
     return (hs[-1] ** 2).sum()
 
 
-OWN = (two_states, running_loss, parts_of_steps, one_name, skipping)
+def from_outside(p, xs):
+    """Two lanes that begin with values from outside of time, which stand side by side."""
+    h, k = xs[0], xs[1]
+    for t in range(1, 4):
+        with mg.scope("A"), mg.scope(f"t={t}"):
+            h = mg.named("h", mg.tanh(mg.linear(p["A"], h)))
+        with mg.scope("B"), mg.scope(f"t={t}"):
+            k = mg.named("k", mg.tanh(mg.linear(p["B"], k) + mg.linear(p["C"], h)))
+    return (k**2).sum()
+
+
+OWN = (two_states, running_loss, parts_of_steps, one_name, skipping, from_outside)
 DEEP = Stacked((Bidirectional(RNN(2, 2), RNN(2, 2)), Bidirectional(RNN(4, 2), RNN(4, 2))))
 NETS = {
     **{f.__name__: lambda f=f: mg.trace(f, P, XS) for f in OWN},
