@@ -213,6 +213,8 @@ class Storage:
             if node is root and node.op in ELEMENTWISE:
                 for arg in node.sources:
                     same = self.roots[arg] is arg and arg.shape == node.shape and arg.dtype == node.dtype
+                    # Another operand that is a part of this one, as in m + mᵀ, would be written over as it is read.
+                    same = same and all(other is arg or self.roots[other] is not arg for other in node.sources)
                     if same and self.death[arg] == place and arg in memory:
                         return memory.pop(arg)
             if free.get(size):

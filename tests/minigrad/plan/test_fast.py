@@ -87,6 +87,26 @@ def test_arrays_of_one_entry(shape, dtype):
 
 
 @needs_numba
+@pytest.mark.parametrize(
+    "part", [lambda m: m.T, lambda m: m[0], lambda m: m[:, 0:1], lambda m: m[2, 2], lambda m: mg.reshape(m.T, (4, 4))]
+)
+@pytest.mark.parametrize("together", [mg.add, mg.multiply, mg.maximum])
+def test_a_matrix_and_a_part_of_itself(part, together):
+    """m + mᵀ, m + m₀ and the like in every step: no entry is written over before it has been read."""
+
+    def f(m):
+        for _ in range(10):
+            m = mg.tanh(m * 1.1)
+            m = together(m, part(m))
+        return m
+
+    m = np.random.default_rng(0).standard_normal((4, 4))
+    for backend in ("numpy", "fast"):
+        agree(f, (m,), frozenset(PASSES), backend)
+    agree(mg.value_and_grad(lambda m: (f(m) ** 2).sum()), (m,), frozenset(PASSES), "fast")
+
+
+@needs_numba
 @pytest.mark.parametrize("batch", [(), (1,)])
 def test_nets_of_one_unit(batch):
     """A training step of a net one unit wide: matrices have one entry."""

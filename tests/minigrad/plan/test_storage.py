@@ -62,6 +62,22 @@ def test_random_graphs_overwrite_nothing_that_is_read_later(example, passes):
     assert not conflicts(plan.storage, plan.program.outputs)
 
 
+@pytest.mark.parametrize("part", [lambda m: m.T, lambda m: m[0], lambda m: m[:, -1:], lambda m: m[0, 0], lambda m: m])
+def test_no_result_is_written_over_a_part_of_an_operand(part):
+    """A result takes its operand's memory only if the other operand is no other view of the same memory."""
+
+    def f(m):
+        m = mg.tanh(m)
+        return mg.exp(m + part(m))
+
+    plan = mg.compile(f).plan(np.ones((3, 3)))
+    arrays = plan.storage.arrays
+    total = next(node for node in plan.storage.order if node.op == "add")
+    for source in total.sources:
+        same_place = arrays[source].strides == arrays[total].strides and arrays[source].shape == arrays[total].shape
+        assert same_place or not np.shares_memory(arrays[source], arrays[total])
+
+
 @pytest.mark.parametrize("early", [1, 2])
 def test_memory_freed_too_early_is_noticed(monkeypatch, early):
     """Freeing every block one or two operations before its last reader is seen as a conflict."""
