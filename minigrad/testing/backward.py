@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from ..autodiff import grad
-from ..errors import DisconnectedOutputWarning, GradientCheckError, TreeError
+from ..errors import DisconnectedOutputWarning, GradientCheckError, NonScalarOutputError, TreeError
 from ..lifting import argument_names
 from ..tensor import Tensor
 from ..tree import Structure, flatten, flatten_like
@@ -114,7 +114,10 @@ class _Check:
 
         def flat(xs: list[np.ndarray]) -> np.ndarray:
             moved = (*args[:position], structure.unflatten(xs), *args[position + 1 :])
-            return np.array([float(self.f(*moved))])
+            loss = np.asarray(self.f(*moved))
+            if loss.shape != ():
+                raise NonScalarOutputError(f"f must return one number, the loss, got the shape {loss.shape}; sum it")
+            return np.array([float(loss)])
 
         gradients = []
         for which, array in enumerate(arrays):
@@ -163,6 +166,8 @@ def check_backward(
         which on it is wrong.
     TreeError
         If `backward` returns another structure than that of the arguments.
+    NonScalarOutputError
+        If `f` returns more than one number.
 
     Examples
     --------

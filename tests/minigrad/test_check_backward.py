@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minigrad.errors import GradientCheckError, TreeError
+from minigrad.errors import GradientCheckError, NonScalarOutputError, TreeError
 from minigrad.testing import check_backward
 
 
@@ -159,3 +159,9 @@ def test_a_tuple_of_one_argument():
     check_backward(
         lambda w: np.sum(w * w), lambda w: (2 * w,), lambda rng, D: (rng.normal(size=D),), wrt=(0,), sizes={"D": (1, 3)}
     )
+
+
+def test_a_forward_pass_without_a_loss_is_refused():
+    """More than one number has no gradient; the error names the shape."""
+    with pytest.raises(NonScalarOutputError, match=r"one number, the loss, got the shape \(2,\)"):
+        check_backward(lambda w: w, lambda w: w, lambda rng, D: (rng.normal(size=D),), sizes={"D": (2, 2)})
