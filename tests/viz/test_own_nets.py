@@ -77,8 +77,8 @@ def skipping(p, xs):
 
 
 def from_outside(p, xs):
-    """Two lanes that begin with values from outside of time, which stand side by side."""
-    h, k = xs[0], xs[1]
+    """Two lanes that begin with values from outside of time, which stand side by side: the later one further out."""
+    k, h = xs[0], xs[1]
     for t in range(1, 4):
         with mg.scope("A"), mg.scope(f"t={t}"):
             h = mg.named("h", mg.tanh(mg.linear(p["A"], h)))
