@@ -185,9 +185,12 @@ def compile(
     ------
     ValueDependentError
         By the call that traces, if the course of `f` depends on values: a branch on a Tensor, ``.item()``,
-        ``.value``, or a random generator.
+        what is computed from ``.value``, or a random generator. Optimizers and clipping take arrays: call them
+        on the gradients that come out.
     CompileArgumentError
-        If an argument is neither an array nor hashable.
+        If an argument is neither an array nor hashable, or is an iterator.
+    OptionError
+        If there is no such pass or backend, or the limit is no positive whole number.
     BackendError
         If the backend is "fast" and Numba or SciPy is missing.
 
@@ -210,6 +213,8 @@ def compile(
     unknown = chosen - set(PASSES)
     if unknown:
         raise OptionError(f"there is no pass {sorted(unknown)}; the passes are {', '.join(PASSES)}")
+    if not isinstance(limit, int) or limit < 1:
+        raise OptionError(f"limit must be a whole number of plans from 1 on, got {limit!r}")
     if backend not in BACKENDS:
         raise OptionError(f"there is no backend {backend!r}; the backends are {', '.join(BACKENDS)}")
     if backend == "fast":

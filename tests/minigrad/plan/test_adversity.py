@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import ValueDependentError
+from minigrad.errors import OptionError, ValueDependentError
 from minigrad.plan import CompileArgumentError
 
 
@@ -141,3 +141,10 @@ def test_logistic_function_of_whole_numbers(kind):
     result = mg.compile(mg.sigmoid)(x)
     assert result.dtype == mg.sigmoid(x).dtype
     np.testing.assert_allclose(result, expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("limit", [0, -1, None, "8", 2.5])
+def test_limits_that_are_none(limit):
+    """A limit under which no plan could be kept is refused at once, not at the first call."""
+    with pytest.raises(OptionError, match="limit"):
+        mg.compile(mg.tanh, limit=limit)
