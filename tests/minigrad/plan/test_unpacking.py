@@ -9,7 +9,7 @@ from test_agreement import CELLS, training_step
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN
-from minigrad.plan import PASSES, passes
+from minigrad.plan import PASSES, compiled
 from minigrad.plan.passes import unpacking
 
 
@@ -17,7 +17,7 @@ from minigrad.plan.passes import unpacking
 def always(monkeypatch):
     """However narrow the gates are, and nothing elementwise taken over all steps."""
     monkeypatch.setattr(unpacking, "_NARROW", 1)
-    monkeypatch.setattr(passes, "LIMIT", 0)
+    monkeypatch.setattr(compiled, "LIMIT", 0)
 
 
 @pytest.mark.parametrize("name", CELLS)
