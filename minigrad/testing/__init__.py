@@ -22,5 +22,11 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'minigrad.testing' has no attribute {name!r}")
-    module = import_module(_LAZY[name], __name__)
+    try:
+        module = import_module(_LAZY[name], __name__)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        why = f'minigrad.testing.{name} needs Hypothesis; run `pip install "minigrad[test]"`'
+        raise ModuleNotFoundError(why, name=error.name) from None
     return getattr(module, name, module)

@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+import minigrad.testing
 from minigrad.errors import GradientCheckError, NonScalarOutputError, TreeError
 from minigrad.testing import check_backward
 
@@ -165,3 +168,12 @@ def test_a_forward_pass_without_a_loss_is_refused():
     """More than one number has no gradient; the error names the shape."""
     with pytest.raises(NonScalarOutputError, match=r"one number, the loss, got the shape \(2,\)"):
         check_backward(lambda w: w, lambda w: w, lambda rng, D: (rng.normal(size=D),), sizes={"D": (2, 2)})
+
+
+def test_without_hypothesis_the_error_says_what_to_install(monkeypatch):
+    """A part that needs Hypothesis names it and the extra that brings it."""
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "minigrad.testing.backward")
+
+    with pytest.raises(ModuleNotFoundError, match=r"check_backward needs Hypothesis; run .pip install"):
+        minigrad.testing.__getattr__("check_backward")
