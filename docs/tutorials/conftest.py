@@ -9,9 +9,6 @@ from viz.gallery import MADE_WITH, made_with
 
 HERE = Path(__file__).parent
 
-#: This file has no examples, and the tests have a conftest of their own.
-collect_ignore = ["conftest.py"]
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest docs/tutorials --keep-pictures`` puts the pictures that the tutorials make beside the text."""
