@@ -10,14 +10,14 @@ from ..primitive import register
 from ..tensor import bind
 from .elementary import exp
 from .rules import substitute
-from .shaping import broadcast_to, reshape
+from .shaping import broadcast_to, reshape, shape_of
 
 __all__ = ["log_softmax", "mean", "softmax", "sum"]
 
 
 def _axes(axis: Any, x: Any) -> tuple[int, ...]:
     """The axes to reduce over, as non-negative numbers; None means all."""
-    ndim = len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+    ndim = len(shape_of(x))
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)

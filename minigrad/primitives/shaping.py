@@ -14,7 +14,8 @@ from .rules import substitute, unbroadcast
 __all__ = ["broadcast_to", "concatenate", "reshape", "stack", "transpose"]
 
 
-def _shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of what may be a number or a list; what has a shape is asked for it, which NumPy's way costs twice."""
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
@@ -59,7 +60,7 @@ def reshape(x: Any, shape: Any) -> Any:
         If the sizes do not multiply to the number of entries.
     """
     sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-    old = _shape_of(x)
+    old = shape_of(x)
     if -1 in sizes and 0 not in old:
         known = prod(size for size in sizes if size != -1)
         sizes = tuple(prod(old) // known if size == -1 and known else size for size in sizes)
@@ -118,7 +119,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
     ShapeError
         If `axes` is no permutation of the axes.
     """
-    ndim = len(_shape_of(x))
+    ndim = len(shape_of(x))
     order = None if axes is None else tuple(_axis(int(i), ndim) for i in axes)
     return bind(_transpose, (x,), {"axes": order})
 
@@ -161,13 +162,13 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 def _spans(xs: tuple[Any, ...], axis: int) -> list[tuple[slice, ...]]:
     """The index of each part in the concatenation."""
-    ends = list(accumulate((_shape_of(x)[axis] for x in xs), initial=0))
+    ends = list(accumulate((shape_of(x)[axis] for x in xs), initial=0))
     return [(*(slice(None),) * axis, slice(start, end)) for start, end in pairwise(ends)]
 
 
 def _filled(ts: Any, xs: tuple[Any, ...], y: Any) -> list[Any]:
     """The tangents of all parts, with zeros for those that stand still."""
-    return [np.zeros(_shape_of(x), y.dtype) if t is None else t for t, x in zip(ts, xs, strict=True)]
+    return [np.zeros(shape_of(x), y.dtype) if t is None else t for t, x in zip(ts, xs, strict=True)]
 
 
 def _concatenate_vjp(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
@@ -242,7 +243,7 @@ def concatenate(arrays: Any, axis: int = 0) -> Any:
     parts = tuple(arrays)
     if not parts:
         raise ShapeError("concatenate needs at least one array, got none")
-    return bind(_concatenate, parts, {"axis": _axis(axis, len(_shape_of(parts[0])))})
+    return bind(_concatenate, parts, {"axis": _axis(axis, len(shape_of(parts[0])))})
 
 
 def _stack_vjp(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
@@ -287,4 +288,4 @@ def stack(arrays: Any, axis: int = 0) -> Any:
     parts = tuple(arrays)
     if not parts:
         raise ShapeError("stack needs at least one array, got none")
-    return bind(_stack, parts, {"axis": _axis(axis, len(_shape_of(parts[0])) + 1)})
+    return bind(_stack, parts, {"axis": _axis(axis, len(shape_of(parts[0])) + 1)})

@@ -120,3 +120,58 @@ def test_an_axis_that_is_not_there(axis: int) -> None:
     ):
         with pytest.raises(ShapeError, match=message):
             call()
+
+
+def test_the_slopes_of_elementwise_functions() -> None:
+    """What a primitive names as its slope is its derivative: of every one that has a slope, by the complex step."""
+    sloped = [primitive for primitive in PRIMITIVES.values() if primitive.slope is not None]
+    x = np.array([0.25, 0.75, 2.0])
+
+    assert {primitive.name for primitive in sloped} >= {"exp", "log", "sqrt", "tanh", "sigmoid", "relu"}
+    for primitive in sloped:
+        assert primitive.slope is not None
+        y = primitive.value(x)
+        step = y - primitive.value(x - 1e-6) if primitive.name == "relu" else primitive.value(x + 1e-30j).imag
+        assert primitive.slope(y, x) == pytest.approx(step / (1e-6 if primitive.name == "relu" else 1e-30), rel=1e-9)
+
+
+@pytest.mark.parametrize("x", [np.array([True, False]), np.array([0, 1, 200], np.uint8)])
+def test_sigmoid_of_what_has_no_sign(x: Any) -> None:
+    """Truth values and unsigned integers, which have no negative, give what the same floating-point numbers give."""
+    assert mg.sigmoid(x) == pytest.approx(mg.sigmoid(x.astype(np.float64)), rel=1e-3)  # half precision, as NumPy's exp
+
+
+@pytest.mark.parametrize("x", [1e200, -1e200, 0.0, 1e-200])
+def test_the_power_zero_of_any_number(x: float) -> None:
+    """x⁰ = 1 stands still, however large x is: the slope is 0, not 0 · ∞."""
+    assert mg.grad(lambda x: x ** np.zeros(()))(x) == 0.0
+    assert mg.grad(lambda x: x**0)(x) == 0.0
+
+
+def test_masks_and_empty_lists_as_indices() -> None:
+    """A mask of truth values picks, it does not count; an empty list picks nothing, a list of fractions is refused."""
+    x = np.array([1.0, 2.0, 4.0])
+    traced = mg.tensor(x)
+
+    assert traced[np.array([True, False, True])].value.tolist() == [1.0, 4.0]
+    assert traced[[True, False, True]].value.tolist() == [1.0, 4.0]
+    assert traced[[]].value.tolist() == []
+    assert mg.grad(lambda x: x[np.array([False, True, True])].sum())(x).tolist() == [0.0, 1.0, 1.0]
+    with pytest.raises(IndexError):
+        traced[[0.0, 1.0]]
+
+
+def test_a_graph_holds_the_sizes_of_a_reshape() -> None:
+    """The size that was left open stands in the graph as a number, so that every reader of the graph knows it."""
+    for asked, sizes in (((-1, 2), (6, 2)), ((3, -1), (3, 4)), (-1, (12,)), ((2, -1, 3), (2, 2, 3)), ((4, 3), (4, 3))):
+        graph = mg.trace(lambda x, asked=asked: mg.reshape(x, asked), np.ones((3, 4)))
+        assert graph.nodes[-1].params["shape"] == sizes
+        assert graph.nodes[-1].shape == sizes
+    assert mg.reshape(mg.tensor(np.ones((0, 4))), (-1, 2)).shape == (0, 2)
+    with pytest.raises(ShapeError):
+        mg.reshape(mg.tensor(np.ones((3, 4))), (0, -1))
+
+
+def test_broadcasting_to_one_size() -> None:
+    """One size may be given as a number."""
+    assert mg.broadcast_to(mg.tensor(2.0), 3).value.tolist() == [2.0, 2.0, 2.0]
