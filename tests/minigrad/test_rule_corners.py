@@ -175,3 +175,11 @@ def test_a_graph_holds_the_sizes_of_a_reshape() -> None:
 def test_broadcasting_to_one_size() -> None:
     """One size may be given as a number."""
     assert mg.broadcast_to(mg.tensor(2.0), 3).value.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_numbers_and_lists() -> None:
+    """What has no shape of its own, a number or a list, is taken as NumPy takes it."""
+    assert mg.reshape(2.0, (1, 1)).tolist() == [[2.0]]
+    assert mg.sum([[1.0, 2.0], [3.0, 4.0]], 0).tolist() == [4.0, 6.0]
+    assert mg.concatenate([[1.0], [2.0, 3.0]]).tolist() == [1.0, 2.0, 3.0]
+    assert mg.stack([[1.0], [2.0]], 1).tolist() == [[1.0, 2.0]]
