@@ -98,7 +98,7 @@ __all__ = [
 _LAZY = {
     "compile": ".plan",
     "optim": ".optim",
-    "symbol": ".symbolic.symbols",
+    "symbol": ".symbolic.terms.symbols",
     "symbolic": ".symbolic",
     "testing": ".testing",
 }

@@ -9,8 +9,8 @@ import numpy as np
 
 from cells import Cell, Readout
 from minigrad.symbolic import FormulaError, derive
-from minigrad.symbolic.bounds import Bound
-from minigrad.symbolic.mathml import mathml
+from minigrad.symbolic.deriving.bounds import Bound
+from minigrad.symbolic.notation.mathml import mathml
 
 __all__ = ["Explained", "Formula", "explain", "formula_html", "over_lags"]
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.symbolic import derive
-from minigrad.symbolic.evaluate import evaluate
-from minigrad.symbolic.fields import SYMPY
+from minigrad.symbolic.deriving.proof import Proof, Statement
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.terms.evaluate import evaluate
+from minigrad.symbolic.terms.fields import SYMPY
 
 from ..lstm import LSTM, LSTMState
 from .claim import Claim, Counterexample

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minigrad.symbolic import ProofError
-from minigrad.symbolic.proof import Proof, Statement, stands
-from minigrad.symbolic.prose import prose
+from minigrad.symbolic.deriving.proof import Proof, Statement, stands
+from minigrad.symbolic.notation.prose import prose
 
 __all__ = ["Claim", "Counterexample"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.symbolic import check_derivation
-from minigrad.symbolic.proof import ProofStep, Statement
+from minigrad.symbolic.deriving.proof import ProofStep, Statement
 
 from ..unroll import unroll
 

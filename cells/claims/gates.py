@@ -3,9 +3,9 @@
 import numpy as np
 
 from minigrad.symbolic import derive, equal
-from minigrad.symbolic.evaluate import evaluate
+from minigrad.symbolic.deriving.proof import Proof, Statement
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.terms.evaluate import evaluate
 
 from ..lstm import LSTM, LSTMState
 from ..unroll import unroll

@@ -4,15 +4,15 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.symbolic import derive, equal
+from minigrad.symbolic.deriving.proof import Proof, Statement
+from minigrad.symbolic.deriving.slopes import softmax_proof
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.monomials import scale
-from minigrad.symbolic.pieces import entry
-from minigrad.symbolic.products import basis, identity, outer, product
-from minigrad.symbolic.proof import Proof, Statement
-from minigrad.symbolic.slopes import softmax_proof
-from minigrad.symbolic.sums import add, diag, minus
-from minigrad.symbolic.terms import Term
-from minigrad.symbolic.walk import subterms
+from minigrad.symbolic.terms.monomials import scale
+from minigrad.symbolic.terms.pieces import entry
+from minigrad.symbolic.terms.products import basis, identity, outer, product
+from minigrad.symbolic.terms.sums import add, diag, minus
+from minigrad.symbolic.terms.term import Term
+from minigrad.symbolic.terms.walk import subterms
 
 from ..attention import Attention
 from .claim import Claim, Counterexample

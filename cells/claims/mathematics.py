@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from minigrad.symbolic import Derivation, derive
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.deriving.proof import Proof, Statement
 
 from ..attention import Attention
 from ..gru import GRU

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.symbolic import derive
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.deriving.proof import Proof, Statement
 
 from ..gru import GRU, GRUState
 from ..lstm import LSTM

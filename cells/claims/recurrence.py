@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.symbolic import derive
+from minigrad.symbolic.deriving.proof import Proof, Statement
+from minigrad.symbolic.deriving.slopes import vanishing_proof
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.proof import Proof, Statement
-from minigrad.symbolic.slopes import vanishing_proof
 
 from ..rnn import RNN, RNNState
 from .claim import Claim, Counterexample

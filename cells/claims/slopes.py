@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from minigrad.symbolic.deriving.proof import Proof, Statement
+from minigrad.symbolic.deriving.slopes import slope_proof
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.proof import Proof, Statement
-from minigrad.symbolic.slopes import slope_proof
 
 from ..rnn import RNN
 from .claim import Claim, Counterexample

@@ -7,11 +7,11 @@ import numpy as np
 import minigrad as mg
 from minigrad.optim import SGD, clip_by_norm, clip_by_value
 from minigrad.symbolic import derive
-from minigrad.symbolic.evaluate import evaluate
-from minigrad.symbolic.fields import SYMPY
-from minigrad.symbolic.labels import Index
+from minigrad.symbolic.deriving.proof import Proof, Statement
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.proof import Proof, Statement
+from minigrad.symbolic.terms.evaluate import evaluate
+from minigrad.symbolic.terms.fields import SYMPY
+from minigrad.symbolic.terms.labels import Index
 from minigrad.tree import flatten
 
 from ..gru import GRU

@@ -11,7 +11,7 @@ from ..primitive import register
 from ..tensor import bind
 from .rules import substitute, unbroadcast
 
-__all__ = ["broadcast_to", "concatenate", "reshape", "stack", "transpose"]
+__all__ = ["broadcast_to", "concatenate", "reshape", "shape_of", "stack", "transpose"]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import MinigradError
-from ..symbolic.verdicts import check_derivation
+from ..symbolic.checking.verdicts import check_derivation
 
 __all__ = ["DerivationError", "assert_derivation"]
 

@@ -11,7 +11,7 @@ import cells.claims.evidence as evidence
 from cells import LSTM, RNN, claims
 from minigrad.primitive import PRIMITIVES
 from minigrad.symbolic import ProofError, check_derivation
-from minigrad.symbolic.proof import ProofStep, Statement
+from minigrad.symbolic.deriving.proof import ProofStep, Statement
 
 CLAIMS = {claim.name: claim for claim in claims.examine()}
 

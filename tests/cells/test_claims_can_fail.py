@@ -16,8 +16,8 @@ import cells.claims.recurrence as recurrence
 import cells.claims.training as training
 from cells import GRU, LSTM, RNN, claims
 from minigrad.symbolic import derive
-from minigrad.symbolic.derivation import Derivation
-from minigrad.symbolic.norms import Norms
+from minigrad.symbolic.deriving.derivation import Derivation
+from minigrad.symbolic.deriving.norms import Norms
 
 CLAIMS = {claim.name: claim for claim in claims.examine()}
 STEPS = [(name, i) for name, claim in CLAIMS.items() for i in range(len(claim.proof.steps))]

@@ -15,8 +15,8 @@ import safetensors.numpy
 from cells import GRU, LSTM, RNN, to_torch
 from cells.errors import StateDictError
 from minigrad.symbolic import FormulaError, check_derivation
-from minigrad.symbolic.expressions import Line
-from minigrad.symbolic.parser import parse_line
+from minigrad.symbolic.reading.expressions import Line
+from minigrad.symbolic.reading.parser import parse_line
 from minigrad.tree import flatten
 from viz.cli import main
 from viz.errors import ReportInputError

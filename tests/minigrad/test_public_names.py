@@ -298,6 +298,26 @@ def test_imports_point_one_way(file: Path) -> None:
     assert others <= ALLOWED[own]
 
 
+#: Of the rooms of `minigrad.symbolic`, which each may look into.
+ROOMS = {
+    "terms": set(),
+    "notation": {"terms"},
+    "deriving": {"notation", "terms"},
+    "reading": {"notation", "terms"},
+    "checking": {"reading", "deriving", "notation", "terms"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_between_rooms_point_one_way(room: str) -> None:
+    """What a formula is does not know how it is derived, and that not how others' formulas are checked."""
+    files = [file for file in FILES if file.parent == ROOT / "minigrad" / "symbolic" / room]
+    used = {name.split(".")[2] for file in files for name in imported(file) if name.startswith("minigrad.symbolic.")}
+
+    assert len(files) > 5
+    assert used & set(ROOMS) - {room} <= ROOMS[room]
+
+
 def test_no_cycles() -> None:
     """Modules can be sorted so that each imports earlier ones only."""
     graph = {

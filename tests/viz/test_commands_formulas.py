@@ -5,7 +5,7 @@ import io
 import pytest
 
 from cells import claims
-from minigrad.symbolic.proof import ProofStep, Statement
+from minigrad.symbolic.deriving.proof import ProofStep, Statement
 from viz.cli import main
 from viz.commands_formulas import MAKERS
 

@@ -110,7 +110,11 @@ GROUPS = {
         ),
         Group(
             "formulas",
-            tuple(f"minigrad/symbolic/{name}.py" for name in ("derivation", "terms", "algebra", "normal", "judge")),
+            (
+                "minigrad/symbolic/terms/*.py",
+                *(f"minigrad/symbolic/deriving/{name}.py" for name in ("chain", "derivation", "induction", "norms")),
+                *(f"minigrad/symbolic/checking/{name}.py" for name in ("equality", "judge", "opening", "verdicts")),
+            ),
             ("tests/minigrad/symbolic",),
             ("tests/minigrad/symbolic/test_terms.py", "tests/minigrad/symbolic/test_derivation.py"),
             sample=400,

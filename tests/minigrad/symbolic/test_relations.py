@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import RNN
 from minigrad.symbolic import Term, check_derivation, evaluate, relations
-from minigrad.symbolic.pieces import function, softmax
-from minigrad.symbolic.relations import related_form
+from minigrad.symbolic.terms.pieces import function, softmax
+from minigrad.symbolic.terms.relations import related_form
 
 A, B = (mg.symbol(name, ("n",)).value for name in "ab")
 

@@ -10,7 +10,7 @@ from verdict_lines import DERIVATIONS, world
 
 from cells import GRU, LSTM, RNN
 from minigrad.symbolic import check_derivation, verdicts
-from minigrad.symbolic.slips import Slip, find_slip
+from minigrad.symbolic.checking.slips import Slip, find_slip
 
 #: Per class: how many wrong lines there were, how many got a hint, and how many one of their own class.
 WRONG: Counter[str] = Counter()

@@ -1,0 +1,361 @@
+"""check_derivation: is each line of a derivation true of this cell?
+
+A line is *refuted* by a reachable state of a real net in which its two sides differ. It is *proved* if both
+sides multiply out to the same, for all sizes and all values. If neither happens it is *undecided*: the line
+held wherever it was tried, but no proof was found.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import FormulaError
+from ..notation.prose import prose
+from ..reading.expressions import Line
+from ..reading.interpret import MisfitError
+from ..reading.letters import spoken
+from ..reading.limits import MAX_LINES
+from ..reading.parser import parse_line
+from ..reading.places import for_each_place, speaks_of_places
+from ..terms.monomials import ONE, scale
+from ..terms.products import product
+from ..terms.sums import add
+from ..terms.term import PRINTERS, Term
+from .comparing import TooLargeError
+from .judge import Counterexample, Judge
+from .slips import name_the_slip
+from .subjects import Subject, subject_of
+from .vocabulary import Vocabulary
+
+__all__ = ["Counterexample", "Verdict", "check_derivation"]
+
+
+#: How many wrong lines are looked at to find the one from which another follows.
+MAX_SOURCES = 20
+
+#: How much of a line that cannot be read is shown.
+MAX_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one line.
+
+    Attributes
+    ----------
+    line : str
+        As it was written.
+    status : {"proved", "refuted", "undecided", "unread"}
+        "unread" if the line could not be read; `reason` says why, `position` where.
+    expected : str
+        The engine's own formula for the line's target.
+    counterexample : Counterexample or None
+        Of a refuted line.
+    hint : str or None
+        The slip, where it is a known one.
+    reason : str
+        One sentence.
+    follows_from : int or None
+        The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
+    defines : bool
+        Whether the line gives a name to a formula, and so claims nothing.
+    expected_latex : str
+        The right side of `expected` as LaTeX.
+    position : (int, int) or None
+        Line and column, from 1, of what could not be read.
+    """
+
+    line: str
+    status: str
+    expected: str
+    counterexample: Counterexample | None
+    hint: str | None
+    reason: str
+    follows_from: int | None = None
+    defines: bool = False
+    expected_latex: str = ""
+    position: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
+        if self.hint:
+            parts.append(f"  hint: {self.hint}")
+        if self.status != "proved" and self.expected:
+            parts.append(f"  the engine's own form: {self.expected}")
+        if self.counterexample is not None:
+            parts.append(f"  {self.counterexample}")
+        return "\n".join(parts)
+
+    def latex(self) -> str:
+        """All of it as LaTeX, with the engine's own formula for the line's target; needs amsmath."""
+        parts = [rf"\paragraph{{{self.status.capitalize()}}} \texttt{{{prose(self.line)}}}", prose(self.reason)]
+        if self.hint:
+            parts.append(f"Hint: {prose(self.hint)}.")
+        if self.status != "proved" and self.expected_latex:
+            parts.append(f"The engine's own form: ${self.expected_latex}$.")
+        if self.counterexample is not None:
+            parts.append(f"Counterexample: {prose(str(self.counterexample))}.")
+        return "\n\n".join(parts) + "\n"
+
+
+def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
+    """Judge a derivation line by line.
+
+    Parameters
+    ----------
+    cell_or_derivation : Cell, Attention, net of cells, or Derivation
+        A cell of any sizes, an attention, a `Stacked` or `Bidirectional` net, or what `derive` makes of it.
+    lines : str or iterable of str
+        One statement a line, in the cell's own letters; empty lines and comments after ``#`` are left out:
+
+        - ``dh/dh_prev = diag(1 - h**2) @ W``: a Jacobian of one step, in numerator layout, with the parts
+          of the state before independent of each other;
+        - ``d_a = (V.T @ (yhat - y) + W.T @ d_a_next) * (1 - h**2)``: an adjoint, ∂E/∂a at step t;
+        - ``d_W = sum_t(outer(d_a, h_prev))``: a parameter's gradient;
+        - ``delta = …``: a name for use in later lines; a letter of the cell on the left is a claim.
+
+        Letters: parameters, gates, ``x``, ``h_prev``, ``yhat``, ``y``, ``d_`` for adjoints, ``_next`` for
+        step t+1. ``*`` is entry by entry, ``@`` the matrix product; vectors are columns, so ``u @ v.T`` is
+        ``outer(u, v)``. In a net of cells ``h1``, ``W1_f`` or
+        ``layer1.W_f`` belong to layer 1, ``h_forward``, ``h_backward`` to the halves of a two-way net, in
+        which the step before the backward half's is t+1. Attention has ``q``, ``m_1`` to ``m_3``, ``m`` with
+        these as its rows, ``e``, ``alpha``, ``context``, and entries ``alpha_2``; I is the identity. What
+        `derive` prints may be written as well: ``∂h_t/∂h_{t-1} = diag(1 − h_t²) W``.
+    readout : Readout, optional
+        E is its cross-entropy summed over time; by default logits = V h + c. ``epsilon`` is ∂E_t/∂h_t,
+        what the loss of step t itself sends into h. If a line uses it and none a letter of the readout, or
+        a derivation without readout is given, E is any loss. With a derivation that has another readout
+        than V h + c, pass it here as well.
+
+    Returns
+    -------
+    list of Verdict
+        One for each line that says something, in order.
+
+    Raises
+    ------
+    FormulaError
+        With line and column, if no line at all can be read, or there are too many; one line of several
+        that cannot be read gets a verdict of its own, "unread".
+
+    Examples
+    --------
+    >>> from cells import RNN
+    >>> for verdict in check_derivation(RNN(2, 3), "dh/dh_prev = diag((1 - h)**2) @ W"):
+    ...     print(verdict.status, "-", verdict.hint)
+    refuted - (1 − h)² stands where 1 − h² is meant
+    """
+    if not isinstance(lines, str | Iterable):
+        raise FormulaError(f"a derivation is a text or a list of lines, got {type(lines).__name__}")
+    texts = lines.splitlines() if isinstance(lines, str) else list(lines)
+    if len(texts) > MAX_LINES:
+        raise FormulaError(f"a derivation has at most {MAX_LINES} lines, got {len(texts)}; check it in parts", 1).at(
+            line=MAX_LINES + 1
+        )
+    parsed = [_parse(i, text) for i, text in enumerate(texts, 1) if not isinstance(text, str) or _says(text)]
+    if parsed and all(one.error is not None for one in parsed):
+        raise _first_error(parsed)
+    subject = subject_of(cell_or_derivation, readout, [one.line for one in parsed if one.line is not None])
+    verdicts = _Checker(subject).check(parsed)
+    if parsed and all(one.error is not None for one in parsed):
+        raise _first_error(parsed)
+    return verdicts
+
+
+def _says(text: str) -> bool:
+    return bool(text.split("#", 1)[0].replace("\ufeff", " ").strip())
+
+
+@dataclass
+class _Parsed:
+    """A line with its number; what was wrong, if it could not be read."""
+
+    number: int
+    text: str
+    line: Line | None = None
+    error: FormulaError | None = None
+
+    def fail(self, error: FormulaError) -> Verdict:
+        """The verdict on a line that cannot be read."""
+        self.error = error.at(line=self.number, column=1)
+        error.message = spoken(error.message)
+        position = self.number, self.error.column or 1
+        return Verdict(self.text, "unread", "", None, None, str(error), position=position)
+
+
+def _parse(number: int, text: Any) -> _Parsed:
+    shown = " ".join(str(text).split("#", 1)[0].split())
+    found = _Parsed(number, shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…")
+    try:
+        found.line = parse_line(text)
+    except FormulaError as error:
+        found.fail(error)
+    return found
+
+
+def _first_error(parsed: list[_Parsed]) -> FormulaError:
+    found = next(one.error for one in parsed if one.error is not None)
+    return found.with_traceback(None)
+
+
+class _Checker:
+    """The state of one check: definitions made so far, and wrong lines found."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.vocabulary = Vocabulary(subject.derivation)
+        self.judge = Judge(subject.net, subject.readout, self.vocabulary.definitions, resize=subject.resize)
+        self.wrong: dict[int, tuple[Line, Term]] = {}
+
+    def check(self, lines: list[_Parsed]) -> list[Verdict]:
+        """One verdict for each line."""
+        return [self._verdict(one) for one in lines]
+
+    def _verdict(self, parsed: _Parsed) -> Verdict:
+        if parsed.line is None:
+            self.vocabulary.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
+            return parsed.fail(parsed.error or FormulaError("this line cannot be read"))
+        try:
+            if self._is_about_places(parsed.line):
+                return self._of_all_places(parsed.number, parsed.line)
+            return self._judged(parsed.number, parsed.line)
+        except FormulaError as error:
+            if parsed.line.of is None:
+                self.vocabulary.lost.setdefault(parsed.line.by, parsed.number)
+            return parsed.fail(error)
+
+    def _judged(self, number: int, written: Line) -> Verdict:
+        line = self.vocabulary.settle(written)
+        return replace(self._line(number, line), expected_latex=self._own_latex(line))
+
+    def _is_about_places(self, line: Line) -> bool:
+        """Whether s stands for every place of a memory, as in dcontext/dm_s."""
+        step = self.vocabulary.derivation.step
+        return step.plan is None and bool(step.memory()) and line.of is not None and speaks_of_places(line)
+
+    def _of_all_places(self, number: int, line: Line) -> Verdict:
+        """The verdict on the first place for which the line is not proved; on the last, if there is none."""
+        count = len(self.vocabulary.derivation.step.memory())
+        for i, one in enumerate(for_each_place(line, count), 1):
+            found = self._judged(number, one)
+            if found.status != "proved":
+                return replace(found, reason=f"{found.reason} This is for s = {i}.")
+        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.")
+
+    def _own_latex(self, line: Line) -> str:
+        expected = None if line.by in self.vocabulary.definitions else self.vocabulary.expected(line.of, line.by)
+        return "" if expected is None else PRINTERS["latex"](expected)
+
+    def _line(self, number: int, line: Line) -> Verdict:
+        expected = self.vocabulary.expected(line.of, line.by)
+        if expected is None:
+            return self._definition(line)
+        own = f"{line.text.partition('=')[0].strip()} = {PRINTERS['text'](expected)}"
+        try:
+            written = self.vocabulary.read(line.formula)
+        except MisfitError as error:
+            hint = self._slip(line)
+            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error.message}.")
+        if written.shape != expected.shape:
+            hint = _hint_of_shape(written.shape, expected.shape)
+            hint = hint or self._slip(line)
+            reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
+            return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
+        trial = self.judge.trial(line)
+        if trial.counterexample is not None:
+            return self._refuted(number, line, written, own, trial.counterexample)
+        if trial.early:
+            return self._refuted(number, line, written, own, None)
+        if trial.held == trial.undefined == 0:
+            why = "The line speaks of steps before the first or after the last in every run that was tried."
+            return Verdict(line.text, "undecided", own, None, None, why)
+        if trial.undefined:
+            why = f"The formula has no finite value in {trial.undefined} of the states tried, and held in {trial.held}."
+            return Verdict(line.text, "undecided", own, None, None, why)
+        return self._held(line, written, expected, own)
+
+    def _definition(self, line: Line) -> Verdict:
+        self.vocabulary.define(line.by, line.formula)
+        return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.", defines=True)
+
+    def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
+        """A line that held in every state tried."""
+        try:
+            if self.vocabulary.same(written, expected):
+                scope = self.vocabulary.scope
+                reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
+                return Verdict(line.text, "proved", own, None, None, reason)
+            why = "no proof was found: it may rest on a relation between functions"
+        except TooLargeError as error:
+            why = error.message
+        return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
+
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
+        source = self._source(line, written)
+        self.wrong[number] = line, written
+        if source is not None:
+            reason = f"The line is wrong, but it follows from line {source}, which is wrong."
+            return Verdict(line.text, "refuted", own, example, None, reason, source)
+        hint = self._share_for_whole(line, written) or self._slip(line)
+        reason = "A real net reaches a state in which the line fails."
+        if example is None:
+            reason = "The formula has no value in any run: its sum over time speaks of a step before the first."
+        return Verdict(line.text, "refuted", own, example, hint, reason)
+
+    def _slip(self, line: Line) -> str | None:
+        """The name of the slip, if there is one; a repair that cannot be worked out is none."""
+        try:
+            hint = name_the_slip(line, self.judge, self.vocabulary)
+            return None if hint is None else spoken(hint)
+        except FormulaError:
+            return None
+
+    def _share_for_whole(self, line: Line, written: Term) -> str | None:
+        """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
+        stem = line.by.removesuffix("_prev")
+        if line.of != "E" or stem == line.by or stem not in self.vocabulary.adjoints:
+            return None
+        if not self.vocabulary.same(written, self.vocabulary.sent_back(line.by)):
+            return None
+        whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
+        return f"this is what step t sends back; {whole}"
+
+    def _source(self, line: Line, written: Term) -> int | None:
+        """The earlier wrong line from which this one follows, if there is one."""
+        for number, (earlier, term) in list(self.wrong.items())[:MAX_SOURCES]:
+            overrides = {earlier.by: term} if earlier.of == "E" and earlier.by in self.vocabulary.adjoints else {}
+            try:
+                consequence = self._consequence(line, earlier, term)
+                if consequence is not None and self.vocabulary.same(written, consequence, overrides):
+                    return number
+            except FormulaError:
+                continue
+        return None
+
+    def _consequence(self, line: Line, earlier: Line, term: Term) -> Term | None:
+        """What a line's target would be if an earlier wrong line were true."""
+        if (line.of, line.by) == (earlier.of, earlier.by):
+            return term
+        expected = self.vocabulary.expected(line.of, line.by)
+        if line.of in (None, "E") or earlier.of in (None, "E") or expected is None:
+            return expected if (line.of, earlier.of) == ("E", "E") else None
+        derivation = self.vocabulary.derivation
+        truth = derivation.jacobian(str(earlier.of), earlier.by)
+        change = add([term, scale(-1, ONE, truth)])
+        if earlier.of == line.of:
+            return add([expected, product(change, derivation.jacobian(earlier.by, line.by))])
+        if earlier.by == line.by:
+            return add([expected, product(derivation.jacobian(str(line.of), str(earlier.of)), change)])
+        return None
+
+
+def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
+    if len(written) == 2 and written == expected[::-1]:
+        return "this is transposed"
+    if len(written) == 1 and expected == written * 2:
+        return "a vector stands where a diagonal matrix is meant: diag(...)"
+    return None
+
+
+def _shape(term: Term) -> str:
+    sizes = ", ".join(map(str, term.shape))
+    return f"({sizes},)" if term.ndim == 1 else f"({sizes})"

@@ -1,0 +1,499 @@
+"""Everything that follows from one step of a cell: Jacobians, adjoints, gradients, the product over time."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormulaError
+from ..terms.blocks import block
+from ..terms.evaluate import evaluate
+from ..terms.labels import NEXT, PREVIOUS, Index, Label
+from ..terms.monomials import ONE, zero
+from ..terms.normal import normal_form
+from ..terms.products import identity, product, transpose
+from ..terms.ranges import sum_over
+from ..terms.rebuild import at_time, substitute
+from ..terms.sums import add
+from ..terms.symbols import symbol_term
+from ..terms.term import PRINTERS, Term
+from ..terms.walk import leaves
+from .bounds import Bound, bound_of_step
+from .chain import ChainRule
+from .induction import Transition, transition
+from .onestep import TracedStep, change_of, trace_attention, trace_step, trace_two_way
+from .proof import Statement, aligned
+from .readings import TracedReadout, trace_readout
+
+__all__ = ["Derivation", "derive"]
+
+
+def derive(cell: Any, readout: Any = None) -> "Derivation":
+    """Derive a cell's closed forms from its own step function.
+
+    Parameters
+    ----------
+    cell : Cell or Attention
+        Anything with `init`, `initial_state`, `step` and `input_size`, as the cells of `cells`; or with
+        `init` and `attend`, as `cells.Attention`, which is derived for a memory m_1, m_2, m_3; or with two
+        such cells `forward` and `backward`, as `cells.Bidirectional`.
+    readout : Readout, optional
+        Anything with `init`, `logits`, `hidden_size` and `classes`; its loss is the cross-entropy.
+
+    Returns
+    -------
+    Derivation
+        Jacobians, adjoints, gradients, the product over time and bounds, as terms.
+
+    Raises
+    ------
+    FormulaError
+        If the step does something that has no formula.
+
+    Examples
+    --------
+    >>> from cells import RNN
+    >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
+    diag(1 − h_t²) W
+    """
+    step = _trace(cell)
+    heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
+    return Derivation(step, heard, cell)
+
+
+def _trace(cell: Any) -> TracedStep:
+    """One step on symbols, of whatever kind."""
+    if hasattr(cell, "attend"):
+        return trace_attention(cell)
+    if hasattr(cell, "step"):
+        return trace_step(cell)
+    if hasattr(cell, "forward") and hasattr(cell, "backward"):
+        return trace_two_way(cell)
+    raise FormulaError(
+        f"a {type(cell).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
+    )
+
+
+class Derivation:
+    """Closed forms of one cell.
+
+    Attributes
+    ----------
+    step : TracedStep
+        The step on symbols, with its local derivatives.
+    readout : TracedReadout or None
+        The readout on symbols, whose loss is the cross-entropy.
+    cell : Cell or Attention
+        What was derived.
+    """
+
+    def __init__(self, step: TracedStep, readout: TracedReadout | None = None, cell: Any = None) -> None:
+        self.step = step
+        self.readout = readout
+        self.cell = cell
+        self._chain = ChainRule(step)
+
+    # -- names -------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> dict[str, Term]:
+        """Every named value by its key: parameters, ``h_prev``, ``x``, gates, ``h``, and those of the readout."""
+        own = {key: node.value for key, node in self.step.values.items()}
+        return own if self.readout is None else self.readout.values | own
+
+    @property
+    def definitions(self) -> dict[str, Term]:
+        """What each computed value stands for, in the order of computation."""
+        return {key: term.args[0] for key, term in self.values.items() if term.kind == "named"}
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The parts of the state that the next step reads."""
+        return tuple(self.step.carried())
+
+    def resolve(self, name: str) -> str:
+        """The full key of a value: "h" is the output of a deep net; a gate may go without its layer.
+
+        Parameters
+        ----------
+        name : str
+            As a user writes it.
+
+        Returns
+        -------
+        str
+            The key in `values`.
+
+        Raises
+        ------
+        FormulaError
+            If there is none, or more than one.
+        """
+        if name in self.values:
+            return name
+        if name in ("h", "h_prev"):
+            output = self.step.output
+            return output if name == "h" else self.step.carried().get(output, output)
+        found = [key for key in self.values if key.endswith(f".{name}")]
+        if len(found) != 1:
+            several = f"{name!r} could be {', '.join(found)}" if found else f"there is no value named {name!r}"
+            raise FormulaError(f"{several}; the names are {', '.join(self.values)}")
+        return found[0]
+
+    # -- derivatives -------------------------------------------------------------------------------
+
+    def jacobian(self, out: str, wrt: str) -> Term:
+        """∂out/∂wrt of one step in numerator layout, J[i, j] = ∂out_i/∂wrt_j.
+
+        The parts of the state before, h_prev and c_prev, are independent of each other. For `wrt` a matrix
+        of parameters the result is the change of `out` when that matrix W changes by ΔW.
+
+        Parameters
+        ----------
+        out : str
+            What is differentiated, such as ``h``, ``c`` or a gate.
+        wrt : str
+            By what: a part of the state before, ``x``, a gate or a parameter.
+
+        Returns
+        -------
+        Term
+            Of shape (m, n) for vectors of lengths m and n.
+
+        Raises
+        ------
+        FormulaError
+            If the step has no such value.
+        """
+        out, wrt = self.resolve(out), self.resolve(wrt)
+        if out == wrt:
+            own = self.values[out]
+            return change_of(own) if own.ndim == 2 else identity(own.shape[0]) if own.shape else ONE
+        if self.readout is not None and out in ("logits", "yhat"):
+            return self._through_readout(self.readout, out, wrt)
+        found = self._chain.jacobian(self._own(out), self._own(wrt))
+        if found is not None:
+            return found
+        rows, columns = self.step.term(out).shape, self.step.term(wrt).shape
+        return zero(rows if len(columns) == 2 else (*rows, *columns))
+
+    def _through_readout(self, readout: TracedReadout, out: str, wrt: str) -> Term:
+        """∂logits/∂wrt or ∂ŷ/∂wrt."""
+        if out == "yhat":
+            return readout.of_softmax if wrt == "logits" else product(readout.of_softmax, self.jacobian("logits", wrt))
+        if wrt in readout.of_parameters:
+            return readout.of_parameters[wrt]
+        output = self.step.output
+        return readout.jacobian if wrt == output else product(readout.jacobian, self.jacobian(output, wrt))
+
+    def _own(self, key: str) -> str:
+        self.step.term(key)
+        return key
+
+    @property
+    def joint(self) -> Term:
+        """∂(state)/∂(state before): for an LSTM the block matrix of h and c."""
+        carried = self.step.carried()
+        return block([[self.jacobian(now, before) for before in carried.values()] for now in carried])
+
+    @cached_property
+    def adjoints(self) -> dict[str, Term]:
+        """δq_t = ∂E/∂q_t of every computed value q, from those computed after it: the recurrences of BPTT.
+
+        δ at t+1 comes from the next step. Without a readout, ε_t is what the loss sends into the output.
+
+        Raises
+        ------
+        FormulaError
+            For a cell that attends over all its earlier states: the number of terms grows with time.
+        """
+        self._refuse_memory("adjoint recurrences")
+        return self.adjoints_of_a_step
+
+    @cached_property
+    def adjoints_of_a_step(self) -> dict[str, Term]:
+        """As `adjoints`; of a cell that reads all of its earlier states, those of what only its own step reads."""
+        carried = self.step.carried()
+        found = {}
+        for key in reversed(list(self.definitions)):
+            if key not in self.step.values or (key in carried and self.step.remembers()):
+                continue
+            shares = [self._share(u, key) for u, pulls in self.step.pulls.items() if key in pulls]
+            if key in carried:
+                before = carried[key]
+                later = [self._share(u, before) for u, pulls in self.step.pulls.items() if before in pulls]
+                time = NEXT if self.step.term(before).label.time == PREVIOUS else PREVIOUS
+                shares += [self.one_step_later(share, time) for share in later]
+            if key == self.step.output:
+                shares.append(self._from_loss())
+            found[key] = add(shares) if shares else zero(self.step.term(key).shape)
+        return found
+
+    def one_step_later(self, term: Term, time: Index = NEXT) -> Term:
+        """A formula about step t as one about step t+1, in which the state before is that of step t.
+
+        With `time` t−1: about the step before, for the half of a two-way net that goes back in time.
+
+        Parameters
+        ----------
+        term : Term
+            A formula about step t.
+        time : Index
+            The step that it shall be about.
+
+        Returns
+        -------
+        Term
+            Of the same shape.
+        """
+        states = {self.step.term(now).label: self.step.term(now) for now in self.step.carried()}
+        names = {symbol_term(label, term.shape): term for label, term in states.items()}
+        return substitute(at_time(term, "t", time), names)
+
+    def _share(self, u: str, v: str) -> Term:
+        """What δu sends into v: (∂u/∂v)ᵀ δu."""
+        local = self.step.local(u, v)
+        assert local is not None
+        return product(transpose(local), self.step.seed(u))
+
+    def _from_loss(self) -> Term:
+        if self.readout is not None:
+            return self.readout.into_state
+        output = self.step.term(self.step.output)
+        return symbol_term(Label("epsilon", output.label.time), output.shape)
+
+    @cached_property
+    def gradients(self) -> dict[str, Term]:
+        """∂E/∂parameter = Σ_t …, in terms of the adjoints δ.
+
+        Raises
+        ------
+        FormulaError
+            As `adjoints`.
+        """
+        self._refuse_memory("gradients as a sum over steps")
+        return {key: self.gradient(key) for key in self._parameters()}
+
+    def _parameters(self) -> tuple[str, ...]:
+        return (*self.step.parameters, *(() if self.readout is None else self.readout.gradients))
+
+    def gradient(self, key: str) -> Term:
+        """∂E/∂parameter; of attention alone, which has no steps, without the sum over time.
+
+        Parameters
+        ----------
+        key : str
+            A parameter, as in `gradients`.
+
+        Returns
+        -------
+        Term
+            Of the shape of the parameter.
+
+        Raises
+        ------
+        FormulaError
+            If the sum would have more terms from step to step, as attention over all earlier states has.
+        """
+        if self.readout is not None and key in self.readout.gradients:
+            term = self.readout.gradients[key]
+        else:
+            term = add(self._parameter_shares(key))
+        if not isinstance(self.step.term(self.step.output).label.time, Index):
+            return term
+        early = [one for one in leaves(term) if one.label.time is not None and one.label.time.offset < -1]
+        if early:
+            raise FormulaError(
+                f"∂E/∂{key} is no sum with a fixed number of terms: at step t it reads all the states before it"
+            )
+        return sum_over(term, "t", Index("", 1), Index("T"))
+
+    def _parameter_shares(self, key: str) -> list[Term]:
+        pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]
+        return pulled or [zero(self.step.term(key).shape)]
+
+    def _refuse_memory(self, what: str) -> None:
+        if self.step.remembers():
+            raise FormulaError(
+                f"there are no {what} with a fixed number of terms: this cell reads all its earlier states; "
+                "take jacobian(...) with respect to each of them"
+            )
+
+    def _refuse_two_ways(self) -> None:
+        if self.step.is_two_way():
+            raise FormulaError(
+                "a two-way net has no state that goes from step to step: its halves run against each other; "
+                "derive each of its cells"
+            )
+
+    def folded(self, term: Term) -> Term:
+        """A formula multiplied out, with definitions that occur in it put back under their names.
+
+        So Σ_s α_s m_s becomes the context again: ∂context/∂q = M diag(α) Mᵀ − context contextᵀ.
+
+        Parameters
+        ----------
+        term : Term
+            A formula about one step.
+
+        Returns
+        -------
+        Term
+            Equal to it.
+        """
+        names = {definition: self.values[key] for key, definition in self.definitions.items()}
+        return substitute(normal_form(term), names)
+
+    def evaluate(self, term: Term, params: Any, state: Any, x: Any, more: Mapping[Any, Any] | None = None) -> Any:
+        """The value of a formula about one step, on arrays.
+
+        Parameters
+        ----------
+        term : Term
+            Such as `jacobian` gives.
+        params, state : trees
+            As the cell takes them; the state before the step.
+        x : (D,)
+            The input of the step.
+        more : mapping, optional
+            Values of other symbols, such as a change ``ΔW`` or an adjoint, by key or by term.
+
+        Returns
+        -------
+        array
+            Of the formula's shape.
+
+        Raises
+        ------
+        FormulaError
+            If a value or a size is missing, or the numbers lack a function.
+        """
+        assert self.step.plan is not None, "an attention has no step; use minigrad.symbolic.evaluate"
+        values = self.step.plan.keyed(params, state, x)
+        sizes: dict[str, int] = {}
+        for key, value in values.items():
+            sizes |= dict(zip(self.step.term(key).shape, np.shape(value), strict=True))
+        return evaluate(term, values | dict(more or {}), sizes=sizes)
+
+    # -- over time ---------------------------------------------------------------------------------
+
+    def product(self) -> Transition:
+        """∂s_T/∂s_k = ∏ J_t for symbolic T and k, with its proof by induction.
+
+        Returns
+        -------
+        Transition
+            ``claim``, the formula; ``proof()``, its proof; ``equation()``, both sides.
+
+        Raises
+        ------
+        FormulaError
+            As `adjoints`.
+        """
+        self._refuse_memory("Jacobians of a state of fixed size")
+        self._refuse_two_ways()
+        return transition(self.step, self.state, self.joint)
+
+    def bound(self, out: str | None = None, wrt: str | None = None) -> Bound:
+        """A proved bound of ‖∂s_t/∂s_{t−1}‖ and of the product over time, or of one Jacobian ‖∂out/∂wrt‖.
+
+        Parameters
+        ----------
+        out, wrt : str, optional
+            As `jacobian` takes them; without them the whole state by the state before.
+
+        Returns
+        -------
+        Bound
+            With ``evaluate(params, steps=T)``, and ``proof()``.
+
+        Raises
+        ------
+        FormulaError
+            For the state, as `adjoints`.
+        """
+        if out is not None and wrt is not None:
+            out, wrt = self.resolve(out), self.resolve(wrt)
+            return bound_of_step(self.step, self.jacobian(out, wrt), (out, wrt))
+        self._refuse_memory("bounds over time")
+        self._refuse_two_ways()
+        return bound_of_step(self.step, self.joint)
+
+    # -- as text -----------------------------------------------------------------------------------
+
+    def equations(self) -> dict[str, list[Statement]]:
+        """All of it as equations under headings.
+
+        Returns
+        -------
+        dict of str to list of Statement
+            Each statement has ``text`` and ``latex``.
+        """
+        sections = {"The step": [_equation(self.values[key], "=", term) for key, term in self.definitions.items()]}
+        carried = self.step.carried()
+        befores = [key for key in self.step.before if key in carried.values() or self.step.remembers()]
+        sections["Jacobians of one step"] = [
+            _derivative(self.step.term(out), self.step.term(wrt), self.jacobian(out, wrt))
+            for out in dict.fromkeys((self.step.output, *carried))
+            for wrt in befores
+        ]
+        if self.step.remembers():
+            return sections
+        sections["Adjoints, δq = ∂E/∂q"] = [
+            _equation(self.step.seed(key), "=", term) for key, term in self.adjoints.items()
+        ]
+        sections["Gradients"] = [
+            _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
+        ]
+        if self.step.is_two_way() or not carried:
+            return sections
+        sections["Over time"] = [self.product().equation(), self.bound().over_time()]
+        return sections
+
+    def text(self) -> str:
+        """The derivation as text.
+
+        Returns
+        -------
+        str
+            What `equations` says, under its headings.
+        """
+        parts = []
+        for heading, lines in self.equations().items():
+            parts.append("\n".join([heading, *(f"  {line.text}" for line in lines)]))
+        return "\n\n".join(parts)
+
+    def latex(self) -> str:
+        """The derivation as LaTeX: a paragraph and an `align*` for each part. Needs amsmath.
+
+        Returns
+        -------
+        str
+            For a document that uses amsmath.
+        """
+        parts = []
+        for heading, lines in self.equations().items():
+            title = heading.replace("δq = ∂E/∂q", r"$\delta q = \partial E/\partial q$")
+            parts.append(f"\\paragraph{{{title}}}\n" + aligned([f"& {line.latex}" for line in lines]))
+        return "\n\n".join(parts)
+
+    def _repr_latex_(self) -> str:
+        lines = [line.latex for rows in self.equations().values() for line in rows]
+        return aligned([f"& {line}" for line in lines])
+
+    def __repr__(self) -> str:
+        return f"<Derivation of a step from ({', '.join(self.step.before)}) to ({', '.join(self.step.after)})>"
+
+
+def _equation(left: Term, sign: str, right: Term) -> Statement:
+    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    return Statement(f"{write(left)} {sign} {write(right)}", f"{tex(left)} {sign} {tex(right)}")
+
+
+def _derivative(out: Term, wrt: Term, value: Term) -> Statement:
+    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    return Statement(
+        f"∂{write(out)}/∂{write(wrt)} = {write(value)}",
+        rf"\frac{{\partial {tex(out)}}}{{\partial {tex(wrt)}}} = {tex(value)}",
+    )

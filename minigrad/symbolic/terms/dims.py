@@ -1,0 +1,74 @@
+"""Sizes of axes that are names: ``"H"``, and what slicing a concatenation makes of them, ``"D + H"``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import FormulaError
+from .labels import check_name
+
+__all__ = ["Dim", "as_dim"]
+
+
+class Dim(str):
+    """A whole-number size known by name; equal to the plain string, and closed under addition.
+
+    Examples
+    --------
+    >>> H, D = Dim("H"), Dim("D")
+    >>> H + D, 0 + H, H + D - H == D
+    ('D + H', 'H', True)
+    """
+
+    __slots__ = ("counts",)
+    counts: dict[str, int]
+
+    def __new__(cls, name: str, counts: dict[str, int] | None = None) -> "Dim":
+        """A size from a name; sums carry how often each name occurs."""
+        dim = super().__new__(cls, name)
+        dim.counts = {check_name(name): 1} if counts is None else counts
+        return dim
+
+    def __add__(self, other: Any) -> Any:
+        """The size of two axes joined."""
+        return _combine([(self, 1), (other, 1)]) if isinstance(other, str | int) else NotImplemented
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        """What is left of an axis."""
+        return _combine([(self, 1), (other, -1)])
+
+    def __rsub__(self, other: Any) -> Any:
+        return _combine([(other, 1), (self, -1)])
+
+
+def as_dim(size: Any) -> Any:
+    """A size of an axis: a whole number, or a name.
+
+    Raises
+    ------
+    FormulaError
+        If it is neither.
+    """
+    if isinstance(size, Dim) or (isinstance(size, int) and not isinstance(size, bool) and size >= 0):
+        return size
+    if isinstance(size, str):
+        return Dim(size)
+    raise FormulaError(f"the size of an axis is a whole number or a name such as 'n', got {size!r}")
+
+
+def _combine(parts: Iterable[tuple[Any, int]]) -> Any:
+    """Σ sign · size, as a whole number if no name is left."""
+    counts: dict[str, int] = {}
+    for size, sign in parts:
+        dim = as_dim(size)
+        for name, count in (dim.counts if isinstance(dim, Dim) else {"": dim}).items():
+            counts[name] = counts.get(name, 0) + sign * count
+    counts = {name: count for name, count in sorted(counts.items()) if count}
+    names = [name for name in counts if name]
+    if not names:
+        return counts.get("", 0)
+    texts = [name if counts[name] == 1 else f"{counts[name]}{name}" for name in names]
+    if "" in counts:
+        texts.append(str(counts[""]))
+    return Dim(" + ".join(texts), counts)

@@ -1,0 +1,213 @@
+"""Relations between functions, each true of all real numbers: tanh in terms of σ, relu(x) as x [x > 0], and so on.
+
+Only for deciding whether two formulas are equal; nobody reads what comes out. A rule is sound at every point,
+kinks included, or it is not here: [−x > 0] is not 1 − [x > 0], for both are 0 at x = 0.
+
+=====================================  =====================================================
+function                               written as
+=====================================  =====================================================
+tanh(x)                                2 σ(2x) − 1
+σ(−x)                                  1 − σ(x), for the x whose first coefficient is positive
+softmax(x + s)                         exp(x) / Σ exp(x), for a number s
+relu(x), relu(−x)                      x [x > 0], x [x > 0] − x
+[q x > 0]                              [x > 0] for q > 0; 1 and 0 where the sign is known
+eᵘ eᵛ                                  e^(u+v)
+eᵛ σ(v), e⁻ᵛ σ(v)                      eᵛ − σ(v), 1 − σ(v)
+1/(eᵘ + eᵛ)                            e⁻ᵘ σ(u − v)
+=====================================  =====================================================
+"""
+
+from fractions import Fraction
+
+from .monomials import ONE, Rational, magnitude, ones, power, scale, split, times, zero
+from .normal import multiplied_out, normal_form
+from .pieces import function
+from .products import total
+from .sums import add, minus
+from .term import Term
+from .walk import fold
+
+__all__ = ["related_form"]
+
+
+def related_form(term: Term) -> Term:
+    """The normal form after every function was written in the same few; 0 if two equal formulas are subtracted.
+
+    Parameters
+    ----------
+    term : Term
+
+    Returns
+    -------
+    Term
+        With the same value for all real numbers for which the formula has one.
+    """
+    found: Term = fold(term, _rewritten)
+    return found
+
+
+def _rewritten(part: Term, *parts: Term) -> Term:
+    if part.kind == "function" and part.data in _RULES:
+        return _merged(normal_form(_RULES[part.data](parts[0])))
+    if part.kind == "softmax":
+        weights = function("exp", _without_numbers(parts[0]))
+        return normal_form(scale(1, power(total(weights), -1), weights))
+    if part.kind == "hadamard":
+        powers = [_power(base, exponent) for base, exponent in zip(parts, part.data, strict=True)]
+        return _merged(normal_form(times(powers)))
+    return _merged(multiplied_out(part, *parts))
+
+
+# -- functions -------------------------------------------------------------------------------------
+
+
+def _summands(term: Term) -> tuple[Term, ...]:
+    return term.args if term.kind == "add" else (term,)
+
+
+def _first_coefficient(term: Term) -> Rational:
+    """The coefficient of the summand that sorts first; that of −x is its negative."""
+    pairs = [split(one) for one in _summands(term)]
+    return min(pairs, key=lambda one: (one[2].order, one[1].order))[0]
+
+
+def _sigmoid(x: Term) -> Term:
+    if _first_coefficient(x) < 0:
+        return add([ones(x.shape), minus(function("sigmoid", normal_form(minus(x))))])
+    return function("sigmoid", x)
+
+
+def _tanh(x: Term) -> Term:
+    return add([scale(2, ONE, _sigmoid(normal_form(scale(2, ONE, x)))), minus(ones(x.shape))])
+
+
+def _relu(x: Term) -> Term:
+    if x.kind != "zero" and _first_coefficient(x) < 0 and _positive(x).kind == "function":
+        opposite = normal_form(minus(x))
+        return add([times([opposite, _positive(opposite)]), x])
+    return times([x, _positive(x)])
+
+
+def _positive(x: Term) -> Term:
+    """[x > 0], of which positive factors are left out."""
+    x = _without_common_factors(x)
+    signs = {_sign(one) for one in _summands(x)}
+    if signs == {1}:
+        return ones(x.shape)
+    if x.kind == "zero" or signs == {-1}:
+        return zero(x.shape)
+    if x.kind == "add":
+        return function("positive", normal_form(scale(1 / Fraction(magnitude(_first_coefficient(x))), ONE, x)))
+    coefficient, _, body = split(x)
+    bases = [power(base, e) for base, e in _factors(body) if not _is_positive(base)]
+    sign = 1 if coefficient > 0 else -1
+    return function("positive", scale(sign, _scalar_of_unknown_sign(x), times(bases)))
+
+
+def _without_common_factors(x: Term) -> Term:
+    """A sum without the positive factors that all its summands have."""
+    monomials = [dict(_factors(split(one)[2])) for one in _summands(x)]
+    for base, exponent in monomials[0].items() if len(monomials) > 1 else ():
+        if base.shape == x.shape and _is_positive(base) and all(one.get(base) == exponent for one in monomials):
+            x = normal_form(add([times([one, power(base, -exponent)]) for one in _summands(x)]))
+    return x
+
+
+def _scalar_of_unknown_sign(x: Term) -> Term:
+    _, scalar, _ = split(x)
+    unknown = [power(base, e) for base, e in _factors(scalar) if not _is_positive(base)]
+    return times(unknown) if unknown else ONE
+
+
+def _sign(monomial: Term) -> int:
+    """1 or −1 if a summand has that sign everywhere; 0 if that is not known."""
+    coefficient, scalar, body = split(monomial)
+    known = all(_is_positive(base) for base, _ in (*_factors(scalar), *_factors(body)))
+    return (1 if coefficient > 0 else -1) if known and monomial.kind != "zero" else 0
+
+
+def _factors(body: Term) -> list[tuple[Term, Rational]]:
+    return list(zip(body.args, body.data, strict=True)) if body.kind == "hadamard" else [(body, 1)]
+
+
+def _is_positive(base: Term) -> bool:
+    """Whether a factor is above 0 everywhere."""
+    if base.kind == "total":
+        return all(_sign(one) == 1 for one in _summands(base.args[0]))
+    return base.kind == "ones" or (base.kind == "function" and base.data in ("exp", "sigmoid"))
+
+
+_RULES = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu, "positive": _positive}
+
+
+def _without_numbers(x: Term) -> Term:
+    """A vector without the summands that are the same in every entry: softmax does not see them."""
+    kept = [one for one in _summands(x) if split(one)[2].kind != "ones"]
+    return add(kept) if kept else zero(x.shape)
+
+
+# -- products of exponentials ----------------------------------------------------------------------
+
+
+def _power(base: Term, exponent: Rational) -> Term:
+    """A power; one over a sum of two exponentials is written with σ."""
+    if base.kind == "add" and len(base.args) == 2 and exponent < 0 and exponent.denominator == 1:
+        (a, u), (b, v) = (_as_exponential(one) for one in base.args)
+        if u is not None and v is not None and a == b:
+            quotient = times([function("exp", minus(u)), _sigmoid(normal_form(add([u, minus(v)])))])
+            return power(scale(1 / Fraction(a), ONE, quotient), -exponent)
+    return power(base, exponent)
+
+
+def _as_exponential(monomial: Term) -> tuple[Rational, Term | None]:
+    """``a, u`` of a eᵘ; a number is a e⁰."""
+    coefficient, scalar, body = split(monomial)
+    if scalar is ONE and body.kind == "ones":
+        return coefficient, zero(body.shape)
+    if scalar is ONE and body.kind == "function" and body.data == "exp":
+        return coefficient, body.args[0]
+    return coefficient, None
+
+
+def _merged(term: Term) -> Term:
+    """Exponentials in one product as one; then eᵛ σ(v) and e⁻ᵛ σ(v) without the product."""
+    found = [_merged_monomial(one) for one in _summands(term)]
+    if all(new is old for new, old in zip(found, _summands(term), strict=True)):
+        return term
+    return _merged(normal_form(add(found)))
+
+
+def _merged_monomial(monomial: Term) -> Term:
+    coefficient, scalar, body = split(monomial)
+    factors = _factors(body)
+    exponents = [scale(e, ONE, base.args[0]) for base, e in factors if _is_exponential(base)]
+    if not exponents:
+        return monomial
+    rest = [(base, e) for base, e in factors if not _is_exponential(base)]
+    whole = normal_form(add(exponents))
+    for i, (base, e) in enumerate(rest):
+        if base.kind == "function" and base.data == "sigmoid" and e > 0 and e.denominator == 1:
+            short = _without_product(whole, base)
+            if short is not None:
+                others = [power(b, n - 1 if j == i else n) for j, (b, n) in enumerate(rest)]
+                return scale(coefficient, scalar, times([short, *others]))
+    if len(exponents) == 1 and not any(_is_exponential(base) and e != 1 for base, e in factors):
+        return monomial
+    return scale(coefficient, scalar, times([function("exp", whole), *(power(b, n) for b, n in rest)]))
+
+
+def _is_exponential(base: Term) -> bool:
+    return base.kind == "function" and base.data == "exp"
+
+
+def _without_product(whole: Term, sigmoid: Term) -> Term | None:
+    """e^whole σ(v), if `whole` is a whole multiple of v."""
+    v = sigmoid.args[0]
+    ratio = Fraction(_first_coefficient(whole)) / _first_coefficient(v) if whole.kind != "zero" else Fraction(0)
+    if ratio == 0 or ratio.denominator != 1 or normal_form(add([whole, scale(-ratio, ONE, v)])).kind != "zero":
+        return None
+    if ratio > 0:
+        less = function("exp", normal_form(add([whole, minus(v)])))
+        return add([function("exp", whole), minus(times([less, sigmoid]))])
+    more = function("exp", normal_form(add([whole, v])))
+    return add([more, minus(times([more, sigmoid]))])
