@@ -161,8 +161,14 @@ def behind(nodes: Iterable[Node]) -> set[Node]:
     return found
 
 
+#: Most settings are of these types, and equal if and only if they compare as equal.
+_HASHABLE = frozenset((int, bool, str, type(None)))
+
+
 def freeze(value: Any) -> Any:
     """A hashable stand-in for a setting, equal for equal settings."""
+    if type(value) in _HASHABLE:
+        return (type(value), value)
     if isinstance(value, np.ndarray):
         return ("array", value.shape, value.dtype.str, value.tobytes())
     if isinstance(value, slice):
