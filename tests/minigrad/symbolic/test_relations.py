@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import RNN
-from minigrad.symbolic import Term, check_derivation, evaluate, relations
+from minigrad.symbolic import Term, check_derivation, evaluate
+from minigrad.symbolic.terms import relations
 from minigrad.symbolic.terms.pieces import function, softmax
 from minigrad.symbolic.terms.relations import related_form
 

@@ -9,7 +9,8 @@ from known_slips import CLASSES, slips, text
 from verdict_lines import DERIVATIONS, world
 
 from cells import GRU, LSTM, RNN
-from minigrad.symbolic import check_derivation, verdicts
+from minigrad.symbolic import check_derivation
+from minigrad.symbolic.checking import verdicts
 from minigrad.symbolic.checking.slips import Slip, find_slip
 
 #: Per class: how many wrong lines there were, how many got a hint, and how many one of their own class.
