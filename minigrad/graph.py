@@ -14,7 +14,7 @@ from .tree import Structure, flatten
 
 __all__ = ["DISPLAYS", "Graph", "trace"]
 
-#: How a notebook shows a graph, by format; filled by whoever can draw, so that this package needs not know them.
+#: How a notebook shows a graph, by format; filled by whoever can draw, so that this package need not know them.
 DISPLAYS: dict[str, Callable[["Graph"], str]] = {}
 
 

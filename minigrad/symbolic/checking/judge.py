@@ -201,7 +201,7 @@ class Judge:
     def _letter(self, name: str, run: Run, t: int) -> Measured:
         for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
             stem = name.removesuffix(suffix)
-            if stem in self.definitions and (name.endswith(suffix) or not suffix):
+            if name.endswith(suffix) and stem in self.definitions:
                 return self._definition(stem, run, t + shift)
         return Measured.given(run.value(name, t))
 

@@ -31,7 +31,7 @@ _FUNCTIONS = {"sigmoid": "σ"}
 
 
 def place_text(place: tuple[str, ...]) -> str:
-    """``layer 2`` as (2); other places by their first letters."""
+    """``layer 2`` as 2; other places by their own words."""
     return ",".join(part.removeprefix("layer ") for part in place)
 
 

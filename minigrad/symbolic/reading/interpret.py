@@ -1,4 +1,4 @@
-"""Giving a parsed formula a meaning: on arrays in `measured`, on terms in `vocabulary`.
+"""Giving a parsed formula a meaning: on arrays in `measured`, on terms in `term_algebra`.
 
 A formula is worked out in some `Algebra`: what its numbers, operators and functions are. Shapes are held to
 what is written: ``*`` is entry by entry and takes equal shapes or a scalar, ``@`` is the matrix product, and
@@ -32,7 +32,7 @@ class Algebra(Protocol):
         """``a + b``, ``a - b``, ``a * b``, ``a / b`` or ``a @ b``."""
 
     def call(self, function: str, *args: Any) -> Any:
-        """A function of `minigrad.symbolic.expressions.FUNCTIONS` but for ``sum_t``, ``ones`` and ``eye``."""
+        """A function of `minigrad.symbolic.reading.expressions.FUNCTIONS` but for ``sum_t``, ``ones`` and ``eye``."""
 
     def filled(self, function: str, size: Any) -> Any:
         """``ones(size)`` or ``eye(size)``."""

@@ -31,7 +31,7 @@ def stack(rows: Sequence[Term]) -> Term:
 def concat(parts: Iterable[Term]) -> Term:
     """Vectors one below the other."""
     flat = [inner for one in parts for inner in (one.args if one.kind == "concat" else (one,))]
-    size = _total_size(one.shape[0] for one in flat)
+    size = sum(one.shape[0] for one in flat)
     if len(flat) == 1:
         return flat[0]
     if all(one.kind == "zero" for one in flat):
@@ -43,18 +43,10 @@ def block(rows: Sequence[Sequence[Term]]) -> Term:
     """A matrix of matrices."""
     if len(rows) == len(rows[0]) == 1:
         return rows[0][0]
-    height = _total_size(line[0].shape[0] for line in rows)
-    width = _total_size(cell.shape[1] for cell in rows[0])
+    height = sum(line[0].shape[0] for line in rows)
+    width = sum(cell.shape[1] for cell in rows[0])
     cells = tuple(cell for line in rows for cell in line)
     return make("block", cells, (len(rows), len(rows[0])), (height, width))
-
-
-def _total_size(sizes: Iterable[Any]) -> Any:
-    """The length of axes joined, whole numbers or names."""
-    total: Any = 0
-    for size in sizes:
-        total = total + size
-    return total
 
 
 def pad(vector: Term, start: Any, stop: Any, size: Any) -> Term:

@@ -27,7 +27,7 @@ class Field:
     number : callable
         A `Fraction` as such a number.
     functions : mapping
-        Those of `minigrad.symbolic.pieces.FUNCTIONS`, and ``softmax``, that these numbers have, on arrays.
+        Those of `minigrad.symbolic.terms.pieces.FUNCTIONS`, and ``softmax``, that these numbers have, on arrays.
     power : callable
         ``power(array, Fraction)``.
     dtype

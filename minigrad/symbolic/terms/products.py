@@ -4,6 +4,7 @@ A vector that ends a product swallows what it can: diag(d) v = d ⊙ v, (u wᵀ)
 """
 
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from ...errors import ShapeError
@@ -73,7 +74,7 @@ def _total(body: Term) -> Term:
     if body.kind in ("softmax", "basis"):
         return ONE
     if body.kind == "ones" and all(isinstance(size, int) for size in body.shape):
-        return scale(_size(body.shape), ONE, ONE)
+        return scale(prod(body.shape), ONE, ONE)
     if body.kind == "outer":
         return times([total(body.args[0]), total(body.args[1])])
     if body.kind in ("diag", "entries"):
@@ -81,13 +82,6 @@ def _total(body: Term) -> Term:
     if len(body.shape) == 2:
         return total(product(body, ones(body.shape[1:])))
     return make("total", (body,))
-
-
-def _size(shape: tuple[Any, ...]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result
 
 
 def transpose(term: Term) -> Term:
@@ -161,13 +155,12 @@ class _Chain:
         self.matrices: list[Term] = []
         self.vector: Term | None = None
         self.row: Term | None = None
-        self.empty: Term | None = None
 
     def multiply(self, part: Term) -> None:
         """One more factor on the left."""
         if part.kind == "identity":
-            self.empty = self.empty or part
-        elif len(part.shape) == 1:
+            return
+        if len(part.shape) == 1:
             self._set_vector(part)
         elif part.kind == "outer":
             u, v = part.args
@@ -198,9 +191,7 @@ class _Chain:
         self.scalar = times([self.scalar, scalar])
         if body.kind == "zero":
             self.coefficient = 0
-        if body.kind == "ones":
-            self.empty = self.empty or identity(body.shape[0])
-        else:
+        if body.kind != "ones":
             self.matrices.append(make("diag", (body,), None, part.shape))
 
     def _absorb(self, part: Term) -> None:

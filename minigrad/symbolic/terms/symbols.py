@@ -4,7 +4,7 @@ from typing import Any
 
 from ...tensor import Tensor, leaf
 from ..errors import FormulaError
-from . import algebra as algebra
+from . import algebra as algebra  # what primitives do on terms; it enters itself in `ALGEBRA`
 from .dims import as_dim
 from .labels import Label, label_here
 from .term import Term, make

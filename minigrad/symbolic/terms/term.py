@@ -1,8 +1,8 @@
 """Term: one node of a formula, made once and shared.
 
 Two terms that are built alike are the same object, so equality is identity and every walk over a formula
-visits each part once. Terms are made by the constructors (`sums`, `products`, `elementwise`, `blocks`,
-`ranges`), which normalise what they build; `make` below only shares.
+visits each part once. Terms are made by the constructors (`monomials`, `sums`, `products`, `pieces`,
+`blocks`, `ranges`), which normalise what they build; `make` below only shares.
 
 Vectors are columns and there is no batch: a term is a scalar ``()``, a vector ``(n,)`` or a matrix ``(m, n)``.
 
@@ -114,7 +114,7 @@ class Term:
 
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Any, params: Any) -> "Term":
-        """What a primitive of the engine means on terms; see `minigrad.symbolic.algebra`.
+        """What a primitive of the engine means on terms; see `minigrad.symbolic.terms.algebra`.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class Term:
         return PRINTERS["mathml"](self)
 
     def to_sympy(self, sizes: Any = None, *, open_names: bool = False) -> Any:
-        """The formula in SymPy; see `minigrad.symbolic.sympy_forms.to_sympy`.
+        """The formula in SymPy; see `minigrad.symbolic.to_sympy`.
 
         Parameters
         ----------
