@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import FormulaError
 from ..notation.prose import prose
 from ..reading.expressions import Line
-from ..reading.interpret import MisfitError
+from ..reading.interpret import MisfitError, shape_in_words
 from ..reading.letters import spoken
 from ..reading.limits import MAX_LINES
 from ..reading.parser import parse_line
@@ -256,9 +256,8 @@ class _Checker:
             hint = self._slip(line)
             return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error.message}.")
         if written.shape != expected.shape:
-            hint = _hint_of_shape(written.shape, expected.shape)
-            hint = hint or self._slip(line)
-            reason = f"The formula has the shape {_shape(written)}, its target {_shape(expected)}."
+            hint = _hint_of_shape(written.shape, expected.shape) or self._slip(line)
+            reason = f"The formula has the shape {shape_in_words(written)}, its target {shape_in_words(expected)}."
             return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
         trial = self.judge.trial(line)
         if trial.counterexample is not None:
@@ -354,8 +353,3 @@ def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str |
     if len(written) == 1 and expected == written * 2:
         return "a vector stands where a diagonal matrix is meant: diag(...)"
     return None
-
-
-def _shape(term: Term) -> str:
-    sizes = ", ".join(map(str, term.shape))
-    return f"({sizes},)" if term.ndim == 1 else f"({sizes})"

@@ -7,6 +7,7 @@ bracket, and nothing is multiplied out.
 
 from collections.abc import Iterable
 
+from ..terms.monomials import summands
 from ..terms.products import identity, product
 from ..terms.sums import add
 from ..terms.term import Term
@@ -81,7 +82,7 @@ def factored_sum(terms: Iterable[Term]) -> Term:
     """A sum in which products that begin with the same matrix share it: A B + A C = A (B + C)."""
     groups: dict[Term, list[Term]] = {}
     rest: list[Term] = []
-    for term in _summands(terms):
+    for term in (part for one in terms for part in summands(one)):
         if term.kind == "product" and term.ndim == 2:
             groups.setdefault(term.args[0], []).append(term)
         else:
@@ -92,7 +93,3 @@ def factored_sum(terms: Iterable[Term]) -> Term:
         else:
             rest.append(product(first, factored_sum(product(*term.args[1:]) for term in group)))
     return add(rest)
-
-
-def _summands(terms: Iterable[Term]) -> list[Term]:
-    return [part for term in terms for part in (term.args if term.kind == "add" else (term,))]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from ..terms.monomials import Rational, ones, split
+from ..terms.monomials import Rational, factors_of, ones, split
 from ..terms.normal import equal
 from ..terms.sums import add, minus
 from ..terms.term import Term
@@ -73,7 +73,7 @@ class Ranges:
 
     def _of_product(self, term: Term) -> Interval | None:
         """Factor by factor; y (1 − y) is at most 1/4 for y in [0, 1]."""
-        factors = dict(zip(term.args, term.data, strict=True))
+        factors = dict(factors_of(term))
         found: list[Interval | None] = []
         for base in list(factors):
             other = complement_in(base, factors)
@@ -91,7 +91,7 @@ class Ranges:
         """a ⊙ x + (1 − a) ⊙ y lies between x and y, for a in [0, 1]."""
         if len(term.args) != 2:
             return None
-        first, second = (_factors(part) for part in term.args)
+        first, second = (dict(factors_of(part)) for part in term.args)
         for a in first:
             for b in second:
                 if are_complements(a, b) and self._within_unit(a):
@@ -102,10 +102,6 @@ class Ranges:
 
     def _rest(self, factors: dict[Term, Rational], left_out: Term) -> Interval | None:
         return _times(_power(self.interval(base), e) for base, e in factors.items() if base is not left_out)
-
-
-def _factors(term: Term) -> dict[Term, Rational]:
-    return dict(zip(term.args, term.data, strict=True)) if term.kind == "hadamard" else {term: 1}
 
 
 def are_complements(a: Term, b: Term) -> bool:

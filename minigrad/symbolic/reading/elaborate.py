@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import FormulaError
-from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, subexpressions
+from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, column_of
 from .interpret import MisfitError
 from .typed import (
     Shape,
@@ -76,7 +76,7 @@ def elaborate(formula: Expression, reading: Reading, target: Shape | None) -> Ex
     """
     found = _Elaboration(reading).work(formula)
     if found.row:
-        raise MisfitError("the formula is a row; vectors are columns", _column(formula))
+        raise MisfitError("the formula is a row; vectors are columns", column_of(formula))
     if target is None:
         return found.own()
     if found.shape == () and target and isinstance(formula, Number) and formula.value in (0, 1):
@@ -89,11 +89,6 @@ def _constant(number: Number, shape: Shape) -> Expression:
     sides = [Call("ones", (length(size, 1),), 1) for size in shape]
     whole = sides[0] if len(sides) == 1 else Call("outer", (sides[0], sides[1]), 1)
     return whole if number.value else Binary("*", number, whole, 1)
-
-
-def _column(formula: Expression) -> int:
-    found = (part.column for part in subexpressions(formula) if isinstance(part, Name | Binary | Call))
-    return next(found, 1)
 
 
 class _Elaboration:

@@ -15,6 +15,7 @@ __all__ = [
     "Negative",
     "Number",
     "Power",
+    "column_of",
     "outside_sums",
     "parts",
     "subexpressions",
@@ -130,6 +131,11 @@ def subexpressions(formula: Expression) -> Iterator[Expression]:
     yield formula
     for part in parts(formula):
         yield from subexpressions(part)
+
+
+def column_of(formula: Expression) -> int:
+    """Where a formula begins, counted from 1; 1 if nothing in it has a place."""
+    return next((part.column for part in subexpressions(formula) if isinstance(part, Name | Binary | Call)), 1)
 
 
 def outside_sums(formula: Expression) -> Iterator[str]:

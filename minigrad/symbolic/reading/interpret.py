@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from ..errors import FormulaError
-from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, subexpressions
+from .expressions import Binary, Call, Expression, Name, Negative, Number, Power, column_of
 
-__all__ = ["Algebra", "MisfitError", "evaluate"]
+__all__ = ["Algebra", "MisfitError", "evaluate", "shape_in_words"]
 
 
 class MisfitError(FormulaError):
@@ -90,7 +90,7 @@ def evaluate(
                 return algebra.binary("*", algebra.number(Fraction(-1)), work(x))
             case Power(x, exponent):
                 base = work(x)
-                return _at(_column(x), lambda n: algebra.power(base, n), exponent)
+                return _at(column_of(x), lambda n: algebra.power(base, n), exponent)
             case Binary(operator, left, right, column):
                 a, b = work(left), work(right)
                 _check_shapes(operator, a, b, column)
@@ -115,11 +115,6 @@ def evaluate(
     return work(formula)
 
 
-def _column(formula: Expression) -> int:
-    """Where a formula begins; 1 if nothing in it has a place."""
-    return next((part.column for part in subexpressions(formula) if isinstance(part, Name | Binary | Call)), 1)
-
-
 def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
     """Add the position to what goes wrong."""
     try:
@@ -131,23 +126,23 @@ def _at(column: int, f: Callable[[Any], Any], argument: Any) -> Any:
 
 def _unit(algebra: Algebra, count: Any, which: Expression) -> Any:
     """The unit vector of a given length with its 1 in a given place."""
-    return algebra.unit(count, _place(which, count)[1])
+    return algebra.unit(count, _place(which, count))
 
 
 def _entry(algebra: Algebra, x: Any, which: Expression) -> Any:
     if len(x.shape) != 1:
-        raise MisfitError(f"only a vector has numbered entries; this has the shape {_shape(x)}")
-    return algebra.entry(x, _place(which, x.shape[0])[1])
+        raise MisfitError(f"only a vector has numbered entries; this has the shape {shape_in_words(x)}")
+    return algebra.entry(x, _place(which, x.shape[0]))
 
 
-def _place(which: Expression, count: Any) -> tuple[int, int]:
-    """``(number - 1, number)`` of an entry, if there are so many."""
+def _place(which: Expression, count: Any) -> int:
+    """The number of an entry, counted from 1, if there are so many."""
     if not isinstance(count, int):
         raise FormulaError(f"entries have numbers in vectors of a known length only, not in one of {count}")
     number = int(which.value) if isinstance(which, Number) and which.value.denominator == 1 else 0
     if not 1 <= number <= count:
         raise MisfitError(f"there is no entry {number} in a vector of {count}; entries are counted from 1")
-    return number - 1, number
+    return number
 
 
 def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
@@ -155,19 +150,20 @@ def _check_shapes(operator: str, a: Any, b: Any, column: int) -> None:
     if operator == "@":
         if not a.shape or not b.shape or a.shape[-1] != b.shape[0] or len(a.shape) == 1 < len(b.shape):
             raise MisfitError(
-                f"@ cannot multiply shapes {_shape(a)} and {_shape(b)}; "
+                f"@ cannot multiply shapes {shape_in_words(a)} and {shape_in_words(b)}; "
                 "vectors are columns, so write matrix @ vector, or outer(u, v) for u vᵀ",
                 column,
             )
     elif a.shape and b.shape and a.shape != b.shape:
         raise MisfitError(
-            f"{operator} needs equal shapes or a number, got {_shape(a)} and {_shape(b)}; "
+            f"{operator} needs equal shapes or a number, got {shape_in_words(a)} and {shape_in_words(b)}; "
             "use diag(v) @ A to scale rows, or @ for a matrix product",
             column,
         )
 
 
-def _shape(x: Any) -> str:
+def shape_in_words(x: Any) -> str:
+    """A shape as messages write it: ``(H,)``."""
     sizes = ", ".join(map(str, x.shape))
     return f"({sizes},)" if len(x.shape) == 1 else f"({sizes})"
 
@@ -190,7 +186,7 @@ def _check_ranks(function: str, values: list[Any], column: int) -> None:
         if allowed and len(value.shape) not in allowed:
             kind = "matrices" if allowed == (2,) else "vectors"
             single = {"matrices": "a matrix", "vectors": "a vector"}[kind] if len(values) == 1 else kind
-            raise MisfitError(f"{function} takes {single}, got the shape {_shape(value)}", column)
+            raise MisfitError(f"{function} takes {single}, got the shape {shape_in_words(value)}", column)
     lengths = {value.shape[0] for value in values} if function in ("columns", "beside") else set()
     if len(lengths) > 1:
         raise MisfitError(f"{function} takes parts of one height, got {' and '.join(map(str, lengths))}", column)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["Spelling", "spelled", "spoken", "without_time"]
+__all__ = ["Spelling", "spelled", "spoken", "time_suffix", "without_time"]
 
 _TIMES = re.compile(r"_(?:(prev|next)(\d+)?|t([+-]\d+)?)$")
 _LAYER = re.compile(r"([A-Za-z]+?)(\d+)((?:_\w+)?)")
@@ -73,6 +73,11 @@ def _spoken(key: re.Match[str]) -> str:
     return f"{adjoint or ''}{stem}{low}_{place}{when}"
 
 
+def time_suffix(shift: int) -> str:
+    """How a key says that a letter is of some steps later, or earlier: ``_next``, ``_prev``, ``_t-2``."""
+    return {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
+
+
 def without_time(name: str) -> str:
     """A letter without what says at which step: ``h`` for ``h_prev``."""
     time = _TIMES.search(name)
@@ -89,7 +94,7 @@ def _key(name: str, keys: Collection[str], output: str) -> str | None:
         return None
     word, count, steps = time.groups()
     shift = int(steps or 0) if word is None else (-1 if word == "prev" else 1) * int(count or 1)
-    return stem + {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
+    return stem + time_suffix(shift)
 
 
 def _stem(name: str, keys: Collection[str], output: str) -> str | None:

@@ -9,6 +9,7 @@ from .expressions import Binary, Call, Expression, Name, Negative, Number, Power
 __all__ = [
     "MAX_CHARACTERS",
     "MAX_DEPTH",
+    "MAX_IN_A_ROW",
     "MAX_LINES",
     "MAX_NUMBER",
     "MAX_POWER",
@@ -18,14 +19,14 @@ __all__ = [
     "shortened",
 ]
 
-MAX_LINES = 300
-MAX_CHARACTERS = 2000
-MAX_DEPTH = 40
-MAX_NUMBER = 10**6
-MAX_POWER = 8
-MAX_FACTORS = 24
-MAX_DIGITS = 1000
-MAX_REACH = 6
+#: Of a derivation, and of a line.
+MAX_LINES, MAX_CHARACTERS = 300, 2000
+#: Brackets inside each other, and terms or factors one after the other, which Python's tree nests as well.
+MAX_DEPTH, MAX_IN_A_ROW = 40, 160
+#: The size of a number and of an exponent; numbers are not below 1/MAX_NUMBER.
+MAX_NUMBER, MAX_POWER = 10**6, 8
+#: See `Size`.
+MAX_FACTORS, MAX_DIGITS, MAX_REACH = 24, 1000, 6
 
 
 def shortened(text: str, most: int = 80) -> str:

@@ -26,7 +26,7 @@ from .expressions import (
     Power,
     subexpressions,
 )
-from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NUMBER, MAX_POWER, check_size, shortened
+from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_IN_A_ROW, MAX_NUMBER, MAX_POWER, check_size, shortened
 from .printed import read_printed
 from .printed_signs import is_printed, read_name
 
@@ -39,7 +39,6 @@ _PLACE = re.compile(r"(?:d_)?[a-z]{2,}\d*(?:\.[a-z]{2,}\d*)*", re.ASCII)
 _TYPOGRAPHY = {ord(sign): operator for sign, operator in TYPOGRAPHY.items()}
 _HINTS = {"^": "** for a power, .T for a transpose", "'": ".T for a transpose"}
 _TARGETS = "write dh/dh_prev for a Jacobian, d_a for an adjoint, d_W for a gradient, or a name for a definition"
-
 
 _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+",
@@ -187,7 +186,7 @@ class _Reader:
         return FormulaError(why, self.offset + getattr(node, "col_offset", 0) + 1)
 
     def read(self, node: ast.expr, depth: int) -> Expression:
-        if depth > MAX_DEPTH * 4:
+        if depth > MAX_IN_A_ROW:
             raise self.refuse(node, "the formula is nested too deeply; name a part of it first")
         column = self.offset + node.col_offset + 1
         match node:
@@ -222,14 +221,14 @@ class _Reader:
     def number(self, node: ast.expr, value: object) -> Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.refuse(node, f"{value!r} is no real number; write 2 or 0.5")
-        written = self.text[node.col_offset : node.end_col_offset].lower().partition("e")[0]
-        is_zero = value == 0 and not set(written) & set("123456789")
+        written = self.text[node.col_offset : node.end_col_offset]
+        is_zero = value == 0 and not set(written.lower().partition("e")[0]) & set("123456789")
         if not (is_zero or 1 / MAX_NUMBER <= abs(value) <= MAX_NUMBER):
-            shown = self.text[node.col_offset : node.end_col_offset][:20]
-            raise self.refuse(node, f"the number {shown} is too large or too small; use 1/{MAX_NUMBER} to {MAX_NUMBER}")
+            raise self.refuse(
+                node, f"the number {written[:20]} is too large or too small; use 1/{MAX_NUMBER} to {MAX_NUMBER}"
+            )
         # The number as it is written: a float would have rounded it.
-        shown = self.text[node.col_offset : node.end_col_offset]
-        return Number(Fraction(value) if isinstance(value, int) else Fraction(shown))
+        return Number(Fraction(value) if isinstance(value, int) else Fraction(written))
 
     def exponent(self, node: ast.expr) -> int:
         sign, inner = (

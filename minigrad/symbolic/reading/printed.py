@@ -8,10 +8,11 @@ may stand beside the printed ones: ``W.T @ δa_{t+1}``.
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NoReturn
 
 from ..errors import FormulaError
 from .expressions import FUNCTIONS, TYPOGRAPHY, Binary, Call, Expression, Name, Negative, Number, Power
-from .limits import MAX_DEPTH, MAX_NUMBER, MAX_POWER
+from .limits import MAX_DEPTH, MAX_IN_A_ROW, MAX_NUMBER, MAX_POWER
 from .printed_signs import SUPERSCRIPTS, Token, named, tokens
 
 __all__ = ["read_printed"]
@@ -85,7 +86,7 @@ class _Reader:
         while token := self.sign("+", "-", "−", "–"):
             found = Binary(TYPOGRAPHY.get(token.text, token.text), found, self.product(depth), token.column)
             count += 1
-            if count > 4 * MAX_DEPTH:
+            if count > MAX_IN_A_ROW:
                 raise FormulaError("a sum has too many terms; name a part of it first", token.column)
         return found
 
@@ -101,7 +102,7 @@ class _Reader:
             else:
                 found = Binary(TYPOGRAPHY.get(token.text, token.text), found, self.factors(depth), token.column)
             count += 1
-            if count > 4 * MAX_DEPTH:
+            if count > MAX_IN_A_ROW:
                 raise FormulaError("a product has too many factors; name a part of it first", token.column)
         return found
 
@@ -120,7 +121,7 @@ class _Reader:
         """Whether a factor may begin with a token."""
         return token.kind in ("sum", "basis", "name", "number") or token.text in ("(", "[")
 
-    def _too_deep(self) -> Expression:
+    def _too_deep(self) -> NoReturn:
         raise self.refused("there are too many signs")
 
     def factors(self, depth: int) -> Expression:
@@ -132,7 +133,7 @@ class _Reader:
                 raise self.refused("a number and what stands beside it have a space between them")
             found = Binary(" ", found, self.raised(depth), token.column)
             count += 1
-            if count > 4 * MAX_DEPTH:
+            if count > MAX_IN_A_ROW:
                 raise FormulaError("a product has too many factors; name a part of it first", token.column)
         return found
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..errors import FormulaError
 from ..notation.text import GREEK
 from .expressions import Call, Expression, Name, Number
+from .letters import time_suffix
 
 __all__ = ["SUPERSCRIPTS", "Token", "is_printed", "named", "read_name", "tokens"]
 
@@ -96,8 +97,7 @@ def named(text: str, column: int) -> Expression:
     for word in words:
         moment = re.fullmatch(r"t(?:([+-])(\d{1,2}))?", word.replace("−", "-").replace(" ", ""))
         if moment:
-            shift = int((moment[1] or "+") + (moment[2] or "0"))
-            time = {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
+            time = time_suffix(int((moment[1] or "+") + (moment[2] or "0")))
         elif re.fullmatch(r"\d{1,6}", word) and braced is not None:
             entry = int(word)
         elif re.fullmatch(r"[A-Za-z0-9_]{1,40}", word):

@@ -58,7 +58,11 @@ def length(size: Any, column: int) -> Expression:
         return Number(Fraction(size))
     if isinstance(size, Dim) and len(size.counts) == 1 and size.isidentifier():
         return Name(str(size), column)
-    raise FormulaError("the size of I, or of a 1 that stands for a vector, cannot be told here; write eye(H)", column)
+    raise _untold(column)
+
+
+def _untold(column: int) -> FormulaError:
+    return FormulaError("the size of I, or of a 1 that stands for a vector, cannot be told here; write eye(H)", column)
 
 
 def filled(function: str, column: int, *before: Expression) -> Callable[[Shape], Expression]:
@@ -67,9 +71,7 @@ def filled(function: str, column: int, *before: Expression) -> Callable[[Shape],
     def build(shape: Shape) -> Expression:
         known = [size for size in shape if size is not None]
         if not known:
-            raise FormulaError(
-                "the size of I, or of a 1 that stands for a vector, cannot be told here; write eye(H)", column
-            )
+            raise _untold(column)
         return Call(function, (*before, length(known[0], column)), column)
 
     return build
@@ -113,8 +115,8 @@ def dotted(sign: str, a: Typed, b: Typed, column: int) -> Typed:
 
 def check_reach(operator: str, whole: Binary, a: Typed, b: Typed) -> None:
     """Refuse ``u ⊙ v wᵀ``, in which ⊙ could be meant for u and v alone."""
-    side_by_side = any(isinstance(part, Binary) and part.operator == " " for part in (whole.left, whole.right))
-    if operator == "*" and side_by_side and sorted((len(a.shape), len(b.shape))) == [1, 2]:
+    beside = any(isinstance(part, Binary) and part.operator == " " for part in (whole.left, whole.right))
+    if operator == "*" and beside and sorted((len(a.shape), len(b.shape))) == [1, 2]:
         raise MisfitError(
             "⊙ takes in the product that stands beside it; write brackets, as in (u ⊙ v) wᵀ", whole.column
         )
@@ -170,14 +172,14 @@ def entrywise(operator: str, a: Typed, b: Typed, column: int) -> Typed:
     return Typed(whole, build, row)
 
 
-def sliced(x: Typed, start: Expression, stop: Expression, length: Any, column: int) -> Typed:
+def sliced(x: Typed, start: Expression, stop: Expression, size: Any, column: int) -> Typed:
     """Some entries, or rows, of a part."""
 
     def build(shape: Shape) -> Expression:
         whole = (x.shape[0] if x.shape[0] is not None else shape[1], *shape[1:]) if len(shape) == 2 else x.shape
         return Call("slice", (x.build(whole), start, stop), column)
 
-    return Typed((length, *x.shape[1:]), build)
+    return Typed((size, *x.shape[1:]), build)
 
 
 def called(name: str, parts: list[Typed], column: int) -> Typed:

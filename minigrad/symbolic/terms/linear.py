@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import FormulaError
 from .blocks import block, part, stack
-from .monomials import ONE, ones, power, scale, split, times, zero
+from .monomials import ONE, ones, power, scale, split, summands, times, zero
 from .products import hadamard, identity, outer, product, row, transpose
 from .sums import add, diag
 from .term import Term
@@ -129,7 +129,7 @@ def differential(pulled: Term, seed: Term, change: Term) -> Term:
     if change.ndim == 1:
         return product(transpose(read_linear(pulled, seed)), change)
     total = zero(seed.shape)
-    for term in pulled.args if pulled.kind == "add" else (pulled,):
+    for term in summands(pulled):
         coefficient, scalar, body = split(term)
         total = add([total, scale(coefficient, scalar, _matrix_change(body, seed, change))])
     return total

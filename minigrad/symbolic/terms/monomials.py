@@ -15,6 +15,7 @@ from .term import Term, make
 __all__ = [
     "ONE",
     "Rational",
+    "factors_of",
     "fraction",
     "magnitude",
     "number",
@@ -23,6 +24,7 @@ __all__ = [
     "scale",
     "split",
     "summand_order",
+    "summands",
     "times",
     "whole",
     "zero",
@@ -87,6 +89,16 @@ def split(term: Term) -> tuple[Rational, Term, Term]:
     return 1, ONE, term
 
 
+def summands(term: Term) -> tuple[Term, ...]:
+    """The terms of a sum; of anything else itself alone."""
+    return term.args if term.kind == "add" else (term,)
+
+
+def factors_of(body: Term) -> list[tuple[Term, Rational]]:
+    """The bases of an entrywise product with their exponents; of anything else itself, once."""
+    return list(zip(body.args, body.data, strict=True)) if body.kind == "hadamard" else [(body, 1)]
+
+
 def scale(coefficient: Rational, scalar: Term, body: Term) -> Term:
     """``fraction · scalar · body``; a plain number is multiplied into a sum."""
     if scalar is ONE and coefficient == 1:
@@ -140,8 +152,7 @@ def times(factors: Iterable[Term], exponents: Iterable[Rational] | None = None) 
             coefficient *= Fraction(own) ** int(exponent)
         if scalar is not ONE:
             scalars.append(power(scalar, exponent))
-        bases = zip(body.args, body.data, strict=True) if body.kind == "hadamard" else [(body, 1)]
-        for base, own_exponent in bases:
+        for base, own_exponent in factors_of(body):
             powers[base] = powers.get(base, 0) + own_exponent * exponent
     body = _entrywise(powers, shape)
     if scalars:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from itertools import product as choices
 from typing import Any
 
-from .monomials import ONE, Rational, power, scale, split, times
+from .monomials import ONE, Rational, factors_of, power, scale, split, summands, times
 from .products import hadamard, product, total, transpose
 from .rebuild import rebuild
 from .sums import collect, plain_sum
@@ -18,6 +18,9 @@ from .term import Term, make
 from .walk import fold
 
 __all__ = ["equal", "multiplied_out", "normal_form"]
+
+#: So many ways of writing a scalar are compared: a product of n matrices has n + 1.
+_ROOTS = 100
 
 #: Operations that distribute over a sum in each of their parts.
 _LINEAR = ("transpose", "diag", "outer", "total", "entry", "row", "slice", "product", "sum_over", "scale", "cell")
@@ -76,20 +79,16 @@ def _joined(monomials: Iterable[Term], shape: tuple[Any, ...]) -> Term:
     return plain_sum(collect(monomials), shape)
 
 
-def _summands(term: Term) -> tuple[Term, ...]:
-    return term.args if term.kind == "add" else (term,)
-
-
 def _monomials(term: Term, *parts: Term) -> list[Term]:
     """A part as a list of terms without sums, given its own parts in normal form."""
     if term.kind == "add":
-        return [one for part in parts for one in _summands(part)]
+        return [one for part in parts for one in summands(part)]
     if term.kind == "hadamard":
         return _of_hadamard(term.data, parts)
     if term.kind in _LINEAR:
         finish: Callable[[Term], Term] = _rooted if term.kind == "total" else _unchanged
-        return [one for chosen in choices(*map(_summands, parts)) for one in _summands(finish(rebuild(term, chosen)))]
-    return list(_summands(rebuild(term, parts)))
+        return [one for chosen in choices(*map(summands, parts)) for one in summands(finish(rebuild(term, chosen)))]
+    return list(summands(rebuild(term, parts)))
 
 
 def _unchanged(term: Term) -> Term:
@@ -101,10 +100,10 @@ def _of_hadamard(exponents: tuple[Rational, ...], bases: tuple[Term, ...]) -> li
     factors: list[tuple[Term, ...]] = []
     for base, exponent in zip(bases, exponents, strict=True):
         if exponent.denominator == 1 and exponent > 0:
-            factors += [_summands(base)] * int(exponent)
+            factors += [summands(base)] * int(exponent)
         else:
             factors.append((power(base, exponent),))
-    return [one for chosen in choices(*factors) for one in _summands(hadamard(*chosen))]
+    return [one for chosen in choices(*factors) for one in summands(hadamard(*chosen))]
 
 
 def _rooted(term: Term) -> Term:
@@ -122,7 +121,7 @@ def _rooted(term: Term) -> Term:
 def _best_root(scalar: Term) -> Term:
     seen = {scalar}
     queue = [scalar]
-    while queue and len(seen) < 100:
+    while queue and len(seen) < _ROOTS:
         for other in _other_roots(queue.pop().args[0]):
             if other.kind == "total" and other not in seen:
                 seen.add(other)
@@ -132,12 +131,11 @@ def _best_root(scalar: Term) -> Term:
 
 def _other_roots(body: Term) -> list[Term]:
     """Move one matrix of a product to the other side of the scalar product."""
-    bases = body.args if body.kind == "hadamard" else (body,)
-    exponents = body.data if body.kind == "hadamard" else (1,)
+    factors = factors_of(body)
     roots = []
-    for i, base in enumerate(bases):
-        if base.kind == "product" and exponents[i] == 1:
-            rest = [power(one, e) for j, (one, e) in enumerate(zip(bases, exponents, strict=True)) if j != i]
+    for i, (base, exponent) in enumerate(factors):
+        if base.kind == "product" and exponent == 1:
+            rest = [power(one, e) for j, (one, e) in enumerate(factors) if j != i]
             others = times(rest) if rest else make("ones", shape=body.shape)
             moved = product(transpose(base.args[0]), others)
             roots.append(total(hadamard(product(*base.args[1:]), moved)))

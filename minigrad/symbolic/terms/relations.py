@@ -19,7 +19,7 @@ eᵛ σ(v), e⁻ᵛ σ(v)                      eᵛ − σ(v), 1 − σ(v)
 
 from fractions import Fraction
 
-from .monomials import ONE, Rational, magnitude, ones, power, scale, split, times, zero
+from .monomials import ONE, Rational, factors_of, magnitude, ones, power, scale, split, summands, times, zero
 from .normal import multiplied_out, normal_form
 from .pieces import function
 from .products import total
@@ -61,13 +61,9 @@ def _rewritten(part: Term, *parts: Term) -> Term:
 # -- functions -------------------------------------------------------------------------------------
 
 
-def _summands(term: Term) -> tuple[Term, ...]:
-    return term.args if term.kind == "add" else (term,)
-
-
 def _first_coefficient(term: Term) -> Rational:
     """The coefficient of the summand that sorts first; that of −x is its negative."""
-    pairs = [split(one) for one in _summands(term)]
+    pairs = [split(one) for one in summands(term)]
     return min(pairs, key=lambda one: (one[2].order, one[1].order))[0]
 
 
@@ -91,7 +87,7 @@ def _relu(x: Term) -> Term:
 def _positive(x: Term) -> Term:
     """[x > 0], of which positive factors are left out."""
     x = _without_common_factors(x)
-    signs = {_sign(one) for one in _summands(x)}
+    signs = {_sign(one) for one in summands(x)}
     if signs == {1}:
         return ones(x.shape)
     if x.kind == "zero" or signs == {-1}:
@@ -99,41 +95,37 @@ def _positive(x: Term) -> Term:
     if x.kind == "add":
         return function("positive", normal_form(scale(1 / Fraction(magnitude(_first_coefficient(x))), ONE, x)))
     coefficient, _, body = split(x)
-    bases = [power(base, e) for base, e in _factors(body) if not _is_positive(base)]
+    bases = [power(base, e) for base, e in factors_of(body) if not _is_positive(base)]
     sign = 1 if coefficient > 0 else -1
     return function("positive", scale(sign, _scalar_of_unknown_sign(x), times(bases)))
 
 
 def _without_common_factors(x: Term) -> Term:
     """A sum without the positive factors that all its summands have."""
-    monomials = [dict(_factors(split(one)[2])) for one in _summands(x)]
+    monomials = [dict(factors_of(split(one)[2])) for one in summands(x)]
     for base, exponent in monomials[0].items() if len(monomials) > 1 else ():
         if base.shape == x.shape and _is_positive(base) and all(one.get(base) == exponent for one in monomials):
-            x = normal_form(add([times([one, power(base, -exponent)]) for one in _summands(x)]))
+            x = normal_form(add([times([one, power(base, -exponent)]) for one in summands(x)]))
     return x
 
 
 def _scalar_of_unknown_sign(x: Term) -> Term:
     _, scalar, _ = split(x)
-    unknown = [power(base, e) for base, e in _factors(scalar) if not _is_positive(base)]
+    unknown = [power(base, e) for base, e in factors_of(scalar) if not _is_positive(base)]
     return times(unknown) if unknown else ONE
 
 
 def _sign(monomial: Term) -> int:
     """1 or −1 if a summand has that sign everywhere; 0 if that is not known."""
     coefficient, scalar, body = split(monomial)
-    known = all(_is_positive(base) for base, _ in (*_factors(scalar), *_factors(body)))
+    known = all(_is_positive(base) for base, _ in (*factors_of(scalar), *factors_of(body)))
     return (1 if coefficient > 0 else -1) if known and monomial.kind != "zero" else 0
-
-
-def _factors(body: Term) -> list[tuple[Term, Rational]]:
-    return list(zip(body.args, body.data, strict=True)) if body.kind == "hadamard" else [(body, 1)]
 
 
 def _is_positive(base: Term) -> bool:
     """Whether a factor is above 0 everywhere."""
     if base.kind == "total":
-        return all(_sign(one) == 1 for one in _summands(base.args[0]))
+        return all(_sign(one) == 1 for one in summands(base.args[0]))
     return base.kind == "ones" or (base.kind == "function" and base.data in ("exp", "sigmoid"))
 
 
@@ -142,7 +134,7 @@ _RULES = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu, "positive": _positi
 
 def _without_numbers(x: Term) -> Term:
     """A vector without the summands that are the same in every entry: softmax does not see them."""
-    kept = [one for one in _summands(x) if split(one)[2].kind != "ones"]
+    kept = [one for one in summands(x) if split(one)[2].kind != "ones"]
     return add(kept) if kept else zero(x.shape)
 
 
@@ -171,15 +163,15 @@ def _as_exponential(monomial: Term) -> tuple[Rational, Term | None]:
 
 def _merged(term: Term) -> Term:
     """Exponentials in one product as one; then eᵛ σ(v) and e⁻ᵛ σ(v) without the product."""
-    found = [_merged_monomial(one) for one in _summands(term)]
-    if all(new is old for new, old in zip(found, _summands(term), strict=True)):
+    found = [_merged_monomial(one) for one in summands(term)]
+    if all(new is old for new, old in zip(found, summands(term), strict=True)):
         return term
     return _merged(normal_form(add(found)))
 
 
 def _merged_monomial(monomial: Term) -> Term:
     coefficient, scalar, body = split(monomial)
-    factors = _factors(body)
+    factors = factors_of(body)
     exponents = [scale(e, ONE, base.args[0]) for base, e in factors if _is_exponential(base)]
     if not exponents:
         return monomial

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .monomials import ONE, Rational, ones, scale, split, summand_order, zero
+from .monomials import ONE, Rational, ones, scale, split, summand_order, summands, zero
 from .term import Term, make
 
 __all__ = ["add", "collect", "diag", "minus", "plain_sum"]
@@ -12,7 +12,7 @@ def collect(terms: Iterable[Term]) -> dict[tuple[Term, Term], Rational]:
     """Like terms together: ``{(scalar, body): fraction}``, without those that cancel."""
     found: dict[tuple[Term, Term], Rational] = {}
     for term in terms:
-        for part in term.args if term.kind == "add" else (term,):
+        for part in summands(term):
             coefficient, scalar, body = split(part)
             found[scalar, body] = found.get((scalar, body), 0) + coefficient
     return {key: value for key, value in found.items() if value and key[1].kind != "zero"}
