@@ -9,22 +9,20 @@ import numpy as np
 from ..errors import FormulaError
 from ..terms.blocks import block
 from ..terms.evaluate import evaluate
-from ..terms.labels import NEXT, PREVIOUS, Index, Label
+from ..terms.labels import NEXT, Index
 from ..terms.monomials import ONE, zero
 from ..terms.normal import normal_form
-from ..terms.products import identity, product, transpose
-from ..terms.ranges import sum_over
-from ..terms.rebuild import at_time, substitute
-from ..terms.sums import add
-from ..terms.symbols import symbol_term
-from ..terms.term import PRINTERS, Term
-from ..terms.walk import leaves
+from ..terms.products import identity, product
+from ..terms.rebuild import substitute
+from ..terms.term import Term
 from .bounds import Bound, bound_of_step
 from .chain import ChainRule
+from .equations import as_latex, as_text, equations_of
 from .induction import Transition, transition
 from .onestep import TracedStep, change_of, trace_attention, trace_step, trace_two_way
 from .proof import Statement, aligned
 from .readings import TracedReadout, trace_readout
+from .recurrences import Recurrences
 
 __all__ = ["Derivation", "derive"]
 
@@ -93,6 +91,7 @@ class Derivation:
         self.readout = readout
         self.cell = cell
         self._chain = ChainRule(step)
+        self._recurrences = Recurrences(step, readout)
 
     # -- names -------------------------------------------------------------------------------------
 
@@ -172,10 +171,10 @@ class Derivation:
             return change_of(own) if own.ndim == 2 else identity(own.shape[0]) if own.shape else ONE
         if self.readout is not None and out in ("logits", "yhat"):
             return self._through_readout(self.readout, out, wrt)
-        found = self._chain.jacobian(self._own(out), self._own(wrt))
+        rows, columns = self.step.term(out).shape, self.step.term(wrt).shape
+        found = self._chain.jacobian(out, wrt)
         if found is not None:
             return found
-        rows, columns = self.step.term(out).shape, self.step.term(wrt).shape
         return zero(rows if len(columns) == 2 else (*rows, *columns))
 
     def _through_readout(self, readout: TracedReadout, out: str, wrt: str) -> Term:
@@ -186,10 +185,6 @@ class Derivation:
             return readout.of_parameters[wrt]
         output = self.step.output
         return readout.jacobian if wrt == output else product(readout.jacobian, self.jacobian(output, wrt))
-
-    def _own(self, key: str) -> str:
-        self.step.term(key)
-        return key
 
     @property
     def joint(self) -> Term:
@@ -211,24 +206,10 @@ class Derivation:
         self._refuse_memory("adjoint recurrences")
         return self.adjoints_of_a_step
 
-    @cached_property
+    @property
     def adjoints_of_a_step(self) -> dict[str, Term]:
         """As `adjoints`; of a cell that reads all of its earlier states, those of what only its own step reads."""
-        carried = self.step.carried()
-        found = {}
-        for key in reversed(list(self.definitions)):
-            if key not in self.step.values or (key in carried and self.step.remembers()):
-                continue
-            shares = [self._share(u, key) for u, pulls in self.step.pulls.items() if key in pulls]
-            if key in carried:
-                before = carried[key]
-                later = [self._share(u, before) for u, pulls in self.step.pulls.items() if before in pulls]
-                time = NEXT if self.step.term(before).label.time == PREVIOUS else PREVIOUS
-                shares += [self.one_step_later(share, time) for share in later]
-            if key == self.step.output:
-                shares.append(self._from_loss())
-            found[key] = add(shares) if shares else zero(self.step.term(key).shape)
-        return found
+        return self._recurrences.adjoints
 
     def one_step_later(self, term: Term, time: Index = NEXT) -> Term:
         """A formula about step t as one about step t+1, in which the state before is that of step t.
@@ -247,21 +228,27 @@ class Derivation:
         Term
             Of the same shape.
         """
-        states = {self.step.term(now).label: self.step.term(now) for now in self.step.carried()}
-        names = {symbol_term(label, term.shape): term for label, term in states.items()}
-        return substitute(at_time(term, "t", time), names)
+        return self._recurrences.one_step_later(term, time)
 
-    def _share(self, u: str, v: str) -> Term:
-        """What δu sends into v: (∂u/∂v)ᵀ δu."""
-        local = self.step.local(u, v)
-        assert local is not None
-        return product(transpose(local), self.step.seed(u))
+    @property
+    def from_loss(self) -> Term:
+        """∂E_t/∂(output), as far as it comes from the loss of step t itself; ε_t without a readout."""
+        return self._recurrences.from_loss
 
-    def _from_loss(self) -> Term:
-        if self.readout is not None:
-            return self.readout.into_state
-        output = self.step.term(self.step.output)
-        return symbol_term(Label("epsilon", output.label.time), output.shape)
+    def sent_back(self, key: str) -> Term:
+        """What step t alone sends back into a value: Σ (∂u/∂value)ᵀ δu over what the step makes of it.
+
+        Parameters
+        ----------
+        key : str
+            A value of the step, or of the state before it.
+
+        Returns
+        -------
+        Term
+            Of the shape of the value.
+        """
+        return self._recurrences.sent_back(key)
 
     @cached_property
     def gradients(self) -> dict[str, Term]:
@@ -273,10 +260,7 @@ class Derivation:
             As `adjoints`.
         """
         self._refuse_memory("gradients as a sum over steps")
-        return {key: self.gradient(key) for key in self._parameters()}
-
-    def _parameters(self) -> tuple[str, ...]:
-        return (*self.step.parameters, *(() if self.readout is None else self.readout.gradients))
+        return {key: self.gradient(key) for key in self._recurrences.parameters}
 
     def gradient(self, key: str) -> Term:
         """∂E/∂parameter; of attention alone, which has no steps, without the sum over time.
@@ -296,22 +280,7 @@ class Derivation:
         FormulaError
             If the sum would have more terms from step to step, as attention over all earlier states has.
         """
-        if self.readout is not None and key in self.readout.gradients:
-            term = self.readout.gradients[key]
-        else:
-            term = add(self._parameter_shares(key))
-        if not isinstance(self.step.term(self.step.output).label.time, Index):
-            return term
-        early = [one for one in leaves(term) if one.label.time is not None and one.label.time.offset < -1]
-        if early:
-            raise FormulaError(
-                f"∂E/∂{key} is no sum with a fixed number of terms: at step t it reads all the states before it"
-            )
-        return sum_over(term, "t", Index("", 1), Index("T"))
-
-    def _parameter_shares(self, key: str) -> list[Term]:
-        pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]
-        return pulled or [zero(self.step.term(key).shape)]
+        return self._recurrences.gradient(key)
 
     def _refuse_memory(self, what: str) -> None:
         if self.step.remembers():
@@ -430,26 +399,7 @@ class Derivation:
         dict of str to list of Statement
             Each statement has ``text`` and ``latex``.
         """
-        sections = {"The step": [_equation(self.values[key], "=", term) for key, term in self.definitions.items()]}
-        carried = self.step.carried()
-        befores = [key for key in self.step.before if key in carried.values() or self.step.remembers()]
-        sections["Jacobians of one step"] = [
-            _derivative(self.step.term(out), self.step.term(wrt), self.jacobian(out, wrt))
-            for out in dict.fromkeys((self.step.output, *carried))
-            for wrt in befores
-        ]
-        if self.step.remembers():
-            return sections
-        sections["Adjoints, δq = ∂E/∂q"] = [
-            _equation(self.step.seed(key), "=", term) for key, term in self.adjoints.items()
-        ]
-        sections["Gradients"] = [
-            _derivative(symbol_term(Label("E"), ()), self.values[key], term) for key, term in self.gradients.items()
-        ]
-        if self.step.is_two_way() or not carried:
-            return sections
-        sections["Over time"] = [self.product().equation(), self.bound().over_time()]
-        return sections
+        return equations_of(self)
 
     def text(self) -> str:
         """The derivation as text.
@@ -459,10 +409,7 @@ class Derivation:
         str
             What `equations` says, under its headings.
         """
-        parts = []
-        for heading, lines in self.equations().items():
-            parts.append("\n".join([heading, *(f"  {line.text}" for line in lines)]))
-        return "\n\n".join(parts)
+        return as_text(self.equations())
 
     def latex(self) -> str:
         """The derivation as LaTeX: a paragraph and an `align*` for each part. Needs amsmath.
@@ -472,11 +419,7 @@ class Derivation:
         str
             For a document that uses amsmath.
         """
-        parts = []
-        for heading, lines in self.equations().items():
-            title = heading.replace("δq = ∂E/∂q", r"$\delta q = \partial E/\partial q$")
-            parts.append(f"\\paragraph{{{title}}}\n" + aligned([f"& {line.latex}" for line in lines]))
-        return "\n\n".join(parts)
+        return as_latex(self.equations())
 
     def _repr_latex_(self) -> str:
         lines = [line.latex for rows in self.equations().values() for line in rows]
@@ -484,16 +427,3 @@ class Derivation:
 
     def __repr__(self) -> str:
         return f"<Derivation of a step from ({', '.join(self.step.before)}) to ({', '.join(self.step.after)})>"
-
-
-def _equation(left: Term, sign: str, right: Term) -> Statement:
-    write, tex = PRINTERS["text"], PRINTERS["latex"]
-    return Statement(f"{write(left)} {sign} {write(right)}", f"{tex(left)} {sign} {tex(right)}")
-
-
-def _derivative(out: Term, wrt: Term, value: Term) -> Statement:
-    write, tex = PRINTERS["text"], PRINTERS["latex"]
-    return Statement(
-        f"∂{write(out)}/∂{write(wrt)} = {write(value)}",
-        rf"\frac{{\partial {tex(out)}}}{{\partial {tex(wrt)}}} = {tex(value)}",
-    )

@@ -156,12 +156,9 @@ def trace_step(cell: Any) -> TracedStep:
     with scope("t=t"):
         reached = plan.cell.step(params, state, x)
         after = {label.key: _under(label, node) for label, node in plan.outputs(reached)}
-    leaves = {**parameters, **before, "x": x}
-    inner = _named_values(after.values(), set(leaves.values()))
-    values = leaves | {key: node for key, node in inner.items() if key not in after} | after
-    ordered = dict(sorted(values.items(), key=lambda pair: pair[1].serial))
+    values = _in_order({**parameters, **before, "x": x}, after, after.values())
     output = next(key for key, node in after.items() if node.value == reached.h.value or node is reached.h)
-    return TracedStep(plan, ordered, tuple(parameters), tuple(before), tuple(after), output, _pulls(ordered))
+    return TracedStep(plan, values, tuple(parameters), tuple(before), tuple(after), output, _pulls(values))
 
 
 def trace_two_way(net: Any) -> TracedStep:
@@ -197,11 +194,8 @@ def trace_two_way(net: Any) -> TracedStep:
         halves.append(next(node for node in after.values() if node.value == reached.h.value or node is reached.h))
     with scope("t=t"):
         output = named("h", concatenate(halves, -1))
-    leaves = {**parameters, **before, "x": x}
-    inner = _named_values([output, *after.values()], set(leaves.values()))
-    values = leaves | {key: node for key, node in inner.items() if key not in after} | after
-    ordered = dict(sorted(values.items(), key=lambda pair: pair[1].serial))
-    step = TracedStep(None, ordered, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(ordered))
+    values = _in_order({**parameters, **before, "x": x}, after, [output, *after.values()])
+    step = TracedStep(None, values, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(values))
     if step.remembers():
         raise FormulaError("a two-way net of cells that read all their earlier states has no formulas of fixed size")
     return step
@@ -276,6 +270,13 @@ def _named_values(outputs: Iterable[Tensor], leaves: set[Tensor]) -> dict[str, T
         if node not in leaves and term.kind == "named" and term.ndim < 2:
             found[term.label.key] = node
     return found
+
+
+def _in_order(given: dict[str, Tensor], after: dict[str, Tensor], outputs: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Every named value of a step by its key, in the order of computation; the new state goes by its own keys."""
+    inner = _named_values(outputs, set(given.values()))
+    values = given | {key: node for key, node in inner.items() if key not in after} | after
+    return dict(sorted(values.items(), key=lambda pair: pair[1].serial))
 
 
 def _pulls(values: dict[str, Tensor]) -> dict[str, dict[str, Term]]:
