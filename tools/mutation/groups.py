@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 __all__ = ["GROUPS", "Group"]
 
-# Most of tests/faults rewrites functions from their source, which under mutmut is a dispatcher's: only the faults in
-# rules are of use here.
-
 #: Tests of the tests' tools, of sizes and of the house's order: no mutant of a formula is theirs to find, and they
 #: look at source files or take long.
 _NEVER = (
@@ -36,6 +33,8 @@ class Group:
         How many mutants are tried unless the caller says otherwise; None for all.
     budget : float
         Seconds of further tests for each mutant, the quickest first.
+    never : tuple of str
+        Files and tests that are left out.
     """
 
     name: str
@@ -68,6 +67,7 @@ _ENGINE_TESTS = _engine(
     "check_grads",
 )
 
+#: Of tests/faults only those in rules: the others rewrite functions from their source, which here is a dispatcher's.
 _RULE_TESTS = (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults/test_faults_in_rules.py")
 
 _CELL_TESTS = (
@@ -80,6 +80,10 @@ _CELL_TESTS = (
     "torch_exchange",
     "unroll",
 )
+
+#: Of the rooms for deriving and checking formulas, the files in which a slip would be a wrong formula or verdict.
+_DERIVING = ("chain", "derivation", "induction", "norms", "recurrences")
+_CHECKING = ("consequences", "equality", "judge", "meanings", "opening", "targets", "verdicts")
 
 GROUPS = {
     group.name: group
@@ -112,8 +116,8 @@ GROUPS = {
             "formulas",
             (
                 "minigrad/symbolic/terms/*.py",
-                *(f"minigrad/symbolic/deriving/{name}.py" for name in ("chain", "derivation", "induction", "norms")),
-                *(f"minigrad/symbolic/checking/{name}.py" for name in ("equality", "judge", "opening", "verdicts")),
+                *(f"minigrad/symbolic/deriving/{name}.py" for name in _DERIVING),
+                *(f"minigrad/symbolic/checking/{name}.py" for name in _CHECKING),
             ),
             ("tests/minigrad/symbolic",),
             ("tests/minigrad/symbolic/test_terms.py", "tests/minigrad/symbolic/test_derivation.py"),

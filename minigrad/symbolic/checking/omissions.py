@@ -55,7 +55,7 @@ def _rank(part: Expression, vocabulary: Vocabulary) -> int | None:
     """How many axes a formula has; None if a letter in it is not known."""
     if isinstance(part, Name):
         try:
-            return vocabulary.letter(part.name).ndim
+            return vocabulary.meanings.letter(part.name).ndim
         except (ValueError, KeyError):
             return None
     if isinstance(part, Call) and part.function in _RANKS:

@@ -17,11 +17,9 @@ from ..reading.letters import spoken
 from ..reading.limits import MAX_LINES
 from ..reading.parser import parse_line
 from ..reading.places import for_each_place, speaks_of_places
-from ..terms.monomials import ONE, scale
-from ..terms.products import product
-from ..terms.sums import add
 from ..terms.term import PRINTERS, Term
 from .comparing import TooLargeError
+from .consequences import WrongLines
 from .judge import Counterexample, Judge
 from .slips import name_the_slip
 from .subjects import Subject, subject_of
@@ -29,9 +27,6 @@ from .vocabulary import Vocabulary
 
 __all__ = ["Counterexample", "Verdict", "check_derivation"]
 
-
-#: How many wrong lines are looked at to find the one from which another follows.
-MAX_SOURCES = 20
 
 #: How much of a line that cannot be read is shown.
 MAX_SHOWN = 200
@@ -203,8 +198,8 @@ class _Checker:
 
     def __init__(self, subject: Subject) -> None:
         self.vocabulary = Vocabulary(subject.derivation)
-        self.judge = Judge(subject.net, subject.readout, self.vocabulary.definitions, resize=subject.resize)
-        self.wrong: dict[int, tuple[Line, Term]] = {}
+        self.judge = Judge(subject.net, subject.readout, self.vocabulary.meanings.definitions, resize=subject.resize)
+        self.wrong = WrongLines(self.vocabulary)
 
     def check(self, lines: list[_Parsed]) -> list[Verdict]:
         """One verdict for each line."""
@@ -212,7 +207,7 @@ class _Checker:
 
     def _verdict(self, parsed: _Parsed) -> Verdict:
         if parsed.line is None:
-            self.vocabulary.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
+            self.vocabulary.meanings.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
             return parsed.fail(parsed.error or FormulaError("this line cannot be read"))
         try:
             if self._is_about_places(parsed.line):
@@ -220,7 +215,7 @@ class _Checker:
             return self._judged(parsed.number, parsed.line)
         except FormulaError as error:
             if parsed.line.of is None:
-                self.vocabulary.lost.setdefault(parsed.line.by, parsed.number)
+                self.vocabulary.meanings.lost.setdefault(parsed.line.by, parsed.number)
             return parsed.fail(error)
 
     def _judged(self, number: int, written: Line) -> Verdict:
@@ -242,7 +237,8 @@ class _Checker:
         return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.")
 
     def _own_latex(self, line: Line) -> str:
-        expected = None if line.by in self.vocabulary.definitions else self.vocabulary.expected(line.of, line.by)
+        is_defined = line.by in self.vocabulary.meanings.definitions
+        expected = None if is_defined else self.vocabulary.expected(line.of, line.by)
         return "" if expected is None else PRINTERS["latex"](expected)
 
     def _line(self, number: int, line: Line) -> Verdict:
@@ -289,8 +285,8 @@ class _Checker:
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
-        source = self._source(line, written)
-        self.wrong[number] = line, written
+        source = self.wrong.source_of(line, written)
+        self.wrong.note(number, line, written)
         if source is not None:
             reason = f"The line is wrong, but it follows from line {source}, which is wrong."
             return Verdict(line.text, "refuted", own, example, None, reason, source)
@@ -311,40 +307,12 @@ class _Checker:
     def _share_for_whole(self, line: Line, written: Term) -> str | None:
         """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
         stem = line.by.removesuffix("_prev")
-        if line.of != "E" or stem == line.by or stem not in self.vocabulary.adjoints:
+        if line.of != "E" or stem == line.by or stem not in self.vocabulary.targets.adjoints:
             return None
-        if not self.vocabulary.same(written, self.vocabulary.sent_back(line.by)):
+        if not self.vocabulary.same(written, self.vocabulary.derivation.sent_back(line.by)):
             return None
         whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
         return f"this is what step t sends back; {whole}"
-
-    def _source(self, line: Line, written: Term) -> int | None:
-        """The earlier wrong line from which this one follows, if there is one."""
-        for number, (earlier, term) in list(self.wrong.items())[:MAX_SOURCES]:
-            overrides = {earlier.by: term} if earlier.of == "E" and earlier.by in self.vocabulary.adjoints else {}
-            try:
-                consequence = self._consequence(line, earlier, term)
-                if consequence is not None and self.vocabulary.same(written, consequence, overrides):
-                    return number
-            except FormulaError:
-                continue
-        return None
-
-    def _consequence(self, line: Line, earlier: Line, term: Term) -> Term | None:
-        """What a line's target would be if an earlier wrong line were true."""
-        if (line.of, line.by) == (earlier.of, earlier.by):
-            return term
-        expected = self.vocabulary.expected(line.of, line.by)
-        if line.of in (None, "E") or earlier.of in (None, "E") or expected is None:
-            return expected if (line.of, earlier.of) == ("E", "E") else None
-        derivation = self.vocabulary.derivation
-        truth = derivation.jacobian(str(earlier.of), earlier.by)
-        change = add([term, scale(-1, ONE, truth)])
-        if earlier.of == line.of:
-            return add([expected, product(change, derivation.jacobian(earlier.by, line.by))])
-        if earlier.by == line.by:
-            return add([expected, product(derivation.jacobian(str(line.of), str(earlier.of)), change)])
-        return None
 
 
 def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
