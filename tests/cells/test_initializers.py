@@ -75,7 +75,7 @@ def test_chrono_reaches_the_gates() -> None:
 
 @given(seeds, sizes, st.floats(-3, 3))
 def test_forget_bias(seed: int, H: int, value: float) -> None:
-    """Only b_f starts at the forget bias; at zero weights a share of σ(1) = 0.731 is kept at every step."""
+    """Only b_f starts at the forget bias, 1 by default; all other biases are zero."""
     rng = np.random.default_rng(seed)
     params = LSTM(2, H, forget_bias=value).init(rng)
     assert np.all(params["b_f"] == value)

@@ -200,7 +200,7 @@ def test_what_cannot_be_read(source: Any, text: str) -> None:
 
 
 def test_layers_that_do_not_fit_each_other() -> None:
-    """A second layer of another kind than the first one's size is refused."""
+    """A second layer that reads vectors of another length than the first one gives is refused."""
     second = {k.replace("l0", "l1"): v for k, v in weights().items()}
     with pytest.raises(ValueError, match="layer 1 gives vectors of length 3, but layer 2 takes 2"):
         from_torch(weights() | second)

@@ -274,7 +274,7 @@ IN_WALK: list[tuple[str, str, str]] = [
     ("index off by one, ahead", "xs[t - 1]", "xs[t % T]"),
     ("state forgotten", "before, alive = state", "before, alive = tree_map(lambda s: 0.0 * s, state)"),
     ("first output again", "append(state.h if", "append(states[0].h if states else state.h if"),
-    ("last step only", "state = tree_map(stop_gradient, state)", "pass"),
+    ("cut forgotten", "state = tree_map(stop_gradient, state)", "pass"),
     ("detached state", "if walk.cuts_before(t, T):", "if True:"),
 ]
 

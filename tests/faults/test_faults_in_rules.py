@@ -248,12 +248,13 @@ def test_a_slip_in_unbroadcasting(monkeypatch: Any, name: str, side: str, wrong:
         check_grads(f, *args)
 
 
-@pytest.mark.parametrize(("name", "x"), [("softmax", [800.0, 799.0]), ("log_softmax", [800.0, 799.0])])
-def test_an_exponential_without_a_shift(monkeypatch: Any, name: str, x: list[float]) -> None:
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_an_exponential_without_a_shift(monkeypatch: Any, name: str) -> None:
     """Softmax and its logarithm without the shift by the maximum overflow where the right ones are differentiable."""
-    check_grads(getattr(mg, name), np.array(x))
+    x = np.array([800.0, 799.0])  # e^800 is no float
+    check_grads(getattr(mg, name), x)
 
     monkeypatch.setattr(mg.primitives.reductions, "_shifted", lambda x, axis: x)
 
     with pytest.raises(GradientCheckError), np.errstate(over="ignore", invalid="ignore"):
-        check_grads(getattr(mg, name), np.array(x))
+        check_grads(getattr(mg, name), x)

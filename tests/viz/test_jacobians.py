@@ -87,7 +87,7 @@ def test_what_is_said(norms, words):
     assert words in " ".join(diagnose(LagNorms(array, array)).sentences())
 
 
-def test_scope():
-    """The run that is measured is the one `unroll` makes, so it may have a batch-free state only."""
+def test_inputs_of_another_size_are_refused():
+    """Inputs that are not as long as the cell's raise the error that `unroll` raises."""
     with pytest.raises(mg.errors.ShapeError):
         step_jacobians(RNN(2, 3), RNN(2, 3).init(np.random.default_rng(0)), np.ones((3, 4)))
