@@ -1,6 +1,8 @@
 """The page on a net that was trained on a text for a moment."""
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from cells.claims import examine
 
@@ -12,6 +14,7 @@ from .page import Page
 from .page_parts import OF_STATE, curves_of, heading_of
 from .plots import lag_plot
 from .splits import routes
+from .texts import POEM_CREDIT
 
 __all__ = ["trained_page"]
 
@@ -46,7 +49,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
         lags={curve.label: curve.values for curve in curves},
         explained=found.explained,
         claims=examine(),
-        command=_command(asked),
+        command=_command(asked, found.corpus.title),
     )
     return page, diagnosis.json()
 
@@ -65,14 +68,9 @@ def _facts(found: Findings, title: str) -> dict[str, str]:
     }
 
 
-def _command(asked: Settings) -> str:
-    numbers = {
-        "cell": asked.cell,
-        "steps": asked.steps,
-        "hidden": asked.hidden,
-        "updates": asked.updates,
-        "batch": asked.batch,
-        "learning-rate": asked.learning_rate,
-        "seed": asked.seed,
-    }
-    return "minigrad report " + " ".join(f"--{name} {value}" for name, value in numbers.items())
+def _command(asked: Settings, text: str) -> str:
+    """What makes this page again, with the name of the text unless it is the poem."""
+    words = ["minigrad", "report", *([text] if text != POEM_CREDIT else [])]
+    for name, value in asdict(asked).items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -1,9 +1,11 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -117,6 +119,21 @@ def test_report_reads_a_text(tmp_path):
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert "\ufeff" not in page
+
+
+def test_the_command_on_the_page_makes_it_again(tmp_path, monkeypatch):
+    """The page of a text names it in its command, quoted for a shell; run where the text is, it gives the same page."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my text").write_text("abcab" * 4, encoding="utf-8")
+    assert minigrad("report", "my text", "--learning-rate", "0.02", "--out", "first", *QUICK) == 0
+    page = (tmp_path / "first" / "report.html").read_text(encoding="utf-8")
+
+    (command,) = re.findall(r"<code>(minigrad report.*)</code></p>", page)
+    program, *arguments = shlex.split(unescape(command))
+
+    assert program == "minigrad"
+    assert minigrad(*arguments, "--out", "second") == 0
+    assert (tmp_path / "second" / "report.html").read_text(encoding="utf-8") == page
 
 
 BAD_FILES = {
