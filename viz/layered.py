@@ -1,8 +1,7 @@
 """A picture as DOT text for Graphviz's own layered layout, `dot`."""
 
-from collections.abc import Mapping
-
 from . import dot, style
+from .frames import Frames, Scope, frames_of
 from .legend import legend
 from .picture import Line, Mark, Picture
 from .scale import Scale
@@ -32,7 +31,7 @@ def layered_source(picture: Picture) -> str:
         "label": legend(picture),
         "labelloc": "b",
     }
-    marks = _frames(picture.marks)
+    marks = _frame((), frames_of(picture.marks))
     lines = [statement for line in picture.lines for statement in edge_statements(line, picture.scale)]
     return dot.digraph({**_DEFAULTS, "graph": graph}, [*marks, *lines])
 
@@ -66,37 +65,18 @@ def edge_statements(line: Line, scale: Scale) -> list[str]:
     return [forward, dot.edge(line.tail, line.head, look)]
 
 
-def _frames(marks: tuple[Mark, ...]) -> list[str]:
-    """The marks' statements inside nested frames, one for each scope, in order of first appearance."""
-    tree: dict[tuple[str, ...], list[str]] = {}
-    children: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
-    for mark in marks:
-        tree.setdefault(mark.scope, []).append(dot.node(mark.key, mark_attributes(mark)))
-        for depth in range(len(mark.scope)):
-            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
-    numbers = {scope: f"{i}" for i, scope in enumerate(_walk(children))}
-    return _frame((), tree, children, numbers)
-
-
-def _walk(children: Mapping[tuple[str, ...], Mapping[tuple[str, ...], None]]) -> list[tuple[str, ...]]:
-    return [child for found in children.values() for child in found]
-
-
-def _frame(
-    scope: tuple[str, ...],
-    tree: Mapping[tuple[str, ...], list[str]],
-    children: Mapping[tuple[str, ...], Mapping[tuple[str, ...], None]],
-    numbers: Mapping[tuple[str, ...], str],
-) -> list[str]:
-    body = list(tree.get(scope, []))
-    for child in children.get(scope, {}):
-        body += _frame(child, tree, children, numbers)
+def _frame(scope: Scope, frames: Frames) -> list[str]:
+    """The statements of a frame and of all that is in it, in order of first appearance."""
+    body = [dot.node(mark.key, mark_attributes(mark)) for mark in frames.inside.get(scope, [])]
+    for child in frames.children.get(scope, []):
+        body += _frame(child, frames)
     if not scope:
         return body
+    number = frames.numbers[scope]
     look = {
-        "id": f"g_c{numbers[scope]}",
+        "id": f"g_c{number}",
         "label": dot.text(scope[-1], 60),
         "tooltip": dot.tooltip(scope[-1]),
         **style.CLUSTER,
     }
-    return dot.cluster(numbers[scope], look, body)
+    return dot.cluster(f"{number}", look, body)

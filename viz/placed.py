@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from . import dot, style
 from .courses import Surroundings, course, surroundings
+from .frames import Frames, Scope, frames_of
 from .legend import legend
 from .picture import Line, Mark, Picture
 from .sizes import FONT_SIZE, font_size, shown_label
@@ -93,48 +94,31 @@ Box = tuple[float, float, float, float]
 
 
 def _frames(marks: tuple[Mark, ...], strip: Strip) -> list[str]:
-    """Nested frames round the marks of each scope."""
-    inside: dict[tuple[str, ...], list[Mark]] = {}
-    children: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
-    for mark in marks:
-        if mark.carried or not mark.scope:
-            continue
-        inside.setdefault(mark.scope, []).append(mark)
-        for depth in range(len(mark.scope)):
-            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
-    numbers = {scope: i for i, scope in enumerate(child for found in children.values() for child in found)}
-    statements: list[str] = []
-    for scope in children.get((), {}):
-        statements += _frame(scope, inside, children, numbers, strip)[0]
-    return statements
+    """Nested frames round the marks of each scope; states stand between them."""
+    frames = frames_of(mark for mark in marks if mark.scope and not mark.carried)
+    return [line for scope in frames.children.get((), []) for line in _frame(scope, frames, strip)[0]]
 
 
-def _frame(
-    scope: tuple[str, ...],
-    inside: dict[tuple[str, ...], list[Mark]],
-    children: dict[tuple[str, ...], dict[tuple[str, ...], None]],
-    numbers: dict[tuple[str, ...], int],
-    strip: Strip,
-) -> tuple[list[str], Box]:
+def _frame(scope: Scope, frames: Frames, strip: Strip) -> tuple[list[str], Box]:
     """The statements of a frame, and its box: round its marks, or round the frames in it."""
-    own = inside.get(scope, [])
+    own = frames.inside.get(scope, [])
     body = [_mark(mark, strip.spots[mark.key]) for mark in own]
     boxes = [_box(own, strip)] if own else []
-    for child in children.get(scope, {}):
-        statements, box = _frame(child, inside, children, numbers, strip)
+    for child in frames.children.get(scope, []):
+        statements, box = _frame(child, frames, strip)
         body += statements
         boxes.append((box[0] - _PAD, box[1] - _PAD, box[2] + _PAD, box[3] + 2 * _PAD))
     box = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
     name = dot.printable(scope[-1], 40)
     look = {
-        "id": f"g_c{numbers[scope]}",
+        "id": f"g_c{frames.numbers[scope]}",
         "label": dot.text(name),
         "tooltip": dot.tooltip(scope[-1]),
         **style.CLUSTER,
         "bb": ",".join(f"{edge:.1f}" for edge in box),
         "lp": f"{_title_middle(own, box, 3.2 * len(name), strip):.1f},{box[3] - 11:.1f}",
     }
-    return dot.cluster(f"{numbers[scope]}", look, body), box
+    return dot.cluster(f"{frames.numbers[scope]}", look, body), box
 
 
 def _title_middle(own: list[Mark], box: Box, half: float, strip: Strip) -> float:
