@@ -10,7 +10,7 @@ from minigrad import Graph, Tensor
 from minigrad.sweep import reverse_sweep
 
 from .grouping import Group, Grouping
-from .words import is_time, step_of
+from .words import is_time, spectral_norm, step_of
 
 __all__ = ["Fold", "fold_of", "folded", "jacobian_norm"]
 
@@ -73,9 +73,7 @@ def jacobian_norm(entries: Sequence[Tensor], exits: Iterable[Tensor]) -> float |
     ends = list(exits)
     if not entries or not ends or sum(node.value.size for node in ends) > LARGEST_STATE:
         return None
-    rows = [row for node in ends for row in _rows(node, entries)]
-    matrix = np.array(rows)
-    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float(np.abs(matrix).max())
+    return spectral_norm(np.array([row for node in ends for row in _rows(node, entries)]))
 
 
 def _rows(node: Tensor, entries: Sequence[Tensor]) -> list[np.ndarray]:

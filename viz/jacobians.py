@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import Cell
-from cells.unroll import unroll
+from cells import Cell, unroll
+
+from .words import spectral_norm
 
 __all__ = ["LagNorms", "lag_norms", "step_jacobians"]
 
@@ -71,11 +72,6 @@ def lag_norms(jacobians: list[np.ndarray]) -> LagNorms:
     measured, stepwise = [1.0], [1.0]
     for jacobian in reversed(jacobians):
         product = product @ jacobian
-        measured.append(_spectral(product))
-        stepwise.append(stepwise[-1] * _spectral(jacobian))
+        measured.append(spectral_norm(product))
+        stepwise.append(stepwise[-1] * spectral_norm(jacobian))
     return LagNorms(np.array(measured), np.array(stepwise))
-
-
-def _spectral(matrix: np.ndarray) -> float:
-    """The largest singular value; nan or inf if there is one in the matrix."""
-    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float(np.abs(matrix).max())

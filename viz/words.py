@@ -19,6 +19,7 @@ __all__ = [
     "norm",
     "number",
     "short_name",
+    "spectral_norm",
     "step_of",
     "symbol",
     "title",
@@ -186,6 +187,11 @@ def norm(value: Any) -> float | None:
         if largest == 0.0 or not np.isfinite(largest):
             return largest
         return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
+
+
+def spectral_norm(matrix: np.ndarray) -> float:
+    """The largest singular value; nan or inf if there is one in the matrix."""
+    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float(np.abs(matrix).max())
 
 
 def number(x: float) -> str:
