@@ -4,14 +4,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .plots import Curve
+from minigrad import Graph
 
-__all__ = ["OF_STATE", "curves_of", "heading_of"]
+from .plots import COLOURS, Curve
+from .splits import routes
+
+__all__ = ["OF_STATE", "curves_of", "heading_of", "routes_svg"]
 
 #: What the Jacobian over time is of, by the number of states.
 OF_STATE = {1: "the hidden state h", 2: "the whole state (h, c), its parts taken as independent"}
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_BOUND = "#D55E00"
+#: The colour of the bound where there is only one, and those of the parts of a net, which leave it out.
+_BOUND, _PARTS = COLOURS[1], (COLOURS[0], *COLOURS[2:6])
+#: Bars in a picture of routes, about.
+_BARS = 8
 
 
 def heading_of(title: str) -> str:
@@ -25,7 +30,7 @@ def curves_of(
     """What is measured, and what it can never exceed, for each part of a net."""
     drawn = []
     for i, (title, (norms, bound)) in enumerate(measured.items()):
-        colour = _COLOURS[i % len(_COLOURS)]
+        colour = _PARTS[i % len(_PARTS)]
         drawn.append(Curve(title or "measured", norms, colour))
         if i == 0 and stepwise is not None:
             drawn.append(Curve("product of the steps' norms", stepwise, "#999999", ":"))
@@ -33,3 +38,9 @@ def curves_of(
             label = f"{title}: proved bound" if title else "proved bound"
             drawn.append(Curve(label, bound, colour if len(measured) > 1 else _BOUND, "--"))
     return drawn
+
+
+def routes_svg(graph: Graph, state: str, steps: int) -> str:
+    """Which ways the gradient takes from earlier values of a state, evenly spaced over the steps."""
+    shown = range(0, steps, max(1, steps // _BARS))
+    return routes(graph, {f"{state}_{t}": graph.find(state, f"t={t}") for t in shown}).svg

@@ -11,9 +11,8 @@ from .findings import CELLS, Findings, Settings
 from .flows import flow
 from .graphs import draw
 from .page import Page
-from .page_parts import OF_STATE, curves_of, heading_of
+from .page_parts import OF_STATE, curves_of, heading_of, routes_svg
 from .plots import lag_plot
-from .splits import routes
 from .texts import POEM_CREDIT
 
 __all__ = ["trained_page"]
@@ -26,8 +25,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
     diagnosis = diagnose(found.lags, found.graph, found.explained.bound)
     curves = curves_of({"": (found.lags.measured, found.explained.bound)}, found.lags.stepwise)
     shown = {name.upper(): nets[name] for name in CELLS}
-    carried = "c" if asked.cell == "lstm" else "h"
-    steps = range(0, asked.steps, max(1, asked.steps // 8))
+    states = found.model.cell.initial_state()._fields  # h, and then c if there is one
     pictures = {
         "graph.svg": draw(found.graph).svg,
         "lags.svg": lag_plot(curves, "‖∂s_T/∂s_k‖₂").svg,
@@ -35,7 +33,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
             {name: net.graph for name, net in shown.items()},
             bounds={name: net.explained.bound for name, net in shown.items() if net.explained.bound is not None},
         ).svg,
-        "routes.svg": routes(found.graph, {f"{carried}_{t}": found.graph.find(carried, f"t={t}") for t in steps}).svg,
+        "routes.svg": routes_svg(found.graph, states[-1], asked.steps),
     }
     page = Page(
         heading=heading_of(title),
@@ -45,7 +43,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
         pictures=pictures,
         flow_caption="The same text, sizes, seed and number of updates for each.",
         loss="the loss of the last prediction",
-        state=OF_STATE[len(found.model.cell.initial_state())],
+        state=OF_STATE[len(states)],
         lags={curve.label: curve.values for curve in curves},
         explained=found.explained,
         claims=examine(),

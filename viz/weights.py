@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import Bidirectional, Cell, Stacked, from_torch, unroll
-from cells.cell import Layer
+from cells import Bidirectional, Cell, Layer, Stacked, from_torch, unroll
 from minigrad import Graph
 from minigrad.tree import flatten
 

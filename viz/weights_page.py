@@ -9,13 +9,11 @@ from cells.claims import examine
 from .flows import flow
 from .graphs import draw
 from .page import Page
-from .page_parts import OF_STATE, curves_of, heading_of
+from .page_parts import OF_STATE, curves_of, heading_of, routes_svg
 from .plots import lag_plot
-from .splits import routes
 from .weights import Part, WeightFindings
 
 __all__ = ["weights_page"]
-
 
 #: What the sentences on the cells of a larger net are about.
 EACH_BY_ITSELF = (
@@ -39,8 +37,8 @@ def weights_page(found: WeightFindings) -> tuple[Page, str]:
     }
     if not single:
         pictures["cells.svg"] = flow({part.title: part.graph for part in found.parts}, bounds=_bounds(found.parts)).svg
-    split = {part.title: _routes_of(part, found.steps) for part in found.parts}
-    pictures |= {_file_name(title): svg for title, svg in split.items()}
+    for part in found.parts:
+        pictures[_file_name(part.title)] = routes_svg(part.graph, part.state_names[-1], found.steps)
     page = Page(
         heading=heading_of(found.title),
         subtitle=found.source,
@@ -69,13 +67,6 @@ def _flow_of(found: WeightFindings, single: bool) -> str:
     bound = found.parts[0].explained.bound if single else None
     bounds = {} if bound is None else {found.title: bound}
     return flow({found.title: found.graph}, state=found.state, bounds=bounds).svg
-
-
-def _routes_of(part: Part, steps: int) -> str:
-    """The split at earlier states: the cell's memory if there is one."""
-    carried = part.state_names[-1]
-    shown = range(0, steps, max(1, steps // 8))
-    return routes(part.graph, {f"{carried}_{t}": part.graph.find(carried, f"t={t}") for t in shown}).svg
 
 
 def _file_name(title: str) -> str:
