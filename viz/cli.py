@@ -136,8 +136,8 @@ def _add_flow(commands: Any) -> None:
         "gradient arrives at every step and gate. With --cell, only that one.",
     )
     add_net_options(command)
-    command.set_defaults(run=_flow)
     command.add_argument("--out", default="flow.svg", metavar="FILE", help=".svg, .png or .pdf (default: %(default)s)")
+    command.set_defaults(run=_flow)
 
 
 def _flow(options: argparse.Namespace) -> None:

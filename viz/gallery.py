@@ -28,7 +28,7 @@ D, H, K = 3, 4, 3
 def _setting(cell: Any, steps: int) -> tuple[Readout, dict[str, Any], np.ndarray]:
     """A readout, parameters and inputs; the same for the same cell."""
     rng = np.random.default_rng(7)
-    readout = Readout(cell.output_size if hasattr(cell, "output_size") else cell.hidden_size, K)
+    readout = Readout(cell.hidden_size, K)
     return readout, {"cell": cell.init(rng), "readout": readout.init(rng)}, rng.normal(size=(steps, D))
 
 
@@ -37,9 +37,8 @@ def last_loss(cell: Any, steps: int) -> Graph:
     readout, params, xs = _setting(cell, steps)
 
     def loss(params: Any, xs: Any) -> Any:
-        outputs = unroll(cell, params["cell"], xs)
-        last = outputs.final.h if hasattr(outputs.final, "h") else outputs.outputs[-1]
-        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], last), np.array(0)))
+        final = unroll(cell, params["cell"], xs).final
+        return mg.named("E", mg.cross_entropy(readout.logits(params["readout"], final.h), np.array(0)))
 
     return mg.trace(loss, params, xs)
 

@@ -48,8 +48,7 @@ def net(kind: type, steps: int, seed: int = 0) -> mg.Graph:
 def net_of(cell: Any, steps: int, seed: int = 0) -> mg.Graph:
     """The graph of the last loss of a cell or net of cells with 2 inputs."""
     rng = np.random.default_rng(seed)
-    width = cell.output_size if hasattr(cell, "output_size") else cell.hidden_size
-    readout = Readout(width, 2)
+    readout = Readout(cell.hidden_size, 2)
     params = {"cell": cell.init(rng), "readout": readout.init(rng)}
 
     def loss(params, xs):
