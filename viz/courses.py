@@ -17,6 +17,8 @@ __all__ = ["Surroundings", "course", "surroundings"]
 
 #: How far lines keep from the marks they pass, and from the middle of a mark that others leave straight up.
 CLEAR, OFF = 7.0, 10.0
+#: A line that comes up nearer than this beside a mark has no room to turn into its side.
+TURN = 2.0
 #: How far inside of a frame a state leaves it, and a line to another lane.
 STATE_EXIT, LANE_EXIT = SIDE - 10.0, 4.0
 
@@ -150,7 +152,7 @@ def _up(entry: Entry, b: Spot, level: float, on_highway: bool) -> list[Point]:
     outside = abs(entry.x - b.x) - b.width / 2
     if outside <= -CORNER:
         return [(entry.x, level), (entry.x, b.y)]
-    if outside < 2.0:  # too near to turn: round the corner, into the foot
+    if outside < TURN:  # round the corner, into the foot
         under = b.y - b.height / 2 - CLEAR
         foot = b.x + (1 if entry.x > b.x else -1) * (b.width / 2 - CORNER)
         return [(entry.x, level), (entry.x, under), (foot, under), (foot, b.y)]

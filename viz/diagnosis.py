@@ -21,6 +21,9 @@ __all__ = ["Diagnosis", "diagnose", "finite", "rate_per_step", "saturation"]
 LOST = 1e-6
 #: A gate whose local slope is below this part of the largest one passes next to nothing.
 SATURATED = 0.1
+#: A change by less than this part is none: a norm stands still, and a share is the whole.
+STILL = 0.005
+#: Of the activations that gates have.
 _LARGEST_SLOPE = {"tanh": 1.0, "sigmoid": 0.25}
 
 
@@ -93,7 +96,7 @@ class Diagnosis:
     def _speed(self) -> str:
         if self.half_life is not None:
             return f"so it halves every {self.half_life:.3g} steps"
-        if self.rate_per_step > 1.005:
+        if self.rate_per_step > 1 + STILL:
             return f"so it doubles every {log(2) / log(self.rate_per_step):.3g} steps"
         return "so it neither fades nor grows"
 
@@ -108,7 +111,7 @@ class Diagnosis:
             return []
         way = max(self.routes, key=lambda name: self.routes[name])
         goes = "meets no gate until the readout" if way == "direct" else f"goes through {way} first"
-        others = ", and other ways work against it" if self.routes[way] > 1.005 else ""
+        others = ", and other ways work against it" if self.routes[way] > 1 + STILL else ""
         return [f"Of the gradient at the first state {100 * self.routes[way]:.0f} % {goes}{others}."]
 
 
@@ -137,7 +140,7 @@ def diagnose(lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | Non
         steps=len(norms) - 1,
         final_norm=float(norms[-1]) if np.isfinite(norms).all() else float("nan"),
         rate_per_step=rate,
-        half_life=log(0.5) / log(rate) if 0 < rate < 0.995 else None,
+        half_life=log(0.5) / log(rate) if 0 < rate < 1 - STILL else None,
         lost_at=int(lost[0]) if len(lost) else None,
         largest_at=int(np.argmax(known)),
         largest_norm=float(known.max()),

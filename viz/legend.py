@@ -7,7 +7,8 @@ from .scale import Scale, colour
 
 __all__ = ["legend"]
 
-_CELLS = 12
+#: How many patches of colour the scale has.
+_PATCHES = 12
 
 
 def legend(picture: Picture) -> str:
@@ -28,7 +29,7 @@ def legend(picture: Picture) -> str:
 
 def _scale(scale: Scale) -> list[str]:
     """Light to dark with the powers of ten at both ends, then what falls outside of it."""
-    colours = [colour(i / (_CELLS - 1)) for i in range(_CELLS)]
+    colours = [colour(i / (_PATCHES - 1)) for i in range(_PATCHES)]
     bars = "".join(f'<td bgcolor="{c}" width="14" height="12" fixedsize="true"></td>' for c in colours)
     bar = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{bars}</tr></table>'
     return [

@@ -17,7 +17,15 @@ __all__ = ["LAYOUT", "neighbours", "placed_source"]
 LAYOUT = ("-Kneato", "-n2")
 #: Points between a line and its gradient.
 APART = 5.0
+#: Points between a frame and what it is drawn round.
 _PAD = 9.0
+#: Points that the middle of the legend stands right of the strip's left end, about half its width, and below it.
+_LEGEND = (390.0, 34.0)
+#: Points from a frame's left end to its title, where all lanes run to the right and where states leave on the left;
+#: from the top to the title's middle; half the width of a character in it.
+_TITLE, _TITLE_ASIDE, _TITLE_DROP, _HALF_LETTER = 10.0, 30.0, 11.0, 3.2
+#: Points from a state's mark up to the number over it.
+_NUMBER = 6.0
 
 _DEFAULTS = {
     "graph": {"bgcolor": "white", "fontname": style.FONT, "outputorder": "edgesfirst", "pad": "0.1", "id": "g"},
@@ -87,7 +95,7 @@ def _edges(line: Line, points: list[Point], picture: Picture, strip: Strip) -> l
 
 def _norm_over(state: Spot, share: float) -> dict[str, str]:
     """The norm of what flows back into a state, printed above it."""
-    return {"label": f"{share:.2g}", "lp": f"{state.x:.1f},{state.y + state.height / 2 + 6:.1f}"}
+    return {"label": f"{share:.2g}", "lp": f"{state.x:.1f},{state.y + state.height / 2 + _NUMBER:.1f}"}
 
 
 Box = tuple[float, float, float, float]
@@ -116,7 +124,7 @@ def _frame(scope: Scope, frames: Frames, strip: Strip) -> tuple[list[str], Box]:
         "tooltip": dot.tooltip(scope[-1]),
         **style.CLUSTER,
         "bb": ",".join(f"{edge:.1f}" for edge in box),
-        "lp": f"{_title_middle(own, box, 3.2 * len(name), strip):.1f},{box[3] - 11:.1f}",
+        "lp": f"{_title_middle(own, box, _HALF_LETTER * len(name), strip):.1f},{box[3] - _TITLE_DROP:.1f}",
     }
     return dot.cluster(f"{frames.numbers[scope]}", look, body), box
 
@@ -126,7 +134,7 @@ def _title_middle(own: list[Mark], box: Box, half: float, strip: Strip) -> float
     lane = strip.lanes.get(own[0].lane) if own and own[0].step is not None else None
     if lane is not None and not lane.forward:
         return box[2] - SIDE - strip.aside - half
-    return box[0] + (10.0 if all(lane.forward for lane in strip.lanes.values()) else 30.0) + half
+    return box[0] + (_TITLE if all(lane.forward for lane in strip.lanes.values()) else _TITLE_ASIDE) + half
 
 
 def _box(marks: list[Mark], strip: Strip) -> Box:
@@ -151,5 +159,6 @@ def _legend(picture: Picture, strip: Strip) -> list[str]:
     floor = min(spot.y - spot.height / 2 for spot in strip.spots.values())
     floor = min([floor, *(lane.bottom for lane in strip.lanes.values())])
     left = min(spot.x for spot in strip.spots.values())
-    place = {"pos": f"{left + 390:.1f},{floor - 34:.1f}", "shape": "plain", "fixedsize": "false"}
+    right, down = _LEGEND
+    place = {"pos": f"{left + right:.1f},{floor - down:.1f}", "shape": "plain", "fixedsize": "false"}
     return [dot.node("legend", {"label": label, **place})]

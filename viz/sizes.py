@@ -13,6 +13,13 @@ FONT_SIZE = 10.0
 _LONGEST, _LINES = 40, 8
 #: The width of a character and the height of a line, in units of the font's size.
 _WIDE, _HIGH = 0.56, 1.2
+#: Points around a label, at both sides and above and below together.
+_BESIDE, _ABOVE = 10, 9
+#: The least width and height of a mark, by its shape; letters in an ellipse need more room by so much.
+_LEAST = {"box": (30.0, 21.0), "circle": (21.0, 21.0), "ellipse": (30.0, 22.0)}
+_ROUND = (1.25, 1.15)
+#: The least width of a whole step, the height for each of its states, and what is left free between two of them.
+_STEP_WIDTH, _STATE_HEIGHT, _STATE_GAP = 44.0, 34.0, 2
 
 
 def shown_label(mark: Mark) -> str:
@@ -44,13 +51,14 @@ def size(mark: Mark) -> tuple[float, float]:
 def _size(label: str, kind: str) -> tuple[float, float]:
     lines = _shown(label).split("\n")
     points = _points(kind)
-    width = max(map(len, lines)) * _WIDE * points + 10
-    height = len(lines) * _HIGH * points + 9
+    width = max(map(len, lines)) * _WIDE * points + _BESIDE
+    height = len(lines) * _HIGH * points + _ABOVE
     if kind == "step":
-        return max(width, 44.0), 34.0 * len(lines) - 2
+        return max(width, _STEP_WIDTH), _STATE_HEIGHT * len(lines) - _STATE_GAP
     shape = KINDS[kind]["shape"]
     if shape == "circle":
-        return (max(width, height, 21.0),) * 2
+        width = height = max(width, height)
     if shape == "ellipse":
-        return max(width * 1.25, 30.0), max(height * 1.15, 22.0)
-    return max(width, 30.0), max(height, 21.0)
+        width, height = width * _ROUND[0], height * _ROUND[1]
+    least = _LEAST[shape]
+    return max(width, least[0]), max(height, least[1])
