@@ -8,7 +8,7 @@ from .errors import DtypeError, ShapeError
 from .primitives import log_softmax, pick, sum
 from .tensor import Tensor
 
-__all__ = ["cross_entropy"]
+__all__ = ["check_range", "cross_entropy"]
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:
@@ -64,6 +64,25 @@ def _check_classes(labels: Any, classes: int) -> None:
         raise DtypeError(
             f"class indices are integers, got {indices.dtype}; pass distributions with a last axis of {classes}"
         )
-    if indices.size and (indices.min() < 0 or indices.max() >= classes):
+    if indices.size:
+        check_range(indices, classes)
+
+
+def check_range(indices: np.ndarray, classes: int) -> None:
+    """Refuse class indices that are not there.
+
+    Parameters
+    ----------
+    indices : array of int
+        At least one.
+    classes : int
+        How many classes there are.
+
+    Raises
+    ------
+    IndexError
+        If an index is below 0 or not below `classes`.
+    """
+    if indices.min() < 0 or indices.max() >= classes:
         wrong = indices.min() if indices.min() < 0 else indices.max()
         raise IndexError(f"class index {wrong} is out of range; with {classes} logits use 0 to {classes - 1}")

@@ -19,7 +19,7 @@ from ..lifting import argument_names, recording
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
 from ..tree import Structure, flatten
 from .ir import Builder, Node, Program, freeze
-from .shapes import Shaped, shaped
+from .shapes import Shaped, blank
 
 __all__ = ["Captured", "capture", "traced_program"]
 
@@ -67,8 +67,8 @@ def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) 
     """
     leaves = [_native(leaf) for leaf in leaves]
     try:
-        blank = [_blank(leaf) for leaf in leaves]
-        first, second = _trace(f, structure, blank), _trace_again(f, structure, blank)
+        shapes = [blank(leaf) for leaf in leaves]
+        first, second = _trace(f, structure, shapes), _trace_again(f, structure, shapes)
         if _difference(first.nodes, second.nodes) is None:
             return first
     except RecursionError:  # Tried again at every depth it would take for ever.
@@ -84,18 +84,12 @@ def _native(value: Any) -> Any:
     return value.astype(value.dtype.newbyteorder("=")) if is_foreign else value
 
 
-def _trace_again(f: Callable[..., Any], structure: Structure, blank: Sequence[Any]) -> "Captured":
+def _trace_again(f: Callable[..., Any], structure: Structure, shapes: Sequence[Any]) -> "Captured":
     """The trace with other integers, in case their values were looked at; with the same, if others raise."""
     try:
-        return _trace(f, structure, [_changed(value, 1.0) for value in blank])
+        return _trace(f, structure, [_changed(value, 1.0) for value in shapes])
     except Exception:  # Others may be out of range.
-        return _trace(f, structure, blank)
-
-
-def _blank(value: Any) -> Any:
-    """An array of floats as a shape; integers and booleans stay, they may be indices or lengths."""
-    is_floating = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-    return shaped(value.shape, value.dtype) if is_floating else value
+        return _trace(f, structure, shapes)
 
 
 def _capture_with_numbers(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:

@@ -35,7 +35,7 @@ def contract(out: ndarray, a: ndarray, b: ndarray, *, axis: Sequence[int], ndim:
     if left is None or right is None or result is None:
         return [(_einsum, (out, a, b, tuple(summed)))]
     if not batch and result.flags.c_contiguous:
-        return [(np.dot, (*_as_vectors(left, right, result),))]
+        return [(np.dot, _as_vectors(left, right, result))]
     return [(np.matmul, (left, right, result))]
 
 

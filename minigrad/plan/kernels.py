@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..functions import check_range
 from ..primitive import PRIMITIVES
 from .contraction import contract
 
-__all__ = ["ELEMENTWISE", "Call", "calls_for", "is_basic", "product"]
+__all__ = ["ELEMENTWISE", "UFUNCS", "Call", "calls_for", "is_basic", "product"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -239,20 +240,21 @@ def _scatter(out: ndarray, *gs: ndarray, indices: tuple[Any, ...], shape: tuple[
 
 
 def is_basic(index: Any) -> bool:
-    """Whether indexing gives a view."""
+    """Whether indexing gives a view: numbers, but no truth values, slices, None and Ellipsis."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) for part in parts) and (
-        not any(isinstance(part, bool | np.bool_) for part in parts)
+    return all(
+        part is None or part is Ellipsis or (isinstance(part, int | np.integer | slice) and not isinstance(part, bool))
+        for part in parts
     )
 
 
 def _pick(out: ndarray, x: ndarray, indices: ndarray) -> list[Call] | None:
     """One entry of each row, by its place in the flattened array."""
     if not (x.flags.c_contiguous and out.flags.c_contiguous and indices.dtype == np.intp):
-        return [(_check_classes, (indices, x.shape[-1])), _by_primitive("pick", out, (x, indices), {})]
+        return [(check_range, (indices, x.shape[-1])), _by_primitive("pick", out, (x, indices), {})]
     places = np.empty(indices.shape, np.intp)
     return [
-        (_check_classes, (indices, x.shape[-1])),
+        (check_range, (indices, x.shape[-1])),
         (np.add, (_row_starts(x), indices, places)),
         (x.reshape(-1).take, (places, None, out, "clip")),
     ]
@@ -261,13 +263,6 @@ def _pick(out: ndarray, x: ndarray, indices: ndarray) -> list[Call] | None:
 def _row_starts(x: ndarray) -> ndarray:
     """Where each row begins in the flattened array."""
     return (np.arange(prod(x.shape[:-1])) * x.shape[-1]).reshape(x.shape[:-1])
-
-
-def _check_classes(indices: ndarray, count: int) -> None:
-    """What the eager cross-entropy checks when it is called."""
-    if indices.min() < 0 or indices.max() >= count:
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise IndexError(f"class index {wrong} is out of range; with {count} logits use 0 to {count - 1}")
 
 
 def _spread(out: ndarray, g: ndarray, indices: ndarray, *, size: int) -> list[Call] | None:

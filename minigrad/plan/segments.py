@@ -22,7 +22,7 @@ from .capture import traced_program
 from .executable import Plan
 from .ir import Node, Program, freeze
 from .kernels import Call
-from .shapes import shaped
+from .shapes import blank, shaped
 
 __all__ = ["Body", "Segments"]
 
@@ -113,7 +113,7 @@ class Segments:
     def _traced(self, op: str, segment: Segment) -> tuple[Any, Body]:
         """The program of a segment, traced on shapes, and what it is known by."""
         with recording(), fixed_course():
-            given = [leaf(_blank(value)) for value in segment.values[: len(segment.moving)]]
+            given = [leaf(blank(value)) for value in segment.values[: len(segment.moving)]]
             inputs = [*given, *segment.free]
             if op == "checkpoint":
                 output = segment.joined(given)
@@ -137,10 +137,6 @@ def _outside(op: str, segment: Segment) -> Any:
     except TypeError:
         return None
     return key
-
-
-def _blank(value: Any) -> Any:
-    return shaped(value.shape, value.dtype) if value.dtype.kind == "f" else np.array(value)
 
 
 def _key(program: Program, nodes: Sequence[Node]) -> Any:

@@ -16,7 +16,7 @@ from ..errors import ValueDependentError
 from ..primitive import Primitive
 from .ir import freeze
 
-__all__ = ["Shaped", "shaped"]
+__all__ = ["Shaped", "blank", "shaped"]
 
 
 class Shaped(ndarray[Any, Any]):
@@ -57,6 +57,12 @@ def shaped(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Shaped:
             _made.clear()
         found = _made[shape, dtype] = _placeholder(shape, dtype).view(Shaped)
     return found
+
+
+def blank(value: Any) -> Any:
+    """An array of floats as a shape; integers and booleans stay, they may be indices or lengths."""
+    is_floating = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+    return shaped(value.shape, value.dtype) if is_floating else value
 
 
 def _placeholder(shape: tuple[int, ...], dtype: np.dtype[Any]) -> ndarray:

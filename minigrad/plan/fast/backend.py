@@ -49,9 +49,11 @@ def fuse(calls: list[Call]) -> tuple[list[Call], str]:
     forms = [form_of(call) for call in calls]
     numbers: dict[Form, int] = {}
     tokens = [-i - 1 if form is None else numbers.setdefault(form, len(numbers)) for i, form in enumerate(forms)]
+    repeats = find_repeats(tokens, lambda i: _is_product(forms[i]))
+    if not repeats:
+        return calls, ""
     result: list[Call] = []
     done = 0
-    repeats = find_repeats(tokens, lambda i: _is_product(forms[i]))
     for repeat in repeats:
         result += calls[done : repeat.start]
         result.append((_loop(repeat, calls, forms, compiler), ()))
@@ -59,8 +61,6 @@ def fuse(calls: list[Call]) -> tuple[list[Call], str]:
     result += calls[done:]
     seconds = perf_counter() - start
     covered = sum(repeat.stop - repeat.start for repeat in repeats)
-    if not repeats:
-        return calls, ""
     return result, f"{covered} calls in {len(repeats)} compiled loops, made in {seconds:.1f} s"
 
 

@@ -45,7 +45,7 @@ def _make_series(real: Any) -> Callable[[Any], Any]:
 
 
 def make_tanh(real: Any, compiled: Callable[[Any], Any] = lambda f: f) -> Callable[[Any], Any]:
-    """tanh x = e / (e + 2) with e = e²ˣ − 1, of |x|; the sign comes last. Relative error below 4 roundings.
+    """tanh x = e / (e + 2) with e = e²ˣ − 1, of |x|; the sign comes last. Relative error below 4 epsilons, as in exp.
 
     Beyond |x| = 20 the result is 1 to the last bit. NaN stays NaN.
     """

@@ -111,7 +111,7 @@ def _inner(form: Form, pointers: Sequence[str]) -> list[str]:
     """Loops over what is left of one row."""
     lines: list[str] = []
     operands: list[str] = []
-    *inner, _ = range(1, len(form.layouts[-1].shape) + 1)
+    inner = range(1, len(form.layouts[-1].shape))
     for number, (layout, p) in enumerate(zip(form.layouts, pointers, strict=True)):
         if not any(layout.steps) and number == len(pointers) - 1:
             # A result of one entry; what is assigned to a name would not be stored.
@@ -128,9 +128,7 @@ def _inner(form: Form, pointers: Sequence[str]) -> list[str]:
             if layout.steps[axis]
         ]
         operands.append(f"{p}[{' + '.join(index)}]")
-    depth = 0
-    for axis in inner:
+    for depth, axis in enumerate(inner):
         lines.append("    " * depth + f"for i{axis} in range({form.layouts[-1].shape[axis]}):")
-        depth += 1
-    lines.append("    " * depth + f"{operands[-1]} = {form.expression.format(*operands)}")
+    lines.append("    " * len(inner) + f"{operands[-1]} = {form.expression.format(*operands)}")
     return lines

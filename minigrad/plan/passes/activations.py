@@ -5,6 +5,9 @@ from .chains import is_parameter
 
 __all__ = ["sigmoid_by_tanh"]
 
+#: Through how many sums inside each other the factor is taken: an LSTM's gate that sees all gates before it has six.
+_DEPTH = 6
+
 
 def sigmoid_by_tanh(program: Program, builder: Builder, notes: list[str]) -> Program:
     """σ(a) = ½ + ½ tanh(a/2), and (W x + b)/2 = (W/2) x + b/2, in float32.
@@ -18,7 +21,7 @@ def sigmoid_by_tanh(program: Program, builder: Builder, notes: list[str]) -> Pro
         if node.op != "sigmoid" or node.dtype.itemsize > 4 or node.args[0].dtype != node.dtype:
             continue
         builder.order = node.order
-        y = builder.make("tanh", (_half(builder, node.args[0], uses, 6),))
+        y = builder.make("tanh", (_half(builder, node.args[0], uses, _DEPTH),))
         replacement[node] = builder.make("add", (builder.make("multiply", (y, 0.5)), 0.5))
     if replacement:
         notes.append(f"{len(replacement)} logistic functions through tanh")

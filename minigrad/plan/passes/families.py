@@ -17,6 +17,7 @@ from ..ir import Node, Program, freeze
 
 __all__ = ["Families", "components"]
 
+#: How many levels of operands a label looks at.
 _DEPTH = 3
 #: A leaf that is used so often in one way is a parameter, and told from others; states are not.
 _OFTEN = 3
@@ -132,15 +133,18 @@ def components(sources: dict[int, set[int]], vertices: list[int]) -> tuple[dict[
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[vertex])
                 if low[vertex] == index[vertex]:
-                    component = []
-                    while True:
-                        found = open_stack.pop()
-                        is_open.discard(found)
-                        stage[found] = number
-                        component.append(found)
-                        if found == vertex:
-                            break
+                    component = _popped(open_stack, vertex)
+                    is_open.difference_update(component)
+                    stage.update(dict.fromkeys(component, number))
                     if len(component) > 1 or vertex in sources[vertex]:
                         cyclic.update(component)
                     number += 1
     return stage, cyclic
+
+
+def _popped(stack: list[int], last: int) -> list[int]:
+    """What lies on a stack above an entry, and the entry, taken from it."""
+    found = [stack.pop()]
+    while found[-1] != last:
+        found.append(stack.pop())
+    return found

@@ -11,6 +11,10 @@ from .stacking import Stacker
 __all__ = ["column_slices", "fuse_outer_products", "fuse_products", "fuse_sums_of_products", "join"]
 
 
+#: How many operations after a product tell which products are used alike.
+_FOLLOWED = 8
+
+
 def column_slices(builder: Builder, whole: Node, parts: Sequence[Node], axis: int = -1) -> list[Node]:
     """The parts of a concatenation on the last axis, or on the first, as slices of it."""
     slices, start = [], 0
@@ -57,7 +61,7 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
 def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[str, ...]:
     """How a result is used: the operations that follow as long as there is one, then their number."""
     path: list[str] = []
-    for _ in range(8):
+    for _ in range(_FOLLOWED):
         users = uses[node]
         if len(users) != 1:
             return (*path, str(len(users)))

@@ -9,7 +9,7 @@ from test_agreement import CELLS, training_step
 import minigrad as mg
 from minigrad.errors import ValueDependentError
 from minigrad.plan import PASSES, capture
-from minigrad.plan.shapes import Shaped, shaped
+from minigrad.plan.shapes import Shaped, blank, shaped
 from minigrad.testing import strategies
 from minigrad.tree import flatten
 
@@ -17,23 +17,23 @@ from minigrad.tree import flatten
 def traces(f, args):
     """The trace on shapes and the trace with numbers."""
     leaves, structure = flatten(args)
-    blank = [capture._blank(leaf) for leaf in leaves]
-    return [capture._trace(f, structure, values).nodes for values in (blank, leaves)]
+    blanks = [blank(leaf) for leaf in leaves]
+    return [capture._trace(f, structure, values).nodes for values in (blanks, leaves)]
 
 
 @given(strategies.expressions(dtype=strategies.dtypes()))
 def test_random_expressions(example):
     """Value and gradient of a random graph of primitives leave the same trace on shapes as with numbers."""
     f, args = example
-    blank, numbers = traces(mg.value_and_grad(f, wrt=tuple(range(len(args)))), args)
-    assert capture._difference(blank, numbers) is None
+    shapes, numbers = traces(mg.value_and_grad(f, wrt=tuple(range(len(args)))), args)
+    assert capture._difference(shapes, numbers) is None
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell(name):
     """A training step of every cell is traced on shapes, operation by operation as with numbers."""
-    blank, numbers = traces(*training_step(CELLS[name], np.float32, steps=3))
-    assert capture._difference(blank, numbers) is None
+    shapes, numbers = traces(*training_step(CELLS[name], np.float32, steps=3))
+    assert capture._difference(shapes, numbers) is None
 
 
 @pytest.mark.parametrize(
