@@ -67,12 +67,15 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return p.mean(a, axis, keepdims=bool(keepdims))
 
 
+#: Ufuncs that are primitives under the same name.
+_SAME_NAME = (
+    *("add", "subtract", "multiply", "divide", "negative", "power", "exp", "log", "sqrt", "tanh", "matmul", "maximum"),
+    *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+)
+
 #: NumPy's ufuncs, and what they do to Tensors.
 UFUNCS: dict[Any, Callable[..., Any]] = {
-    **{getattr(np, name): _primitive(name) for name in ("add", "subtract", "multiply", "divide", "negative", "power")},
-    **{getattr(np, name): _primitive(name) for name in ("exp", "log", "sqrt", "tanh", "matmul", "maximum")},
-    **{getattr(np, name): _primitive(name) for name in ("less", "less_equal", "greater", "greater_equal")},
-    **{getattr(np, name): _primitive(name) for name in ("equal", "not_equal")},
+    **{getattr(np, name): _primitive(name) for name in _SAME_NAME},
     np.minimum: p.minimum,
     np.absolute: abs,
     np.square: lambda x: x * x,

@@ -141,13 +141,10 @@ class SGD:
         """
         if self.momentum:
             _check_shapes(params, gradient=gradient, velocity=state.velocity)
+            velocity = tree_map(lambda p, v, g: self.momentum * v + g, params, state.velocity, gradient)
         else:
             _check_shapes(params, gradient=gradient)
-        velocity = (
-            tree_map(lambda p, v, g: self.momentum * v + g, params, state.velocity, gradient)
-            if self.momentum
-            else gradient
-        )
+            velocity = gradient
         moved = tree_map(lambda p, v: _like(p - self.lr * (v + self.weight_decay * p), p), params, velocity)
         return moved, SGDState(velocity if self.momentum else None)
 

@@ -15,7 +15,7 @@ from ..errors import DisconnectedOutputWarning, GradientCheckError, NonScalarOut
 from ..lifting import argument_names
 from ..tensor import Tensor
 from ..tree import Structure, flatten, flatten_like
-from .numerical import central_difference
+from .numerical import STEP, central_difference
 
 __all__ = ["check_backward"]
 
@@ -123,7 +123,7 @@ class _Check:
         for which, array in enumerate(arrays):
             gradient = np.empty(array.shape)
             for index in np.ndindex(array.shape):
-                gradient[index] = central_difference(flat, arrays, which, index, 1e-3).value[0]
+                gradient[index] = central_difference(flat, arrays, which, index, STEP).value[0]
             gradients.append(gradient)
         return gradients
 

@@ -10,6 +10,7 @@ from ..graph import trace
 from ..primitive import PRIMITIVES, Primitive
 from ..tensor import SCALARS, Tensor, bind, describe, is_floating
 from .comparison import Tolerances, compare_with_numbers
+from .numerical import STEP
 from .problems import Problem, cotangents_of, derivatives_of, reduced
 
 __all__ = ["check_grads", "check_primitive"]
@@ -35,7 +36,7 @@ def check_grads(
     complex_step: bool | None = None,
     rtol: float | None = None,
     atol: float | None = None,
-    step: float = 1e-3,
+    step: float = STEP,
 ) -> None:
     """Compare the derivatives of ``f`` at ``args`` with numerical ones, entry by entry.
 
@@ -92,10 +93,7 @@ def check_grads(
         )
     tolerances = _tolerances(problem.arrays, rtol, atol)
     try:
-        compare_with_numbers(problem, modes, complex_step, tolerances, step, problem.name)
-        if order == 2:
-            for title, derivative in derivatives_of(problem, modes):
-                compare_with_numbers(derivative, modes, complex_step and None, tolerances, step, title)
+        _compare(problem, order, modes, complex_step, tolerances, step)
     except UndecidedGradientError:
         raise
     except GradientCheckError as error:
@@ -156,10 +154,22 @@ def check_primitive(
     problem = Problem(record.name, apply, arrays, [f"argument {i}" for i in moving])
     _check_options(order, modes)
     tolerances = _tolerances(problem.arrays, rtol, atol)
-    compare_with_numbers(problem, modes, None, tolerances, 1e-3, record.name)
+    _compare(problem, order, modes, None, tolerances, STEP)
+
+
+def _compare(
+    problem: Problem,
+    order: int,
+    modes: Sequence[str],
+    use_complex: bool | None,
+    tolerances: Tolerances,
+    step: float,
+) -> None:
+    """First derivatives, and of these the derivatives; there the complex step is not insisted on."""
+    compare_with_numbers(problem, modes, use_complex, tolerances, step, problem.name)
     if order == 2:
         for title, derivative in derivatives_of(problem, modes):
-            compare_with_numbers(derivative, modes, None, tolerances, 1e-3, title)
+            compare_with_numbers(derivative, modes, use_complex and None, tolerances, step, title)
 
 
 def _check_options(order: int, modes: Sequence[str]) -> None:

@@ -17,7 +17,20 @@ __all__ = ["Problem", "cotangents_of", "derivatives_of", "reduced", "weights"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A function reduced to what is checked: some floating arrays in, one flat vector out."""
+    """A function reduced to what is checked.
+
+    Attributes
+    ----------
+    name : str
+    f : callable
+        Of as many arrays as there are in `arrays`.
+    arrays : list of numpy.ndarray
+        Where it is checked.
+    paths : list of str
+        What the arrays are called.
+    lift : bool
+        Whether the function is given Tensors; derivatives take plain arrays.
+    """
 
     name: str
     f: Callable[..., Any]
