@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from minigrad.symbolic import Derivation, derive
 from minigrad.symbolic.deriving.proof import Proof, Statement
@@ -42,8 +41,9 @@ $\\delta q_t = \\partial E/\\partial q_t$ is the adjoint of $q_t$, with everythi
 Vectors are columns. Jacobians are in numerator layout, $J_{ij} = \\partial \\mathrm{out}_i/\\partial \\mathrm{in}_j$,
 and the parts of a state, such as $h_{t-1}$ and $c_{t-1}$, count as independent. Norms are spectral norms.
 
-**Verdicts.** *Proved*: it holds for all sizes and all weights. *Refuted*: it does not, and a counterexample is given.
-*Qualified*: true under the conditions that are named, and not without them."""
+**Verdicts.** *Proved*: it holds for all sizes, under what the line *Given* of its proof names. *Refuted*: it does not,
+and a counterexample is given. *Qualified*: true under conditions that the claim leaves out; the reason names them, and
+a counterexample shows a case without them."""
 
 RECURRENT = """Backpropagation through time is the chain rule along the unrolled net. Every adjoint at step t comes from
 the adjoints of what is computed from it, in the same step and in the next one: a recurrence that runs backwards."""
@@ -147,22 +147,22 @@ def _claim(claim: Claim) -> list[str]:
     name = claim.name.replace("_", " ")
     parts = [
         f"### Claim: {name} – {claim.verdict}",
-        f"*{_prose(claim.statement.text)}.*",
+        f"*{_escaped(claim.statement.text)}.*",
         _formulas([claim.statement]),
-        f"**{claim.verdict.capitalize()}.** {_prose(claim.reason)}",
+        f"**{claim.verdict.capitalize()}.** {_escaped(claim.reason)}",
         _steps(claim.proof),
     ]
     if claim.counterexample is not None:
-        numbers = ", ".join(f"{_prose(key)} = {_number(value)}" for key, value in claim.counterexample.run().items())
-        parts.append(f"Counterexample: {_prose(claim.counterexample.statement.text)}. {numbers}.")
+        numbers = ", ".join(f"{_escaped(key)} = {_number(value)}" for key, value in claim.counterexample.run().items())
+        parts.append(f"Counterexample: {_escaped(claim.counterexample.statement.text)}. {numbers}.")
     return parts
 
 
 def _steps(proof: Proof) -> str:
     """What a proof takes for granted, and its steps."""
     given = [*proof.axioms, *proof.assumptions]
-    lines = [f"Given: {'; '.join(_prose(one) for one in given)}.", ""]
-    lines += [f"{i}. ${step.statement.latex}$ ({_prose(step.reason)})" for i, step in enumerate(proof.steps, start=1)]
+    lines = [f"Given: {'; '.join(_escaped(one) for one in given)}.", ""]
+    lines += [f"{i}. ${step.statement.latex}$ ({_escaped(step.reason)})" for i, step in enumerate(proof.steps, start=1)]
     return "\n".join(lines)
 
 
@@ -178,14 +178,14 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= ROUNDING or value == 0 else f"less than {ROUNDING:g}"
 
 
-def _prose(text: str) -> str:
+def _escaped(text: str) -> str:
     """Text in which Markdown finds no signs of its own."""
     for sign in "\\*_[]<>|`$":
         text = text.replace(sign, f"\\{sign}")
     return text
 
 
-def main(arguments: Sequence[Any]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Write the page into the file that is named."""
     Path(arguments[0] if arguments else "docs/mathematics.md").write_text(page(), encoding="utf-8")
 
