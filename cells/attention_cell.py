@@ -76,6 +76,7 @@ class AttentionCell:
     inner : Cell
         Any cell that goes one step at a time.
     when : {"before", "after"}
+        Whether the attention comes before the inner cell's step or after it, as above.
     score : str
         See `Attention`.
     input_size : int, optional
@@ -103,7 +104,7 @@ class AttentionCell:
     _: KW_ONLY
     when: str = "before"
     score: str = "additive"
-    input_size: int = -1
+    input_size: int = -1  # stands for the inner cell's; not None, because every layer's input size is an int
 
     def __post_init__(self) -> None:
         check_switch("when", self.when, ("before", "after"))

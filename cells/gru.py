@@ -31,7 +31,8 @@ class GRU:
     h = z ⊙ h_prev + (1 − z) ⊙ n.
 
     Two gates, reset and update, and no cell beside the hidden state. Cho et al., "Learning phrase
-    representations using RNN encoder–decoder", EMNLP 2014. Papers and libraries differ in two places:
+    representations using RNN encoder–decoder", EMNLP 2014. Papers and libraries differ in two places, for
+    which there are the switches `reset` and `update`.
 
     Parameters
     ----------
@@ -49,8 +50,8 @@ class GRU:
         new one, h = (1 − z) ⊙ h_prev + z ⊙ n: Chung et al., "Empirical evaluation of gated recurrent
         neural networks on sequence modeling", 2014. The one is the other with 1 − z.
     chrono : float, optional
-        The longest dependency expected, in steps: the update gate's bias is drawn so that memories of 2
-        to so many steps are there from the start, see `cells.initializers.chrono`.
+        The longest dependency expected, in steps, at least 2: the update gate's bias is drawn so that
+        memories of 2 to `chrono` steps are there from the start; see `cells.initializers.chrono`.
 
     Raises
     ------

@@ -129,7 +129,7 @@ def chrono(rng: np.random.Generator, size: int, longest: float, dtype: Any = np.
     Raises
     ------
     OptionError
-        If it is shorter.
+        If `longest` is below 2.
     """
     if longest < 2:
         raise OptionError(f"chrono initialisation needs a longest dependency of at least 2 steps, got {longest!r}")

@@ -77,8 +77,9 @@ class LSTM:
     forget_bias : float
         Initial value of b_f (Jozefowicz, Zaremba and Sutskever, ICML 2015, recommend 1).
     chrono : float, optional
-        The longest dependency expected, in steps: b_f is drawn and b_i = −b_f, so that memories of 2 to
-        so many steps are there from the start, see `cells.initializers.chrono`. Replaces `forget_bias`.
+        The longest dependency expected, in steps, at least 2: b_f is drawn so that memories of 2 to
+        `chrono` steps are there from the start, and b_i = −b_f; see `cells.initializers.chrono`.
+        Replaces `forget_bias`.
     peephole : bool
         i and f also see c_prev, o sees the new c, each through a diagonal: + p_k ⊙ c. Gers,
         Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent networks", JMLR 3, 2002.

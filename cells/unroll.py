@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, where
-from minigrad import stack as stack_arrays
+from minigrad import Tensor, stack, where
 from minigrad.errors import OptionError, ShapeError
 from minigrad.tree import flatten
 
@@ -128,7 +127,7 @@ def unroll(
     state = zeros if state is None else checked_state(state, zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
     steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
-    return Run(stack_arrays(steps.outputs), steps.states, steps.final)
+    return Run(stack(steps.outputs), steps.states, steps.final)
 
 
 def _as_array(xs: Any) -> Any:
@@ -136,7 +135,7 @@ def _as_array(xs: Any) -> Any:
     if hasattr(xs, "shape"):
         return xs
     given = list(xs)
-    return stack_arrays(given) if any(isinstance(x, Tensor) for x in given) else np.asarray(given)
+    return stack(given) if any(isinstance(x, Tensor) for x in given) else np.asarray(given)
 
 
 def _without_padding(xs: Any, lengths: Any) -> Any:
