@@ -9,7 +9,12 @@ import numpy as np
 
 from .errors import MissingSafetensorsError, StateDictError
 
-__all__ = ["read_state_dict"]
+__all__ = ["key_start", "read_state_dict"]
+
+
+def key_start(prefix: str) -> str:
+    """What the keys of a net begin with that stands at a prefix, given with its last dot or without."""
+    return f"{prefix}." if prefix and not prefix.endswith(".") else prefix
 
 
 def read_state_dict(source: Any, prefix: str = "") -> dict[str, np.ndarray]:
@@ -28,7 +33,7 @@ def read_state_dict(source: Any, prefix: str = "") -> dict[str, np.ndarray]:
     MissingSafetensorsError
         If the extra ``safetensors`` is not installed.
     """
-    start = f"{prefix}." if prefix and not prefix.endswith(".") else prefix
+    start = key_start(prefix)
     weights = _mapping(source)
     chosen = {key[len(start) :]: _array(key, value) for key, value in weights.items() if key.startswith(start)}
     if not chosen:

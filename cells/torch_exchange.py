@@ -19,7 +19,7 @@ from .gru import GRU
 from .lstm import LSTM
 from .rnn import RNN
 from .stacked import Stacked
-from .state_dicts import read_state_dict
+from .state_dicts import key_start, read_state_dict
 from .torch_keys import GATES, KINDS, Direction, sort_keys
 
 __all__ = ["from_torch", "to_torch"]
@@ -138,9 +138,8 @@ def to_torch(cell: Layer, params: dict[str, Any], prefix: str = "", bias: bool =
     parts = _parts(cell, params)
     if len({(_kind(one), one.hidden_size) for _, one, _ in parts}) > 1:
         raise StateDictError("all cells of a PyTorch net have one kind, one hidden size and one nonlinearity")
-    start = f"{prefix}." if prefix and not prefix.endswith(".") else prefix
     weights = {
-        f"{start}{name}{suffix}": value
+        f"{key_start(prefix)}{name}{suffix}": value
         for suffix, one, own in parts
         for name, value in _weights(_kind(one)[0], own).items()
     }
