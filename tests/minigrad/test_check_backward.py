@@ -1,3 +1,5 @@
+"""check_backward finds the usual slips of a backward pass at the smallest sizes, and lets right passes pass."""
+
 import sys
 
 import numpy as np

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.testing import check_grads, strategies
-from minigrad.testing.expressions import BINARY, POLYNOMIAL, UNARY, Expression
+from minigrad.testing.expressions import BINARY, POLYNOMIAL, UNARY
 from minigrad.testing.numerical import complex_step
 
 
@@ -126,18 +126,24 @@ def test_the_strategy_reaches_every_operation() -> None:
 
 @given(st.data())
 def test_expressions_print_as_programs(data: st.DataObject) -> None:
-    """An expression prints one line for each operation, and equal programs give equal numbers."""
+    """An expression prints one line of Python for each operation; run, these lines give the values that it has."""
     f, args = data.draw(strategies.expressions())
+    first, *lines = repr(f).removesuffix(">").splitlines()
+    space = {**UNARY, **BINARY, "np": np, "array": np.array, "v": dict(enumerate(args))}
 
-    assert len(repr(f).splitlines()) == 1 + len(f.lines)
-    assert np.array_equal(f(*args), Expression(f.inputs, f.lines)(*args))
-    assert all(np.isfinite(value).all() for value in f.values(*args))
-    assert len(f.values(*args)) == f.inputs + len(f.lines)
+    exec("\n".join(line.strip() for line in lines), space)
+
+    assert first == f"<Expression of {', '.join(f'v[{i}]' for i in range(len(args)))}, summed over unused values"
+    expected = f.values(*args)
+    assert len(expected) == len(space["v"]) == f.inputs + len(lines)
+    for i, value in enumerate(expected):
+        assert np.isfinite(value).all()
+        assert np.array_equal(space["v"][i], value)
 
 
 @given(strategies.expressions())
-def test_sharing_happens(case: Any) -> None:
-    """The sum over unused values uses every line once at least: no part of a graph is dead."""
+def test_no_part_of_a_graph_is_dead(case: Any) -> None:
+    """Every line of an expression stands in the graph of its value, since what no line uses is summed."""
     f, args = case
     used = Counter(i for line in f.lines for i in line.operands)
     unused = sum(1 for i in range(f.inputs + len(f.lines)) if i not in used)

@@ -133,8 +133,8 @@ def test_routes_of_a_lattice() -> None:
 
 
 @given(strategies.expressions(max_lines=5))
-def test_routes_carry_the_whole_gradient(case: Any) -> None:
-    """The number of routes listed is the number counted, from every input."""
+def test_as_many_routes_are_listed_as_counted(case: Any) -> None:
+    """From every input the number of routes listed is the number counted."""
     f, args = case
     graph = mg.trace(f, *args)
     (output,) = graph.outputs.values()

@@ -2,6 +2,8 @@
 
 import gc
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 
 import minigrad as mg
-from minigrad.primitive import PRIMITIVES, register
+from minigrad.primitive import PRIMITIVES, Primitive, register
 from minigrad.sweep import Edge, Piece, ancestors, forward_sweep, reverse_sweep
 from minigrad.tensor import bind
 from minigrad.testing import strategies
@@ -119,22 +121,29 @@ def test_plain_sweeps_do_not_write_into_what_they_were_given() -> None:
     assert all(share.tolist() == [1.0, 1.0] for share in adjoints.shares.values())
 
 
-def test_sweep_stops_at_targets() -> None:
-    """Rules behind the targets are not run: the adjoint of a node in the middle costs what lies after it."""
-    calls = []
+@contextmanager
+def counted() -> Iterator[tuple[Primitive, list[int]]]:
+    """For the length of a test, a primitive that changes nothing, and one entry for each time its rules are run."""
+    calls: list[int] = []
 
-    def counted(g: Any, y: Any, x: Any) -> Any:
+    def rule(g: Any, y: Any, x: Any) -> Any:
         calls.append(1)
         return g
 
-    record = register("counted", lambda x: x + 0.0, vjps=(counted,), jvps=(counted,))
+    record = register("counted", lambda x: x + 0.0, vjps=(rule,), jvps=(rule,))
     try:
+        yield record, calls
+    finally:
+        del PRIMITIVES["counted"]
+
+
+def test_sweep_stops_at_targets() -> None:
+    """Rules behind the targets are not run: the adjoint of a node in the middle costs what lies after it."""
+    with counted() as (record, calls):
         x = mg.tensor(1.0)
         middle = bind(record, (bind(record, (x,)),))
         out = bind(record, (middle,))
         found = reverse_sweep([(out, np.ones(()))], targets=[middle])
-    finally:
-        del PRIMITIVES["counted"]
 
     assert len(calls) == 1
     assert list(found.nodes) == [middle]
@@ -154,18 +163,9 @@ def test_targets_that_depend_on_each_other() -> None:
 
 def test_an_inner_gradient_stays_out_of_the_outer_graph() -> None:
     """An inner gradient does not run the rules of what it closes over: its cost is that of its own function."""
-    calls = []
-
-    def counted(g: Any, y: Any, x: Any) -> Any:
-        calls.append(1)
-        return g
-
-    record = register("counted", lambda x: x + 0.0, vjps=(counted,), jvps=(counted,))
-    try:
+    with counted() as (record, calls):
         outer = bind(record, (mg.tensor(1.0),))
         gradient = mg.grad(lambda x: x * outer)(3.0)
-    finally:
-        del PRIMITIVES["counted"]
 
     assert float(getattr(gradient, "value", gradient)) == 1.0
     assert calls == []

@@ -1,6 +1,7 @@
 """Tensors as PyTorch users expect them: leaves, backward, detach, names, errors."""
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -241,13 +242,27 @@ def test_serial_numbers_grow() -> None:
     assert x.serial < y.serial < z.serial < (y * z).serial
 
 
-def test_copies() -> None:
-    """copy and deepcopy give Tensors that compute the same."""
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_of_leaves(copied: Any) -> None:
+    """A copy of a leaf is another leaf of the same value and name, with a gradient of its own."""
     x = mg.tensor([1.0, 2.0], name="x")
 
-    for duplicate in (copy.copy(x), copy.deepcopy(x)):
-        assert duplicate.value.tolist() == [1.0, 2.0]
-        assert (duplicate + x).value.tolist() == [2.0, 4.0]
+    duplicate = copied(x)
+    (duplicate * x).sum().backward()
+
+    assert duplicate is not x
+    assert (duplicate.name, duplicate.is_leaf, duplicate.value.tolist()) == ("x", True, [1.0, 2.0])
+    assert grad_of(duplicate) == grad_of(x) == [1.0, 2.0]
+    assert duplicate.grad is not x.grad
+
+
+def test_copies_of_computed_nodes() -> None:
+    """A computed node never changes, so it is its own copy; pickled it would lose its graph, so that is refused."""
+    y = mg.tensor([1.0, 2.0]) * 2.0
+
+    assert copy.copy(y) is copy.deepcopy(y) is y
+    with pytest.raises(TypeError, match=r"cannot be pickled without its whole graph; pickle its \.value"):
+        pickle.dumps(y)
 
 
 def test_errors_in_a_rule_name_the_node() -> None:
