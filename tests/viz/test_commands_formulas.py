@@ -3,23 +3,15 @@
 import io
 
 import pytest
+from command_line import assert_one_line, minigrad
 
 from cells import claims
 from minigrad.symbolic.deriving.proof import ProofStep, Statement
-from viz.cli import main
 from viz.commands_formulas import MAKERS
 
 RIGHT = "dh/dh_prev = diag(1 - h**2) @ W"
 WRONG = "dh/dh_prev = diag((1 - h)**2) @ W"
 UNDECIDED = "h = sqrt(h**4) / h"
-
-
-def minigrad(*arguments):
-    """The exit code of a command in this process."""
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
 
 
 @pytest.fixture
@@ -139,10 +131,7 @@ UNUSABLE = [
 def test_unusable_input_is_one_line_and_exit_code_2(capsys, arguments, words):
     """What cannot be used is said in one line on stderr."""
     assert minigrad(*arguments) == 2
-    said = capsys.readouterr()
-    assert words.lower() in said.err.lower()
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    assert_one_line(capsys, words)
 
 
 @pytest.mark.parametrize("text", ["dh/dh_prev = diag(1 -", "h = __import__('os')", "# only a comment", "h = 9**9**9"])

@@ -1,12 +1,11 @@
 import json
 import os
-import re
 
 import numpy as np
 import pytest
+from command_line import assert_one_line, minigrad
 
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, to_torch, unroll
-from viz.cli import main
 from viz.findings import Settings
 from viz.jacobians import lag_norms, step_jacobians
 from viz.reports import report
@@ -70,9 +69,9 @@ def test_report_on_weights(tmp_path, capsys, monkeypatch, name):
     saved(tmp_path / "model.safetensors", cell, "encoder.")
     opened = []
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-    arguments = ["--weights", str(tmp_path / "model.safetensors"), "--prefix", "encoder", "--steps", "3", "--open"]
+    arguments = ["--weights", tmp_path / "model.safetensors", "--prefix", "encoder", "--steps", "3", "--open"]
 
-    assert main(["report", *arguments, "--out", str(tmp_path / "out <1>")]) == 0
+    assert minigrad("report", *arguments, "--out", tmp_path / "out <1>") == 0
 
     assert "opened it in a browser" in capsys.readouterr().out
     assert opened == [(tmp_path / "out <1>" / "report.html").as_uri()]
@@ -120,11 +119,8 @@ def test_wrong_files(tmp_path, capsys):
 
 def _refused(capsys, words, path, *more):
     out = path.parent / "out"
-    assert main(["report", "--out", str(out), "--weights", str(path), *map(str, more)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert re.fullmatch(r"minigrad report: error: [^\n]*\n", said.err)
-    assert words in said.err
+    assert minigrad("report", "--out", out, "--weights", path, *more) == 2
+    assert_one_line(capsys, words)
 
 
 @pytest.mark.parametrize("command", ["report", "diagnose"])
@@ -132,10 +128,10 @@ def test_options_that_would_be_ignored(tmp_path, capsys, command):
     """Options for training beside saved weights, and a prefix without weights, are one clear line each."""
     saved(tmp_path / "net.safetensors", RNN(3, 2))
 
-    assert main([command, "--weights", str(tmp_path / "net.safetensors"), "--updates", "5", "--cell", "gru"]) == 2
-    assert "leave out --cell and --updates" in capsys.readouterr().err
-    assert main([command, "--prefix", "encoder"]) == 2
-    assert "pass --weights too" in capsys.readouterr().err
+    assert minigrad(command, "--weights", tmp_path / "net.safetensors", "--updates", "5", "--cell", "gru") == 2
+    assert_one_line(capsys, "leave out --cell and --updates")
+    assert minigrad(command, "--prefix", "encoder") == 2
+    assert_one_line(capsys, "pass --weights too")
 
 
 def test_gates_and_routes_of_every_cell(tmp_path):
