@@ -60,6 +60,20 @@ seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 3)
 
 
+def sigma(a: Any) -> Any:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-a))
+
+
+#: The activation functions as NumPy has them.
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "tanh": np.tanh,
+    "sigmoid": sigma,
+    "relu": lambda a: np.maximum(a, 0),
+    "identity": lambda a: a,
+}
+
+
 def filled(cell: Any, rng: np.random.Generator, scale: float = 0.7) -> dict[str, Any]:
     """Parameters with nothing left at zero, so that no rule can hide behind a zero."""
     return tree_map(lambda p: scale * rng.standard_normal(p.shape), cell.init(rng))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import LAYERS, filled
+from cell_cases import FUNCTIONS, LAYERS, filled
 
 import minigrad as mg
 from cells import (
@@ -34,29 +34,10 @@ def lstm_weights(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in (to_torch(cell, filled(cell, _RNG)) | changes).items() if value is not None}
 
 
-def sigma(a: Any) -> Any:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-a))
-
-
-FUNCTIONS: dict[str, Any] = {
-    "tanh": np.tanh,
-    "sigmoid": sigma,
-    "relu": lambda a: np.maximum(a, 0),
-    "identity": lambda a: a,
-}
-
-
 @pytest.mark.parametrize("activation", FUNCTIONS)
-def test_cells_without_gates_are_plain_loops(activation: str) -> None:
-    """RNN, feed-forward layer and convolution are their formulas, with every activation function."""
+def test_layers_without_memory_are_their_formulas(activation: str) -> None:
+    """Feed-forward layer and convolution are their formulas, with every activation function."""
     act, xs, D, H = FUNCTIONS[activation], _RNG.normal(size=(5, 2)), 2, 3
-
-    rnn = RNN(D, H, activation=activation)
-    P, h = filled(rnn, _RNG), np.zeros(H)
-    for x, output in zip(xs, unroll(rnn, P, xs).outputs, strict=True):
-        h = act(P["U"] @ x + P["W"] @ h + P["b"])
-        np.testing.assert_allclose(output, h, rtol=1e-12)
 
     layer = FeedForward(D, H, activation=activation)
     P = filled(layer, _RNG)

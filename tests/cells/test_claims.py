@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cell_cases import sigma
 
 import cells.claims.evidence as evidence
 from cells import LSTM, RNN, claims
@@ -86,11 +87,6 @@ def test_claims_are_written(name: str) -> None:
 # -- counterexamples again, without the cells ----------------------------------------------------
 
 
-def sigmoid(x: Any) -> Any:
-    """σ."""
-    return 1 / (1 + np.exp(-x))
-
-
 def by_differences(step: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int) -> np.ndarray:
     """The product of one-step Jacobians, each by the complex step."""
     J, state = np.eye(len(start)), start.astype(float)
@@ -148,8 +144,8 @@ def test_an_lstm_forgets() -> None:
     """With zero weights and bias 1, c keeps σ(1)^50."""
     found = CLAIMS["lstm_cell_path"].counterexample.run()  # type: ignore[union-attr]
 
-    assert np.isclose(found["f"], sigmoid(1.0))
-    assert np.isclose(found["∂c_50/∂c_0"], sigmoid(1.0) ** 50)
+    assert np.isclose(found["f"], sigma(1.0))
+    assert np.isclose(found["∂c_50/∂c_0"], sigma(1.0) ** 50)
 
 
 def test_an_lstm_explodes_and_dies() -> None:
@@ -169,8 +165,8 @@ def test_shared_weights_cannot_keep() -> None:
     found = CLAIMS["shared_weights"].counterexample.run()  # type: ignore[union-attr]
     count = keep = 1.0
     for _ in range(20):
-        count = sigmoid(9.0) * count + sigmoid(9.0) * np.tanh(9.0)
-        keep = sigmoid(9.0) * keep + sigmoid(-9.0) * np.tanh(9.0)
+        count = sigma(9.0) * count + sigma(9.0) * np.tanh(9.0)
+        keep = sigma(9.0) * keep + sigma(-9.0) * np.tanh(9.0)
 
     assert np.isclose(found["c after 20 steps, f = 1 shared, c_0 = 1"], count)
     assert np.isclose(found["c after 20 steps, f = 1, i = 0, c_0 = 1"], keep)

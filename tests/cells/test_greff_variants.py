@@ -9,18 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import close, filled, filled_state, seeds, sizes
+from cell_cases import close, filled, filled_state, seeds, sigma, sizes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import LSTM, unroll
 
 tanh = np.tanh
-
-
-def sigma(x: Any) -> Any:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-x))
 
 
 class Paper:

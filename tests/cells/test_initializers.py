@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from cell_cases import close, seeds, sizes
+from cell_cases import close, seeds, sigma, sizes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,11 +13,6 @@ from cells import GRU, LSTM, RNN, unroll
 from cells.initializers import chrono, forget_bias, glorot, identity, orthogonal
 
 dtypes = st.sampled_from([np.float64, np.float32])
-
-
-def sigma(x: np.ndarray) -> np.ndarray:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-x))
 
 
 @given(seeds, st.integers(1, 6), st.integers(1, 6), dtypes)
