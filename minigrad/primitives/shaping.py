@@ -60,10 +60,9 @@ def reshape(x: Any, shape: Any) -> Any:
         If the sizes do not multiply to the number of entries.
     """
     sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-    old = shape_of(x)
-    if -1 in sizes and 0 not in old:
+    if -1 in sizes:
         known = prod(size for size in sizes if size != -1)
-        sizes = tuple(prod(old) // known if size == -1 and known else size for size in sizes)
+        sizes = tuple(prod(shape_of(x)) // known if size == -1 and known else size for size in sizes)
     return bind(_reshape, (x,), {"shape": sizes})
 
 
