@@ -15,7 +15,7 @@ from ...primitive import Primitive
 from ..errors import FormulaError
 from .blocks import block, concat, pad, part, stack
 from .monomials import ONE, fraction, number, ones, power, scale, zero
-from .pieces import entry, function, softmax
+from .pieces import entry, function, place, softmax
 from .products import basis, hadamard, inner, outer, product, row, total, transpose
 from .sums import add, minus
 from .term import ALGEBRA, Term
@@ -197,11 +197,16 @@ def _columns(x: Term, rest: tuple[Any, ...], index: Any) -> Term:
 
 
 def _slice(x: Term, i: slice) -> Term:
-    size = x.shape[0]
-    start, stop = 0 if i.start is None else i.start, size if i.stop is None else i.stop
+    return part(x, *_ends(i, x.shape[0]))
+
+
+def _ends(i: slice, size: Any) -> tuple[Any, Any]:
+    """Start and stop of a slice, counted from the start."""
     if isinstance(size, int):
-        start, stop, _ = slice(start, stop).indices(size)
-    return part(x, start, stop)
+        return i.indices(size)[:2]
+    ends = (0 if i.start is None else i.start, size if i.stop is None else i.stop)
+    start, stop = (size - -end if isinstance(end, int) and end < 0 else end for end in ends)
+    return start, stop
 
 
 def _scatter(*gs: Term, indices: tuple[Any, ...], shape: tuple[Any, ...]) -> Term:
@@ -213,12 +218,10 @@ def _placed(g: Term, index: tuple[Any, ...], shape: tuple[Any, ...]) -> Term:
     first = index[0]
     size = shape[0]
     if len(index) == 1 and isinstance(first, int | np.integer):
-        i = int(first) % size if isinstance(size, int) else int(first)
-        unit = basis(i, size)
+        unit = basis(place(int(first), size, f"entry {first} of a vector"), size)
         return outer(unit, g) if g.ndim == 1 else scale(1, g, unit)
     if len(index) == 1 and isinstance(first, slice) and len(shape) == 1:
-        start, stop = 0 if first.start is None else first.start, size if first.stop is None else first.stop
-        return pad(g, start, stop, size)
+        return pad(g, *_ends(first, size), size)
     raise FormulaError(f"formulas take entries, rows and slices; got the index {index!r}")
 
 

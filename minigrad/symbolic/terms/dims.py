@@ -15,8 +15,8 @@ class Dim(str):
     Examples
     --------
     >>> H, D = Dim("H"), Dim("D")
-    >>> H + D, 0 + H, H + D - H == D
-    ('D + H', 'H', True)
+    >>> H + D, 0 + H, H - 1, H + D - H == D
+    ('D + H', 'H', 'H - 1', True)
     """
 
     __slots__ = ("counts",)
@@ -65,10 +65,15 @@ def _combine(parts: Iterable[tuple[Any, int]]) -> Any:
         for name, count in (dim.counts if isinstance(dim, Dim) else {"": dim}).items():
             counts[name] = counts.get(name, 0) + sign * count
     counts = {name: count for name, count in sorted(counts.items()) if count}
-    names = [name for name in counts if name]
-    if not names:
+    if not any(counts):
         return counts.get("", 0)
-    texts = [name if counts[name] == 1 else f"{counts[name]}{name}" for name in names]
-    if "" in counts:
-        texts.append(str(counts[""]))
-    return Dim(" + ".join(texts), counts)
+    return Dim(_written(counts), counts)
+
+
+def _written(counts: dict[str, int]) -> str:
+    """``2H + n - 1``: names first, then the number."""
+    text = ""
+    for name, count in sorted(counts.items(), key=lambda pair: not pair[0]):
+        size = "" if name and abs(count) == 1 else abs(count)
+        text += f" {'-' if count < 0 else '+'} {size}{name}"
+    return text.removeprefix(" + ").replace(" - ", "-", 1) if text.startswith(" - ") else text.removeprefix(" + ")

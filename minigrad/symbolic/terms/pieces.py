@@ -7,7 +7,7 @@ from .monomials import ONE, ones, power, scale, split, times, zero
 from .sums import add
 from .term import Term, make
 
-__all__ = ["FUNCTIONS", "entry", "function", "softmax"]
+__all__ = ["FUNCTIONS", "entry", "function", "place", "softmax"]
 
 #: Functions that a formula may hold; `positive` is 1 where its argument is above 0, else 0: relu'.
 FUNCTIONS = ("tanh", "sigmoid", "exp", "log", "relu", "positive")
@@ -49,13 +49,28 @@ def softmax(x: Term) -> Term:
     return make("softmax", (x,), None, x.shape)
 
 
+def place(i: int, size: Any, what: str) -> int:
+    """The number of an entry or a row, counted from the start.
+
+    Raises
+    ------
+    IndexError
+        If there are not so many.
+    FormulaError
+        If it is counted from the end of an axis whose length is a name.
+    """
+    if isinstance(size, int) and not -size <= i < size:
+        raise IndexError(f"{what} of {size}; use 0 to {size - 1}")
+    if not isinstance(size, int) and i < 0:
+        raise FormulaError(
+            f"{what} of {size} has no number of its own; count from the start, or let {size} be a number"
+        )
+    return i % size if isinstance(size, int) else i
+
+
 def entry(vector: Term, i: int) -> Term:
     """Entry number i of a vector, counted from 0."""
-    size = vector.shape[0]
-    if isinstance(size, int) and not -size <= i < size:
-        raise IndexError(f"entry {i} of a vector of {size}; use 0 to {size - 1}")
-    if isinstance(size, int):
-        i %= size
+    i = place(i, vector.shape[0], f"entry {i} of a vector")
     coefficient, scalar, body = split(vector)
     return scale(coefficient, ONE, times([scalar, _entry(body, i)]))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import ShapeError
 from .monomials import ONE, ones, power, scale, split, times, zero
-from .pieces import entry, function
+from .pieces import entry, function, place
 from .sums import add, diag
 from .term import Term, make
 from .walk import fold
@@ -276,9 +276,7 @@ def basis(i: int, size: Any) -> Term:
 
 def row(matrix: Term, i: int) -> Term:
     """Row number i of a matrix as a vector, counted from 0."""
-    size = matrix.shape[0]
-    if isinstance(size, int):
-        i %= size
+    i = place(i, matrix.shape[0], f"row {i} of a matrix")
     coefficient, scalar, body = split(matrix)
     return scale(coefficient, scalar, _row(body, i))
 

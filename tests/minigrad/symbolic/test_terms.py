@@ -194,6 +194,24 @@ def test_parts_of_things_put_together_are_those_things() -> None:
     assert concat([u]) is u
 
 
+def test_places_are_counted_from_the_start() -> None:
+    """Slices up to the end of an axis whose length is a name have a length; an entry counted from there is refused."""
+    h, A = mg.symbol("h", ("n",)), mg.symbol("A", (3, 2))
+    value = np.arange(1.0, 6.0)
+
+    assert (h[1:].shape, h[:-1].shape, h[-2:].shape) == (("n - 1",), ("n - 1",), (2,))
+    for slope in (lambda h: h[1:] - h[:-1], lambda h: h[-2:] * h[:2]):
+        assert np.array_equal(evaluate(slope(h).value, {"h": value}, sizes={"n": 5}), slope(value))
+        gradient = mg.grad(lambda h, f=slope: mg.sum(f(h)))
+        assert np.array_equal(evaluate(gradient(h.value), {"h": value}, sizes={"n": 5}), gradient(value))
+    assert A[-1].value is A[2].value
+    for beyond in (lambda: A[3], lambda: A[-4], lambda: A[0][2]):
+        with pytest.raises(IndexError, match=r"(row|entry) -?\d of a (matrix|vector) of \d; use 0 to"):
+            beyond()
+    with pytest.raises(FormulaError, match="entry -1 of a vector of n has no number of its own"):
+        h[-1]
+
+
 def test_zero_swallows_and_one_vanishes() -> None:
     """0 and 1 do not survive in sums and products."""
     u, A = sym("u"), sym("A")
