@@ -16,6 +16,7 @@ from cells import (
     Conv1d,
     FeedForward,
     Stacked,
+    to_torch,
 )
 from cells.activations import ACTIVATIONS
 from cells.attention import SCORES
@@ -88,3 +89,10 @@ def close(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
     """Compare two arrays, relative to the larger of 1 and the largest entry."""
     scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * scale)
+
+
+def lstm_weights(**changes: Any) -> dict[str, Any]:
+    """A small LSTM's state dict, with entries changed or (None) left out."""
+    cell = LSTM(2, 3)
+    whole = to_torch(cell, filled(cell, np.random.default_rng(0))) | changes
+    return {key: value for key, value in whole.items() if value is not None}

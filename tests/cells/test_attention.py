@@ -190,3 +190,15 @@ def test_the_direct_path_does_not_depend_on_distance() -> None:
         J = mg.jacobian(lambda m: attention.attend({}, np.zeros(3), m).context)(rng.standard_normal((S, 3)))
         close(J[:, 0], np.eye(3) / S)
         close(J[:, -1], np.eye(3) / S)
+
+
+@pytest.mark.parametrize("score", ["additive", "concat"])
+def test_v_is_drawn_as_a_matrix_of_one_row(score: str) -> None:
+    """Glorot's limit for v is √(6 / (1 + A)): nothing lies beyond, and of many draws some come close."""
+    rng = np.random.default_rng(0)
+    attention, limit = Attention(2, 2, score=score, attention_size=2), np.sqrt(6 / 3)
+
+    drawn = np.abs([attention.init(rng)["v"] for _ in range(300)])
+
+    assert drawn.shape == (300, 2)
+    assert 0.98 * limit < drawn.max() <= limit

@@ -1,6 +1,6 @@
 """A short version of benchmarks/memory_tasks.py: gates learn to remember where the plain cell does not."""
 
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,15 @@ import pytest
 
 from cells import GRU, RNN
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "memory_tasks.py"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def tasks() -> Any:
-    """The benchmark as a module."""
-    spec = spec_from_file_location("memory_tasks", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The benchmark as a module; it imports others of its folder, as a script does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        return import_module("memory_tasks")
 
 
 def test_the_adding_problem_is_what_it_says(tasks: Any) -> None:
@@ -41,14 +38,17 @@ def test_gru_learns_where_the_plain_cell_does_not(tasks: Any) -> None:
     assert rnn > 0.1
 
 
-def test_the_table_lands_between_its_markers(tasks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing twice replaces the table and leaves the rest of the file alone."""
-    readme = tmp_path / "README.md"
-    monkeypatch.setattr(tasks, "README", readme)
-    tasks.write("first")
-    readme.write_text(readme.read_text() + "\n## Another section\n")
-    tasks.write("second")
-    text = readme.read_text()
+def test_a_table_lands_between_its_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a section twice replaces it and leaves the rest of the file alone."""
+    monkeypatch.syspath_prepend(FOLDER)
+    report, readme = import_module("report"), tmp_path / "README.md"
+    monkeypatch.setattr(report, "README", readme)
+
+    report.write_section("tasks", "Tasks", "first")
+    readme.write_text(readme.read_text("utf-8") + "\n## Another section\n", "utf-8")
+    report.write_section("tasks", "Tasks", "second")
+
+    text = readme.read_text("utf-8")
     assert "first" not in text
-    assert text.count("second") == 1
+    assert text.count("second") == text.count("## Tasks") == 1
     assert "## Another section" in text

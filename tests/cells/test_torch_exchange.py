@@ -1,17 +1,15 @@
-"""Weights in PyTorch's format, without PyTorch: round trips, files, and what is refused."""
+"""Weights in PyTorch's format, without PyTorch: round trips, biases, and what is refused."""
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import filled, seeds, sizes
+from cell_cases import filled, lstm_weights, seeds, sizes
 from hypothesis import given
 from hypothesis import strategies as st
 
-import minigrad as mg
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, from_torch, to_torch
 from minigrad.tree import flatten
 
@@ -29,12 +27,6 @@ def build(kind: str, D: int, H: int, depth: int, two_way: bool) -> Any:
     sizes_in = [D, *[2 * H if two_way else H] * (depth - 1)]
     layers = [Bidirectional(make(n, H), make(n, H)) if two_way else make(n, H) for n in sizes_in]
     return Stacked(layers) if depth > 1 else layers[0]
-
-
-def weights(**changes: Any) -> dict[str, Any]:
-    """A small LSTM's state dict, with some entries changed or (None) left out."""
-    whole = to_torch(LSTM(2, 3), LSTM(2, 3).init(np.random.default_rng(0))) | changes
-    return {key: value for key, value in whole.items() if value is not None}
 
 
 def together(first: Any, second: Any, place: str = "l1", bias: bool = True) -> dict[str, Any]:
@@ -63,7 +55,7 @@ def test_two_biases_become_their_sum() -> None:
     """PyTorch's b_ih + b_hh is our b, so a forget bias of 1 may stand in either."""
     rng = np.random.default_rng(0)
     b_ih, b_hh = rng.standard_normal(12), rng.standard_normal(12)
-    _, params = from_torch(weights(bias_ih_l0=b_ih, bias_hh_l0=b_hh))
+    _, params = from_torch(lstm_weights(bias_ih_l0=b_ih, bias_hh_l0=b_hh))
     assert np.array_equal(params["b_f"], (b_ih + b_hh)[3:6])
 
 
@@ -77,79 +69,6 @@ def test_the_grus_n_keeps_two_biases() -> None:
     assert np.array_equal(params["c_n"], source["bias_hh_l0"][6:])
 
 
-def test_arrays_are_copied() -> None:
-    """Later changes to the source do not reach the parameters."""
-    source = weights()
-    _, params = from_torch(source)
-    before = params["U_i"].copy()
-    source["weight_ih_l0"][:] = 0
-    assert np.array_equal(params["U_i"], before)
-
-
-def test_safetensors_file(tmp_path: Path) -> None:
-    """A .safetensors file is read by its path, as text or as a Path, with its dtype."""
-    numpy_format = pytest.importorskip("safetensors.numpy")
-    source = {f"rnn.{key}": value.astype(np.float32) for key, value in weights().items()}
-    numpy_format.save_file(source, tmp_path / "net.safetensors")
-    for path in (tmp_path / "net.safetensors", str(tmp_path / "net.safetensors")):
-        cell, params = from_torch(path, prefix="rnn")
-        assert cell == LSTM(2, 3)
-        assert params["U_i"].dtype == np.float32
-        assert np.array_equal(params["U_i"], source["rnn.weight_ih_l0"][:3])
-
-
-def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the safetensors library the error says which extra to install."""
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"minigrad\[safetensors\]"):
-        from_torch("net.safetensors")
-
-
-class Module:
-    """What is read of a module: its state dict and its nonlinearity."""
-
-    nonlinearity = "relu"
-
-    def state_dict(self) -> dict[str, Any]:
-        """A plain RNN's weights."""
-        return to_torch(RNN(2, 3), RNN(2, 3).init(np.random.default_rng(0)))
-
-
-def test_a_module_is_read_through_its_state_dict() -> None:
-    """Anything with state_dict() is a module, and its own nonlinearity counts."""
-    cell, _ = from_torch(Module())
-    assert cell == RNN(2, 3, activation="relu")
-
-
-class Model:
-    """A larger model: a relu net at ``encoder.rnn``, with a linear map beside it."""
-
-    class Encoder:
-        """What holds the net."""
-
-        rnn = Module()
-
-    encoder = Encoder()
-
-    def state_dict(self) -> dict[str, Any]:
-        """All weights under their paths."""
-        return {f"encoder.rnn.{k}": v for k, v in Module().state_dict().items()} | {"head.weight": np.ones((2, 3))}
-
-
-@pytest.mark.parametrize("prefix", ["encoder.rnn", "encoder.rnn."])
-def test_a_module_inside_a_larger_model_says_its_nonlinearity(prefix: str) -> None:
-    """With a prefix it is the submodule's nonlinearity that counts, whatever the argument says."""
-    assert from_torch(Model(), prefix)[0] == RNN(2, 3, activation="relu")
-    assert from_torch(Model(), prefix, nonlinearity="tanh")[0] == RNN(2, 3, activation="relu")
-    assert from_torch(Model().state_dict(), prefix)[0] == RNN(2, 3)
-
-
-def test_nonlinearities_that_pytorch_does_not_have() -> None:
-    """PyTorch's RNN has tanh and relu; another one is an option that does not exist."""
-    with pytest.raises(mg.errors.OptionError, match="nonlinearity must be one of 'tanh', 'relu'; got 'sigmoid'"):
-        from_torch(Module().state_dict(), nonlinearity="sigmoid")
-
-
 def test_pytorch_is_never_imported() -> None:
     """Reading and writing weights works where importing torch is an error."""
     program = (
@@ -161,31 +80,67 @@ def test_pytorch_is_never_imported() -> None:
     assert done.stdout.startswith("LSTM(input_size=2, hidden_size=3")
 
 
+def test_a_net_without_biases_has_zero_biases() -> None:
+    """Where PyTorch has bias=False the cell's biases are zeros, in the weights' precision."""
+    weights = lstm_weights(bias_ih_l0=None, bias_hh_l0=None)
+
+    _, params = from_torch({key: value.astype(np.float32) for key, value in weights.items()})
+
+    for k in "ifgo":
+        assert np.array_equal(params[f"b_{k}"], np.zeros(3))
+        assert params[f"b_{k}"].dtype == np.float32
+
+
+@pytest.mark.parametrize(("present", "absent"), [("bias_ih", "bias_hh"), ("bias_hh", "bias_ih")])
+def test_half_of_the_biases_is_too_little(present: str, absent: str) -> None:
+    """Whichever of the two biases is missing, in whichever layer, it is the one that is named."""
+    text = f"{absent}_l0 is missing beside {present}_l0; PyTorch has both or neither"
+    with pytest.raises(ValueError, match=text):
+        from_torch(lstm_weights(**{f"{absent}_l0": None}))
+
+    net = Stacked([LSTM(2, 3), LSTM(3, 3)])
+    weights = to_torch(net, filled(net, np.random.default_rng(0)))
+    del weights[f"{absent}_l1"]
+    with pytest.raises(ValueError, match=f"{absent}_l1 is missing beside {present}_l1"):
+        from_torch(weights)
+
+
+def test_all_cells_that_differ_are_listed() -> None:
+    """Beside the first cell, each that has other sizes is named with its shape."""
+    weights: dict[str, Any] = lstm_weights()
+    for number, cell in ((1, LSTM(3, 2)), (2, GRU(2, 3, reset="after", update="keep"))):
+        made = to_torch(cell, filled(cell, np.random.default_rng(0)))
+        weights |= {key.replace("l0", f"l{number}"): value for key, value in made.items()}
+
+    with pytest.raises(ValueError, match=r"\(12, 3\) there is weight_hh_l1 \(8, 2\), weight_hh_l2 \(9, 3\)$"):
+        from_torch(weights)
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        (weights(weight_hr_l0=np.ones((2, 3))), "projection"),
-        (weights(gamma=np.ones(3)), "unknown key gamma"),
-        ({f"encoder.{k}": v for k, v in weights().items()}, "prefix='encoder'"),
-        (weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
-        (weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
-        (weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
-        (weights(weight_hh_l0=np.ones((6, 3))), "G = 1, 3 or 4"),
-        (weights(weight_hh_l0=np.ones(12)), "G = 1, 3 or 4"),
+        (lstm_weights(weight_hr_l0=np.ones((2, 3))), "projection"),
+        (lstm_weights(gamma=np.ones(3)), "unknown key gamma"),
+        ({f"encoder.{k}": v for k, v in lstm_weights().items()}, "prefix='encoder'"),
+        (lstm_weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
+        (lstm_weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
+        (lstm_weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
+        (lstm_weights(weight_hh_l0=np.ones((6, 3))), "G = 1, 3 or 4"),
+        (lstm_weights(weight_hh_l0=np.ones(12)), "G = 1, 3 or 4"),
         ({"weight_ih_l0": np.ones((0, 2)), "weight_hh_l0": np.ones((0, 0))}, "H at least 1"),
         (together(LSTM(2, 3), GRU(3, 3, reset="after")), r"one kind and one hidden size.* weight_hh_l1 \(9, 3\)"),
         (together(LSTM(2, 3), LSTM(3, 4)), r"one kind and one hidden size.* weight_hh_l1 \(16, 4\)"),
         (together(LSTM(2, 3), LSTM(2, 4), "l0_reverse"), "weight_hh_l0_reverse"),
         (together(LSTM(2, 3), RNN(2, 3), "l0_reverse"), "weight_hh_l0_reverse"),
         (together(LSTM(2, 3), LSTM(3, 3), bias=False), "l1 without biases"),
-        (weights(weight_ih_l0=np.ones((9, 2))), "must have 12 rows"),
-        (weights(bias_ih_l0=np.ones(9)), r"bias_ih_l0 must be \(12,\)"),
-        (weights(weight_ih_l0=np.ones((12, 2), int)), "floating point"),
-        ({k.replace("l0", "l1"): v for k, v in weights().items()}, "no weight_ih_l0"),
-        (weights(**{k.replace("l0", "l2"): v for k, v in weights().items()}), "same directions"),
+        (lstm_weights(weight_ih_l0=np.ones((9, 2))), "must have 12 rows"),
+        (lstm_weights(bias_ih_l0=np.ones(9)), r"bias_ih_l0 must be \(12,\)"),
+        (lstm_weights(weight_ih_l0=np.ones((12, 2), int)), "floating point"),
+        ({k.replace("l0", "l1"): v for k, v in lstm_weights().items()}, "no weight_ih_l0"),
+        (lstm_weights(**{k.replace("l0", "l2"): v for k, v in lstm_weights().items()}), "same directions"),
         (
-            weights(**{k.replace("l0", "l1"): v for k, v in weights().items()})
-            | {f"{k}_reverse": v for k, v in weights().items()},
+            lstm_weights(**{k.replace("l0", "l1"): v for k, v in lstm_weights().items()})
+            | {f"{k}_reverse": v for k, v in lstm_weights().items()},
             "l1_reverse",
         ),
         ({}, "no key starts with"),
@@ -201,9 +156,9 @@ def test_what_cannot_be_read(source: Any, text: str) -> None:
 
 def test_layers_that_do_not_fit_each_other() -> None:
     """A second layer that reads vectors of another length than the first one gives is refused."""
-    second = {k.replace("l0", "l1"): v for k, v in weights().items()}
+    second = {k.replace("l0", "l1"): v for k, v in lstm_weights().items()}
     with pytest.raises(ValueError, match="layer 1 gives vectors of length 3, but layer 2 takes 2"):
-        from_torch(weights() | second)
+        from_torch(lstm_weights() | second)
 
 
 @pytest.mark.parametrize(

@@ -353,3 +353,14 @@ def test_arguments_that_do_not_fit(options: dict[str, Any], error: type[Exceptio
     given_options = {"xs": np.ones((3, 2, 2))} | options
     with pytest.raises(error, match=text):
         unroll(cell, cell.init(np.random.default_rng(0)), **given_options)
+
+
+@pytest.mark.parametrize(("lengths", "wrong"), [([0, 4], 4), ([-1, 4], -1), ([3, -2], -2), ([0, 9], 9)])
+def test_the_length_that_is_wrong_is_named(lengths: list[int], wrong: int) -> None:
+    """Lengths may be 0 and T; the error names one that is neither nor between."""
+    cell, xs = RNN(2, 3), np.ones((3, 2, 2))
+    params = cell.init(np.random.default_rng(0))
+    unroll(cell, params, xs, lengths=[0, 3])
+
+    with pytest.raises(mg.errors.OptionError, match=f"^lengths must be from 0 to T = 3, got {wrong}$"):
+        unroll(cell, params, xs, lengths=lengths)

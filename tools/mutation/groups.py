@@ -72,11 +72,12 @@ _RULE_TESTS = (*_engine("primitives", "primitive_edges", "rule_corners"), "tests
 
 _CELL_TESTS = (
     "attention",
-    "cell_corners",
+    "cell_interface",
     "cell_properties",
     "greff_variants",
     "initializers",
-    "readout_lengths",
+    "readout",
+    "state_dicts",
     "torch_exchange",
     "unroll",
 )

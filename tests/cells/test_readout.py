@@ -1,10 +1,10 @@
-"""The loss of a padded batch: what is past the end of a sequence does not count."""
+"""The readout: its formula, its names, and the loss of a padded batch, in which what is past an end does not count."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from cell_cases import close, filled, seeds
+from cell_cases import close, filled, seeds, sizes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,51 @@ from cells import GRU, Readout, unroll
 from minigrad.tree import flatten
 
 D, H, K = 2, 3, 4
+_RNG = np.random.default_rng(0)
+
+
+@given(seeds, sizes, st.integers(2, 4), st.integers(1, 4))
+def test_gradient_of_the_readouts_loss(seed: int, H: int, K: int, T: int) -> None:
+    """∂E/∂h = Vᵀ (ŷ − y), summed cross-entropy over all positions."""
+    rng = np.random.default_rng(seed)
+    readout = Readout(H, K)
+    params, hs, classes = filled(readout, rng), rng.standard_normal((T, H)), rng.integers(0, K, T)
+    y, y_hat = np.eye(K)[classes], readout.probabilities(params, hs)
+    value, gradient = mg.value_and_grad(readout.loss, 1)(params, hs, classes)
+    close(value, -np.sum(y * np.log(y_hat)))
+    close(gradient, (y_hat - y) @ params["V"])
+
+
+def test_the_readout_is_its_formula() -> None:
+    """Logits are V h + c, probabilities their softmax, E the sum of −log ŷ at the targets."""
+    readout, hs, targets = Readout(3, 4), _RNG.normal(size=(5, 3)), np.array([0, 3, 1, 2, 1])
+    P = filled(readout, _RNG)
+    logits = hs @ P["V"].T + P["c"]
+    yhat = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+
+    np.testing.assert_allclose(readout.logits(P, hs), logits, rtol=1e-12)
+    np.testing.assert_allclose(readout.probabilities(P, hs), yhat, rtol=1e-12)
+    np.testing.assert_allclose(readout.loss(P, hs, targets), -np.log(yhat[np.arange(5), targets]).sum(), rtol=1e-12)
+
+
+def test_the_readout_names_what_it_gives() -> None:
+    """Logits and probabilities carry the names under which formulas and pictures know them."""
+    readout = Readout(2, 3)
+    params, h = readout.init(_RNG), mg.tensor(np.ones(2))
+
+    assert readout.logits(params, h).name == "logits"
+    assert readout.probabilities(params, h).name == "yhat"
+
+
+@pytest.mark.parametrize("lengths", [None, [3, 1]])
+def test_targets_may_be_inputs_of_a_graph(lengths: Any) -> None:
+    """Class indices that are a Tensor, as in a traced loss, count as the array does."""
+    readout, h, targets = Readout(3, 4), _RNG.normal(size=(3, 2, 3)), np.array([[0, 1], [2, 3], [1, 1]])
+    P = filled(readout, _RNG)
+
+    loss = readout.loss(P, h, mg.tensor(targets), lengths=lengths)
+
+    assert float(loss.value) == float(readout.loss(P, h, targets, lengths=lengths))
 
 
 def padded_case(seed: int, lengths: list[int], distributions: bool, padding: float) -> tuple[Any, ...]:
