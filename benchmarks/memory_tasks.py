@@ -10,12 +10,12 @@ Run it with ``python benchmarks/memory_tasks.py``; ``--write`` puts the table in
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from report import write_section
 from tqdm import tqdm
 
 import minigrad as mg
@@ -23,9 +23,9 @@ from cells import GRU, LSTM, RNN, unroll
 from cells.initializers import glorot
 from minigrad.optim import Adam, clip_by_norm, global_norm
 
-HIDDEN, BATCH, LIMIT, SOLVED = 32, 32, 1.0, 0.005
-README = Path(__file__).with_name("README.md")
-MARKERS = "<!-- memory-tasks:start -->", "<!-- memory-tasks:end -->"
+HIDDEN, BATCH = 32, 32
+#: Of the gradient's norm; and the mean error of 50 batches below which the problem counts as solved.
+LIMIT, SOLVED = 1.0, 0.005
 
 #: The plain cell gets two learning rates, of which the better counts; the gated cells need no choice.
 CELLS: dict[str, tuple[Any, tuple[float, ...]]] = {
@@ -129,16 +129,6 @@ def table(lengths: list[int], seeds: int, steps: int) -> str:
     return f"{settings}\n\n" + "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Put the table between its markers, or at the end of a file that has none."""
-    old = README.read_text() if README.exists() else "# Benchmarks\n"
-    start, end = MARKERS
-    if start not in old:
-        old = f"{old.rstrip()}\n\n## Memory: the adding problem\n\n{start}\n{end}\n"
-    before, rest = old.split(start, 1)
-    README.write_text(f"{before}{start}\n{text}\n{end}{rest.split(end, 1)[1]}")
-
-
 def main() -> None:
     """Print the table, and write it if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -150,7 +140,7 @@ def main() -> None:
     text = table(options.lengths, options.seeds, options.steps)
     print(text)
     if options.write:
-        write(text)
+        write_section("memory-tasks", "Memory: the adding problem", text)
 
 
 if __name__ == "__main__":

@@ -200,8 +200,8 @@ def hips_loop(problem: Problem) -> Step:
     return lambda: gradient(args)[1]
 
 
-#: Name, library, function, and what it applies to: cells and sizes.
 _RECURRENT = ("LSTM", "GRU", "RNN")
+#: Name, library, function, and what it applies to: cells and sizes.
 _PEERS: tuple[tuple[str, str, Callable[[Problem], Step], tuple[str, ...], tuple[str, ...]], ...] = (
     ("nn layer", "torch", torch_layer, _RECURRENT, ("tiny", "small", "medium", "large")),
     ("Cell loop", "torch", torch_cells, _RECURRENT, ("tiny", "small", "medium")),

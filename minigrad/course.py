@@ -9,23 +9,11 @@ from .errors import ValueDependentError
 
 __all__ = ["check_course", "checkpoints_are_kept", "course_is_fixed", "fixed_course", "kept_checkpoints"]
 
+#: Whether what is traced now will be replayed for other values, and whether it then keeps its checkpoints.
 _FIXED: ContextVar[bool] = ContextVar("minigrad_fixed_course", default=False)
-
-course_is_fixed = _FIXED.get
-
 _KEPT: ContextVar[bool] = ContextVar("minigrad_kept_checkpoints", default=False)
 
-checkpoints_are_kept = _KEPT.get
-
-
-@contextmanager
-def kept_checkpoints(kept: bool = True) -> Iterator[None]:
-    """Mark that a trace with a fixed course shall have one node for each checkpoint, and one for its pullback."""
-    token = _KEPT.set(kept)
-    try:
-        yield
-    finally:
-        _KEPT.reset(token)
+course_is_fixed, checkpoints_are_kept = _FIXED.get, _KEPT.get
 
 
 @contextmanager
@@ -36,6 +24,16 @@ def fixed_course() -> Iterator[None]:
         yield
     finally:
         _FIXED.reset(token)
+
+
+@contextmanager
+def kept_checkpoints(kept: bool = True) -> Iterator[None]:
+    """Mark that a trace with a fixed course shall have one node for each checkpoint, and one for its pullback."""
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def check_course(what: str, node: Any) -> None:

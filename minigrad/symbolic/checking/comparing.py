@@ -15,9 +15,13 @@ __all__ = ["MAX_MONOMIALS", "TooLargeError", "check_terms", "differs_somewhere"]
 #: A formula that a person writes has some tens of monomials; past this many, deciding is given up.
 MAX_MONOMIALS = 5000
 
-
 #: Lengths for trying formulas on numbers.
 _LENGTHS = {"H": 2, "D": 3, "K": 4, "Q": 2, "M": 3, "A": 4}
+
+
+#: What symbols are drawn from, so that sums of products stay of order 1; a difference of rounding is far below the
+#: other number. One that is taken for 0 wrongly costs time, for the normal forms then decide.
+_LARGEST, _NOT_ROUNDING = 0.75, 1e-8
 
 
 class TooLargeError(FormulaError):
@@ -36,10 +40,10 @@ def differs_somewhere(difference: Term) -> bool:
     for part in subterms([summand]):
         if part.kind in ("symbol", "named"):
             shape = tuple(size if isinstance(size, int) else _LENGTHS[str(size)] for size in part.shape)
-            values[part] = rng.uniform(-0.75, 0.75, shape)
+            values[part] = rng.uniform(-_LARGEST, _LARGEST, shape)
     with np.errstate(all="ignore"):
         found = evaluate(summand, values, sizes=_LENGTHS)
-    return bool(np.isfinite(found).all() and np.max(np.abs(found), initial=0.0) > 1e-8)
+    return bool(np.isfinite(found).all() and np.max(np.abs(found), initial=0.0) > _NOT_ROUNDING)
 
 
 def check_terms(term: Term) -> None:
