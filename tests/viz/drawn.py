@@ -2,12 +2,16 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 import minigrad as mg
 from cells import LSTM, RNN, Readout, unroll
+from viz.courses import course
+from viz.gutters import crosses
+from viz.placed import neighbours
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLE = "{http://www.w3.org/1999/xlink}title"
@@ -58,4 +62,21 @@ def net_of(cell: Any, steps: int, seed: int = 0) -> mg.Graph:
     return mg.trace(loss, params, rng.normal(size=(steps, 2)))
 
 
-__all__ = ["LSTM", "RNN", "Drawn", "net", "net_of", "read"]
+def courses(shown: Any, strip: Any) -> list[tuple[Any, list[tuple[float, float]]]]:
+    """Each line of a picture in time with its points."""
+    marks = {mark.key: mark for mark in shown.marks}
+    around = neighbours(shown.marks, strip)
+    return [(line, course(line, marks, strip, around.get(marks[line.tail].scope))) for line in shown.lines]
+
+
+def assert_no_line_crosses_a_mark(shown: Any, strip: Any) -> None:
+    """No line runs over a mark that is not one of its ends; along its border, 2.5 points inside, it may."""
+    labels = {mark.key: mark.label for mark in shown.marks}
+    for line, points in courses(shown, strip):
+        for key, spot in strip.spots.items():
+            box = (spot.width - 5, spot.height - 5)
+            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
+            assert key in (line.tail, line.head) or not crossed, f"{line.tooltip} over {labels[key]}"
+
+
+__all__ = ["LSTM", "RNN", "Drawn", "assert_no_line_crosses_a_mark", "courses", "net", "net_of", "read"]

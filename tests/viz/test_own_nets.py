@@ -2,16 +2,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from drawn import net_of, read
+from drawn import assert_no_line_crosses_a_mark, courses, net_of, read
 
 import minigrad as mg
 import viz
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
 from viz.blocks import Block
-from viz.courses import course
-from viz.gutters import crosses
 from viz.marks import picture_of
-from viz.placed import neighbours
 from viz.shapes import arrange
 from viz.strip import lay_out
 from viz.timeline import timeline
@@ -104,19 +101,13 @@ def drawn(name, detail="gate"):
     return shown, lay_out(shown), {mark.key: mark for mark in shown.marks}
 
 
-def courses(shown, strip, marks):
-    """Each line with its points."""
-    around = neighbours(shown.marks, strip)
-    return [(line, course(line, marks, strip, around.get(marks[line.tail].scope))) for line in shown.lines]
-
-
 @pytest.mark.parametrize("detail", ["op", "gate", "cell"])
 @pytest.mark.parametrize("name", NETS)
 def test_lines_run_from_mark_to_mark(name, detail):
     """Every line begins on the mark that it leaves and ends on the mark that it goes to, within a rounding."""
-    shown, strip, marks = drawn(name, detail)
+    shown, strip, _ = drawn(name, detail)
 
-    for line, points in courses(shown, strip, marks):
+    for line, points in courses(shown, strip):
         for key, (x, y) in ((line.tail, points[0]), (line.head, points[-1])):
             spot = strip.spots[key]
             assert abs(x - spot.x) <= spot.width / 2 + 0.01, line.tooltip
@@ -126,13 +117,9 @@ def test_lines_run_from_mark_to_mark(name, detail):
 @pytest.mark.parametrize("name", NETS)
 def test_no_line_hides_a_mark(name):
     """No line runs over a mark that is not one of its ends."""
-    shown, strip, marks = drawn(name)
+    shown, strip, _ = drawn(name)
 
-    for line, points in courses(shown, strip, marks):
-        for key, spot in strip.spots.items():
-            box = (spot.width - 5, spot.height - 5)
-            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
-            assert key in (line.tail, line.head) or not crossed, f"{line.tooltip} over {marks[key].label}"
+    assert_no_line_crosses_a_mark(shown, strip)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -159,7 +146,7 @@ def test_lines_from_different_marks_to_other_lanes_stay_apart():
     """In a deep two-way net no two marks' lines go up in one place: it can be read where each leads."""
     shown, strip, marks = drawn("deep_two_way")
     ups = {}
-    for line, points in courses(shown, strip, marks):
+    for line, points in courses(shown, strip):
         tail, head = marks[line.tail], marks[line.head]
         if tail.step is None or head.step is None or tail.carried or head.carried or tail.lane == head.lane:
             continue
@@ -176,8 +163,8 @@ def test_lines_from_different_marks_to_other_lanes_stay_apart():
 @pytest.mark.parametrize("name", ["attention_lstm", "two_states"])
 def test_detours_do_not_lie_on_each_other(name):
     """Lines that go round marks run sideways on levels of their own, where they would else be one line."""
-    shown, strip, marks = drawn(name)
-    found = [points for line, points in courses(shown, strip, marks) if (line.tail, line.head) in strip.detours]
+    shown, strip, _ = drawn(name)
+    found = [points for line, points in courses(shown, strip) if (line.tail, line.head) in strip.detours]
     sideways = [(p[1], *sorted((p[0], q[0]))) for points in found for p, q in pairwise(points[:3]) if p[1] == q[1]]
 
     assert len(sideways) >= 3

@@ -1,8 +1,8 @@
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pytest
-from drawn import net, net_of, read
+from drawn import assert_no_line_crosses_a_mark, net, net_of, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +10,7 @@ import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
 from viz.blocks import Block, highway_of
 from viz.courses import course
-from viz.gutters import crosses
 from viz.marks import picture_of
-from viz.placed import neighbours
 from viz.shapes import arrange
 from viz.strip import lay_out
 from viz.wires import beside, clip
@@ -80,17 +78,8 @@ def test_nothing_overlaps(name, detail):
 def test_no_line_crosses_a_mark(name, detail):
     """No line runs over a mark that is not one of its ends."""
     _, shown = picture(name, detail)
-    strip = lay_out(shown)
-    marks = {mark.key: mark for mark in shown.marks}
-    around = neighbours(shown.marks, strip)
 
-    for line in shown.lines:
-        points = course(line, marks, strip, around.get(marks[line.tail].scope))
-        ends = {line.tail, line.head}
-        for key, spot in strip.spots.items():
-            box = (spot.width - 5, spot.height - 5)
-            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
-            assert key in ends or not crossed, f"{line.tooltip} over {marks[key].label}"
+    assert_no_line_crosses_a_mark(shown, lay_out(shown))
 
 
 @pytest.mark.parametrize(("name", "family"), [("lstm", "c"), ("peephole", "c"), ("coupled", "c"), ("gru", "h")])
