@@ -63,9 +63,7 @@ def broadcast(x: Term, shape: tuple[Any, ...]) -> Term:
     """
     if x.shape == shape:
         return x
-    if x.shape == ():
-        return scale(1, x, ones(shape))
-    if x.shape == (1,):
+    if x.ndim <= len(shape) and all(size == 1 for size in x.shape):
         return scale(1, total(x), ones(shape))
     if len(shape) == 2 and x.shape == shape[1:]:
         return outer(ones(shape[:1]), x)
@@ -173,9 +171,9 @@ def _getitem(x: Term, index: Any) -> Term:
     for i in _indices(index):
         if i is Ellipsis:
             continue
-        if isinstance(i, slice) and i.step in (None, 1):
+        if isinstance(i, slice) and i.step in (None, 1) and x.ndim:
             x = _slice(x, i)
-        elif isinstance(i, int | np.integer):
+        elif isinstance(i, int | np.integer) and x.ndim:
             x = entry(x, int(i)) if x.ndim == 1 else row(x, int(i))
         elif i is None and x.ndim == 1:
             x = outer(ones((1,)), x)

@@ -108,7 +108,7 @@ class _Evaluation:
             return name
         if name in self.sizes:
             return self.sizes[name]
-        if len(name.counts) > 1:
+        if name.counts != {str(name): 1}:
             return sum(count * (self._size(as_dim(part)) if part else 1) for part, count in name.counts.items())
         raise FormulaError(f"the size {name} cannot be told from the values given; pass sizes={{{str(name)!r}: ...}}")
 
