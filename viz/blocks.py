@@ -3,7 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Block", "highway_of"]
+__all__ = ["BUS", "Block", "highway_of", "input_drop", "is_input", "state_drop"]
+
+#: What comes from far away, on one line for all.
+BUS = "bus"
+_INPUT, _STATE = "input ", "state "
+
+
+def input_drop(mark: int) -> str:
+    """What comes from an input, by its number in the step."""
+    return f"{_INPUT}{mark}"
+
+
+def state_drop(family: str) -> str:
+    """What comes from a state, whatever its users have called it."""
+    return f"{_STATE}{family}"
+
+
+def is_input(what: str) -> bool:
+    """Whether this comes from an input."""
+    return what.startswith(_INPUT)
 
 
 @dataclass(frozen=True)
@@ -22,8 +41,8 @@ class Block:
     inputs : frozenset of int
         Marks that stand below everything else.
     drops : tuple of (str, int)
-        What comes to a mark from under all rows, and the mark: the name of a state, "bus", or the number of
-        an input.
+        What comes to a mark from under all rows, and the mark: a state, an input or the bus, see `state_drop`,
+        `input_drop` and `BUS`.
     exits : frozenset of int
         Marks from which a line leaves for the next step, other than on a highway.
     """

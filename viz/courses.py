@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 from math import dist
 
+from .blocks import BUS
 from .gutters import CORNER, Entry, crosses
 from .lanes import HEAD, Lane
 from .picture import Line, Mark
@@ -107,7 +108,7 @@ def _down(tail: Mark, head: Mark, strip: Strip) -> list[Point]:
     """From a mark to the level under the rows on which its line runs."""
     a = strip.spots[tail.key]
     lane = strip.lanes[head.lane if tail.step is None else tail.lane]
-    if drop_of(tail, head) == "bus":
+    if drop_of(tail, head) == BUS:
         if tail.step is None:
             return _down_outside(a, lane.bus, strip)
         below = _down_beside(tail, a, lane.bus, lane, strip.between)

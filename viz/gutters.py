@@ -7,6 +7,8 @@ is no room for one, everything to its right moves on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .blocks import is_input
+
 __all__ = ["GAP", "Arrangement", "Entries", "Entry", "crosses", "entries", "feet_width"]
 
 #: Points between marks of a row.
@@ -167,8 +169,8 @@ def feet_width(states: int) -> float:
 
 def _feet(drops: Sequence[Drop], middle: float) -> dict[Drop, Entry]:
     """States come up left of the middle of a mark, inputs right of it."""
-    states = [drop for drop in drops if not drop[0].isdigit()]
-    inputs = [drop for drop in drops if drop[0].isdigit()]
+    states = [drop for drop in drops if not is_input(drop[0])]
+    inputs = [drop for drop in drops if is_input(drop[0])]
     found = {drop: Entry(middle - FOOT - APART * i) for i, drop in enumerate(states)}
     return found | {drop: Entry(middle + FOOT + APART * i) for i, drop in enumerate(inputs)}
 

@@ -8,7 +8,7 @@ nothing but entrywise operations, is the straight top row; what depends on it ha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .blocks import Block
+from .blocks import BUS, Block, input_drop
 from .columns import ALONG, columns_of, separate
 from .gutters import GAP, Arrangement, Entries, Entry, entries
 from .levels import Levels, levels_of
@@ -98,9 +98,9 @@ def _blocked_exits(block: Block, x: Mapping[int, float], rows: Mapping[int, int]
 def _place_inputs(block: Block, found: Entries) -> None:
     """Every input under the lines that it feeds, beside those that come from further down."""
     x, upper = found.x, dict(found.x)
-    busses = sorted(entry.x for (what, _), entry in found.drops.items() if what == "bus")
+    busses = sorted(entry.x for (what, _), entry in found.drops.items() if what == BUS)
     for mark in sorted(block.inputs):
-        over = [entry.x for (what, _), entry in found.drops.items() if what == str(mark)]
+        over = [entry.x for (what, _), entry in found.drops.items() if what == input_drop(mark)]
         x[mark] = sum(over) / len(over) if over else min(upper.values(), default=0.0)
         half = block.sizes[mark][0] / 2
         for at in busses:

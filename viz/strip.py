@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from .blocks import Block
+from .blocks import BUS, Block
 from .gutters import GAP, Entry
 from .lanes import STATES, Lane, lanes_of
 from .picture import Mark, Picture
@@ -207,7 +207,7 @@ def _with_outside(strip: Strip, time: Timeline) -> Strip:
             (number[x.tail], number[m.key]) for m in marks for x in time.incoming.get(m.key, []) if x.tail in number
         )
         drops = {
-            (x.tail, m.key): ("bus", number[m.key])
+            (x.tail, m.key): (BUS, number[m.key])
             for m in marks
             for x in time.incoming.get(m.key, [])
             if x.tail not in number and not on_left

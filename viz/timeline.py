@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .blocks import Block, highway_of
+from .blocks import BUS, Block, highway_of, input_drop, is_input, state_drop
 from .gutters import feet_width
 from .picture import Line, Mark, Picture
 from .sizes import size
@@ -141,25 +141,25 @@ def _inside(time: Timeline, marks: list[Mark], number: Mapping[str, int]) -> tup
 
 
 def drop_of(tail: Mark, head: Mark, number: Mapping[str, int] | None = None) -> str | None:
-    """What a line comes up as from under all rows of its step: a state, an input's number, "bus"; None if not so.
+    """What a line comes up as from under all rows of its step: a state, an input, the bus; None if not so.
 
     Near states have a rail of their own; everything from further away shares one bus.
     """
     if head.carried or head.step is None:
         return None
     if tail.carried and tail.step is not None and tail.lane == head.lane and abs(tail.step - head.step) == 1:
-        return None if head.kind == "fold" else tail.family
+        return None if head.kind == "fold" else state_drop(tail.family)
     if tail.carried or tail.step is None or (tail.kind == "fold" and tail.step != head.step):
-        return "bus"
+        return BUS
     if tail.kind == "input" and head.kind != "input" and tail.lane == head.lane:
-        return str((number or {}).get(tail.key, 0))
+        return input_drop((number or {}).get(tail.key, 0))
     return None
 
 
 def _wide_enough(mark: Mark, drops: list[str]) -> tuple[float, float]:
     """The size of a mark at whose foot the lines of many states come up."""
     width, height = size(mark)
-    states = sum(not what.isdigit() for what in drops)
+    states = sum(not is_input(what) for what in drops)
     return (max(width, feet_width(states)) if states > 2 else width), height
 
 

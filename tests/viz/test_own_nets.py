@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -202,6 +203,29 @@ def test_time_inside_of_time_is_laid_out_by_dot():
     graph = mg.trace(nested, P, XS)
 
     assert len(read(viz.draw(graph).svg).edges) == len(graph.edges)
+
+
+@pytest.mark.parametrize("names", [("bus", "k"), ("h", "bus"), ("0", "k"), ("h", "1"), ("input 0", "state h")])
+def test_the_layout_does_not_depend_on_what_states_are_called(names):
+    """States called by a word of the layout's own, or by a number, stand and are read where others would be."""
+
+    def places(first, second):
+        def two_layers(p, xs):
+            h, k = mg.named(first, xs[0] * 1.0), mg.named(second, xs[1] * 1.0)
+            for t in range(1, 4):
+                with mg.scope(f"t={t}"):
+                    x = mg.named("x", xs[t])
+                    h = mg.named(first, mg.tanh(mg.linear(p["A"], x) + mg.linear(p["B"], h) + mg.linear(p["C"], k)))
+                    k = mg.named(second, mg.tanh(mg.linear(p["C"], h) + mg.linear(p["D"], k)))
+            return (k**2).sum()
+
+        shown = picture_of(mg.trace(two_layers, P, XS), None, detail="gate", in_time=True)
+        return lay_out(replace(shown, marks=tuple(replace(mark, label="") for mark in shown.marks)))
+
+    found, usual = places(*names), places("h", "k")
+
+    assert found.spots == usual.spots
+    assert found.drops == usual.drops
 
 
 def test_a_name_in_the_middle_of_a_step():
