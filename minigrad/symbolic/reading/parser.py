@@ -104,6 +104,9 @@ def parse_line(text: str) -> Line:
     else:
         of, by = _target(left.strip(), start)
         formula = _formula(right.strip(), offset)
+    if of is None and (by in FUNCTIONS or by in _SIZES or keyword.iskeyword(by)):
+        raise FormulaError(f"{by!r} has a meaning of its own; define another name", start + 1)
+    _check_sums(formula)
     check_size(formula, {})
     return Line(source, of, by, formula)
 
@@ -120,6 +123,14 @@ def _formula(text: str, offset: int) -> Expression:
     return _Reader(plain, offset).read(tree, 0)
 
 
+def _check_sums(formula: Expression) -> None:
+    """Refuse a sum over time inside another."""
+    sums = [part for part in subexpressions(formula) if isinstance(part, Call) and part.function == "sum_t"]
+    for one in sums:
+        if any(part in sums for part in subexpressions(one.args[0])):
+            raise FormulaError("there is one time to sum over, and a sum over it stands inside another", one.column)
+
+
 def _target(text: str, start: int) -> tuple[str | None, str]:
     """What the line is about: (of, by)."""
     jacobian = re.fullmatch(r"d_?([A-Za-z][\w.]*)\s*/\s*d_?([A-Za-z][\w.]*)", text, re.ASCII)
@@ -128,8 +139,6 @@ def _target(text: str, start: int) -> tuple[str | None, str]:
     adjoint = re.fullmatch(r"d_([A-Za-z][\w.]*)", text, re.ASCII)
     if adjoint:
         return "E", adjoint[1]
-    if text in FUNCTIONS or text in _SIZES or keyword.iskeyword(text):
-        raise FormulaError(f"{text!r} has a meaning of its own; define another name", start + 1)
     if _NAME.fullmatch(text) and not text.startswith("d_"):
         return None, text
     raise FormulaError(f"{shortened(text)!r} is no target; {_TARGETS}", start + 1)
@@ -247,11 +256,7 @@ class _Reader:
         if (FUNCTIONS[name] and len(args) != FUNCTIONS[name]) or not args:
             wanted = {0: "at least one argument", 1: "one argument"}.get(FUNCTIONS[name], "two arguments")
             raise self.refuse(node, f"{name} takes {wanted}, got {len(args)}")
-        found = Call(name, tuple(self.read(arg, depth + 1) for arg in args), self.offset + node.col_offset + 1)
-        inside = subexpressions(found.args[0]) if name == "sum_t" else ()
-        if any(isinstance(part, Call) and part.function == "sum_t" for part in inside):
-            raise self.refuse(node, "there is one time to sum over, and sum_t stands inside sum_t")
-        return found
+        return Call(name, tuple(self.read(arg, depth + 1) for arg in args), self.offset + node.col_offset + 1)
 
 
 def _place(node: ast.expr) -> str | None:
