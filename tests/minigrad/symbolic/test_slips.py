@@ -1,6 +1,5 @@
 """Hints: random single slips of the known classes are named, and what a hint repairs is true by plain NumPy."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,6 @@ from cells import GRU, LSTM, RNN
 from minigrad.symbolic import check_derivation
 from minigrad.symbolic.checking import verdicts
 from minigrad.symbolic.checking.slips import Slip, find_slip
-
-#: Per class: how many wrong lines there were, how many got a hint, and how many one of their own class.
-WRONG: Counter[str] = Counter()
-NAMED: Counter[str] = Counter()
-OWN: Counter[str] = Counter()
-SEEN: set[str] = set()
 
 #: How many lines of each class are tried for each cell.
 LINES = 2
@@ -38,7 +31,7 @@ def lines_with_slips(name: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", DERIVATIONS)
 def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The formula that a hint stands for is true in two nets of plain NumPy; hints are counted."""
+    """Every refuted slip gets a hint of its own class, and what the hint stands for is true in two plain nets."""
     found: list[Slip] = []
 
     def noted(*args: Any) -> str | None:
@@ -47,27 +40,20 @@ def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pyte
         return None if slip is None else slip.hint
 
     monkeypatch.setattr(verdicts, "name_the_slip", noted)
+    wrong, elsewhere = 0, []
     for kind, line in lines_with_slips(name):
         found.clear()
         (verdict,) = check_derivation(DERIVATIONS[name][0], line)
         if verdict.status != "refuted":
             continue
-        WRONG[kind] += 1
-        NAMED[kind] += verdict.hint is not None
-        OWN[kind] += any(word in (verdict.hint or "") for word in CLASSES[kind])
+        wrong += 1
+        if not any(word in (verdict.hint or "") for word in CLASSES[kind]):
+            elsewhere.append((kind, line, verdict.hint))
         for slip in found:
             repaired = None if slip.repaired is None else f"{line.split(' = ')[0]} = {text(slip.repaired)}"
             assert repaired is None or all(world(name, seed).is_true(repaired) for seed in (0, 1)), (line, slip.hint)
-    SEEN.add(name)
-
-
-def test_nearly_all_slips_of_each_class_are_named() -> None:
-    """Of hundreds of slips at least 95 in 100 get a hint, in every class, and 90 in 100 one of their own class."""
-    if set(DERIVATIONS) != SEEN:
-        pytest.skip("counts only what ran before it in the same process")
-    assert sum(WRONG.values()) >= 250
-    assert {kind: NAMED[kind] / WRONG[kind] for kind in CLASSES if NAMED[kind] < 0.95 * WRONG[kind]} == {}
-    assert {kind: OWN[kind] / WRONG[kind] for kind in CLASSES if OWN[kind] < 0.9 * WRONG[kind]} == {}
+    assert elsewhere == []
+    assert wrong >= len(CLASSES)
 
 
 HINTS = [

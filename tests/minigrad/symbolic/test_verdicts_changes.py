@@ -10,9 +10,6 @@ from verdict_oracle import World
 
 from minigrad.symbolic import check_derivation
 
-#: How many lines were rewritten, and how many wrong ones were made, per cell: counted by the last test.
-COUNTED: dict[str, list[int]] = {"rewritten": [], "wrong": [], "true all the same": []}
-
 #: All cells are rewritten; slips are made in these, which have all kinds of paths between them.
 SLIPPED = ["RNN tanh", "RNN sigmoid", "LSTM", "LSTM peephole", "LSTM coupled", "LSTM NIG", "LSTM NOAF",
            "GRU before keep", "GRU before write", "GRU after keep", "GRU after write"]  # fmt: skip
@@ -45,7 +42,7 @@ def test_true_rewritings_are_proved(name: str) -> None:
 
     assert [line for line in changed if not net.is_true(line)] == []
     assert [str(v) for v in check_derivation(cell, changed) if v.status != "proved"] == []
-    COUNTED["rewritten"].append(sum(new != old for new, old in zip(changed, lines, strict=True)))
+    assert sum(new != old for new, old in zip(changed, lines, strict=True)) >= len(lines) - 1
 
 
 def is_true(name: str, line: str) -> bool:
@@ -74,8 +71,7 @@ def test_single_slips_are_refuted(name: str, monkeypatch: pytest.MonkeyPatch) ->
     ]
 
     assert wrong_verdicts == []
-    COUNTED["wrong"].append(truths.count(False))
-    COUNTED["true all the same"].append(truths.count(True))
+    assert truths.count(False) >= 0.9 * len(lines) * 2
 
 
 def _expected(truth: bool, verdict: Any) -> str:
@@ -85,12 +81,10 @@ def _expected(truth: bool, verdict: Any) -> str:
     return "proved" if verdict.status == "refuted" else verdict.status
 
 
-def test_there_were_hundreds_of_each() -> None:
-    """At least 300 lines were really rewritten, and at least 300 wrong lines judged."""
-    if len(COUNTED["rewritten"]) < len(DERIVATIONS) or len(COUNTED["wrong"]) < len(SLIPPED):
-        pytest.skip("counts only what ran before it in the same process")
-    assert sum(COUNTED["rewritten"]) >= 300
-    assert sum(COUNTED["wrong"]) >= 300
+def test_there_are_hundreds_of_each() -> None:
+    """More than 600 lines are rewritten, and, nine in ten of them being wrong, more than 500 with a slip judged."""
+    assert sum(len(DERIVATIONS[name][1]) for name in DERIVATIONS) > 600
+    assert 0.9 * 2 * sum(len(DERIVATIONS[name][1]) for name in SLIPPED) > 500
 
 
 def test_the_oracle_notices_a_wrong_line() -> None:

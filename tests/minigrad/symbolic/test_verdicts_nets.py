@@ -12,8 +12,6 @@ from verdict_changes import rewritten, slipped
 from cells import GRU, LSTM, RNN, Attention, AttentionCell, Bidirectional, Readout, Stacked
 from minigrad.symbolic import check_derivation, derive
 
-COUNTED: dict[str, list[int]] = {"rewritten": [], "wrong": [], "refuted": [], "true all the same": [], "read back": []}
-
 #: All nets whose derivations are printed and read back.
 PRINTED: dict[str, Any] = {
     **CELLS,
@@ -37,7 +35,7 @@ def test_what_derive_prints_is_proved_when_it_is_read_back(name: str) -> None:
         verdicts = check_derivation(derivation, lines, readout)
 
         assert [str(verdict) for verdict in verdicts if verdict.status != "proved"] == []
-        COUNTED["read back"].append(len(lines))
+        assert len(lines) >= len(derivation.equations()["The step"])
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -62,7 +60,7 @@ def test_true_rewritings_are_proved(name: str) -> None:
 
     assert [line for line in changed if not world.is_true(line)] == []
     assert [str(v) for v in check_derivation(net, changed) if v.status != "proved"] == []
-    COUNTED["rewritten"].append(sum(new != old for new, old in zip(changed, lines * 2, strict=True)))
+    assert all(new != old for new, old in zip(changed, lines * 2, strict=True))
 
 
 def _local(known: dict[str, str], formula: str) -> dict[str, str]:
@@ -94,9 +92,9 @@ def test_single_slips_are_refuted(name: str, monkeypatch: pytest.MonkeyPatch) ->
     verdicts = check_derivation(net, changed)
 
     assert [str(v) for v, truth in zip(verdicts, truths, strict=True) if not _fits(truth, v)] == []
-    COUNTED["wrong"].append(truths.count(False))
-    COUNTED["true all the same"].append(truths.count(True))
-    COUNTED["refuted"].append(sum(v.status == "refuted" for v, t in zip(verdicts, truths, strict=True) if t is False))
+    wrong = [verdict for verdict, truth in zip(verdicts, truths, strict=True) if truth is False]
+    assert len(wrong) >= 0.6 * len(changed)
+    assert sum(verdict.status == "refuted" for verdict in wrong) >= 0.95 * len(wrong)
 
 
 def _fits(truth: bool | None, verdict: Any) -> bool:
@@ -112,13 +110,11 @@ def _fits(truth: bool | None, verdict: Any) -> bool:
     return bool(verdict.status != "refuted") if truth else verdict.status == "refuted" or bool(unknown) or without_value
 
 
-def test_there_were_hundreds_of_each() -> None:
-    """At least 300 lines were really rewritten, 300 slips refuted, and 2000 printed lines read back."""
-    if len(COUNTED["rewritten"]) < len(NETS) or len(COUNTED["wrong"]) < len(NETS) or len(COUNTED["read back"]) < 80:
-        pytest.skip("counts only what ran before it in the same process")
-    assert sum(COUNTED["rewritten"]) >= 300
-    assert sum(COUNTED["wrong"]) >= sum(COUNTED["refuted"]) >= 300
-    assert sum(COUNTED["read back"]) >= 2000
+def test_there_are_hundreds_of_each() -> None:
+    """Hundreds of lines are rewritten, and, six in ten of them being wrong at least, hundreds with a slip judged."""
+    lines = sum(len(lines) for _, lines, _ in NETS.values())
+    assert 2 * lines > 350
+    assert 0.6 * 3 * lines > 300
 
 
 def test_the_oracle_notices_a_wrong_line() -> None:
