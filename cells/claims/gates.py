@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minigrad import trace
 from minigrad.symbolic import derive, equal
 from minigrad.symbolic.deriving.proof import Proof, Statement
 from minigrad.symbolic.lazy import sympy
@@ -45,8 +46,8 @@ def _forget_bias() -> Claim:
             "with forget-gate bias 1 the cell keeps σ(1) = 0.731 a step, and half of it after 2.2 steps",
             r"\sigma(1) = .731,\quad \sigma(1)^{2.21} = \tfrac12",
         ),
-        "proved",
-        "As long as the weights' part of the gate's argument is near 0, as at the start of training, f = σ(b_f). "
+        "qualified",
+        "Where weights and inputs are 0, f = σ(b_f), and nearly so while they are small. "
         "Bias 1 gives 0.731 a step and a half-life of 2.21 steps; bias 0 gives 1/2 and one step.",
         Proof(
             Statement("half-life log 2 / −log σ(1) = 2.21", r"\log 2/{-\log \sigma(1)} = 2.21"),
@@ -65,7 +66,21 @@ def _forget_bias() -> Claim:
                 step("then the half-life is 1", r"\sigma(0)^1 = \tfrac12", "likewise", lambda: half_life(0, "1.00")),
             ),
         ),
+        Counterexample(
+            Statement("bias 1 and an input of −3 with weight 1: f = σ(−2)", r"f_t = \sigma(1 - 3)"),
+            _driven,
+            lambda found: abs(found["f"] - 1 / (1 + np.exp(2))) < 1e-12 and found["steps to a half"] < 0.5,
+        ),
     )
+
+
+def _driven() -> dict[str, float]:
+    """f of one LSTM unit whose input speaks against its bias, and in how many such steps half of c is gone."""
+    cell = LSTM(1, 1)
+    params = constant_params(cell, b_f=cell.init(np.random.default_rng(0))["b_f"], U_f=np.ones((1, 1)))
+    graph = trace(cell.step, params, LSTMState(np.zeros(1), np.ones(1)), np.array([-3.0]))
+    f = graph.find("f").item()
+    return {"f": f, "steps to a half": float(np.log(0.5) / np.log(f))}
 
 
 def _coupled() -> Claim:
@@ -209,7 +224,7 @@ def _shared() -> Claim:
     cell = LSTM(2, 3)
     return Claim(
         "shared_weights",
-        Statement("all gates may use one W_C and one b_C, as the notes write them", r"W_f = W_i = W_o = W_C"),
+        Statement("all gates may use one W_C and one b_C, as some lecture notes write them", r"W_f = W_i = W_o = W_C"),
         "refuted",
         "With one W_C and b_C the three gates get the same argument, so i = f = o, and g is a function of them: four "
         "roles have one degree of freedom. What is kept (f → 1) is then written over, c + 1; a cell that keeps and "

@@ -51,7 +51,7 @@ def _tan() -> Claim:
         t = sympy.Symbol("t", real=True)
         return bool(sympy.solveset(1 + t**2 < 1, t, sympy.S.Reals) == sympy.S.EmptySet)
 
-    statement = Statement("tan'(x) ≤ 1 for h = tan(a), as the notes print it", r"\tan'(x) \le 1")
+    statement = Statement("tan'(x) ≤ 1 for h = tan(a), as some lecture notes print it", r"\tan'(x) \le 1")
     proof = Proof(
         Statement("tan'(x) = 1 + tan²(x) ≥ 1", r"\tan'(x) = 1 + \tan^2(x) \ge 1"),
         REALS,

@@ -25,7 +25,7 @@ EXPECTED = {
     "pascanu_singular_value": "proved",
     "lstm_cell_path": "qualified",
     "lstm_whole_jacobian": "refuted",
-    "forget_bias": "proved",
+    "forget_bias": "qualified",
     "coupled_gates": "proved",
     "peepholes": "proved",
     "shared_weights": "refuted",

@@ -134,3 +134,10 @@ def test_lengths_that_do_not_fit(h: Any, lengths: Any, error: type[Exception]) -
     readout = Readout(H, K)
     with pytest.raises(error):
         readout.loss(readout.init(np.random.default_rng(0)), h, np.zeros(h.shape[:-1], int), lengths=lengths)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_have_the_precision_asked_for(dtype: Any) -> None:
+    """Weights and bias alike, so that logits keep the precision of the hidden state."""
+    params = Readout(H, K).init(np.random.default_rng(0), dtype)
+    assert {value.dtype for value in params.values()} == {np.dtype(dtype)}

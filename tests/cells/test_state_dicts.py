@@ -131,3 +131,13 @@ def test_a_value_that_is_no_weight_is_named_by_its_key(value: Any, text: str) ->
 
     with pytest.raises(ValueError, match=text):
         from_torch(weights, prefix="net")
+
+
+@pytest.mark.parametrize("prefix", ["", "rnn", "rnn.", "net.rnn", "net.rnn."])
+def test_prefixes_with_and_without_their_dot(prefix: str) -> None:
+    """A prefix is written and read with its last dot or without; none stands for none."""
+    start = prefix.rstrip(".") + "." if prefix else ""
+    cell, params = from_torch({f"{start}{key}": value for key, value in lstm_weights().items()}, prefix=prefix)
+    written = to_torch(cell, params, prefix=prefix)
+    assert {key.rpartition(".")[0] for key in written} == {start.rstrip(".")}
+    assert np.array_equal(from_torch(written, prefix=prefix)[1]["W_f"], params["W_f"])

@@ -126,6 +126,7 @@ def test_all_cells_that_differ_are_listed() -> None:
         (lstm_weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
         (lstm_weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
         (lstm_weights(weight_hh_l0=np.ones((6, 3))), "G = 1, 3 or 4"),
+        (lstm_weights(weight_hh_l0=np.ones((13, 3))), "G = 1, 3 or 4"),
         (lstm_weights(weight_hh_l0=np.ones(12)), "G = 1, 3 or 4"),
         ({"weight_ih_l0": np.ones((0, 2)), "weight_hh_l0": np.ones((0, 0))}, "H at least 1"),
         (together(LSTM(2, 3), GRU(3, 3, reset="after")), r"one kind and one hidden size.* weight_hh_l1 \(9, 3\)"),
