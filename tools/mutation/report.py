@@ -17,6 +17,7 @@ REASONS = {
     "rounding": "the results differ by rounding alone",
     "unreachable": "the line is a guard for what cannot come there today",
     "looks": "only names, scopes or tooltips in a picture or a text differ",
+    "elsewhere": "a test that is not run for this group notices it, as was tried by hand",
     "open": "a test could be written, and is not yet",
 }
 Key = tuple[str, str, str, str]
