@@ -27,7 +27,7 @@ The promises in `tests/fuzzing/fuzz_targets.py` are tried with random, damaged a
 every run of the suite, and for longer by libFuzzer, which looks for bytes that reach new lines:
 
 ```sh
-pip install atheris
+pip install "atheris==3.0.0"
 python tests/fuzzing/fuzz.py formula --seconds 300
 ```
 

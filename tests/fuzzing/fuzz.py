@@ -1,6 +1,6 @@
 """Fuzz a target with libFuzzer, guided by which lines of minigrad the bytes reach.
 
-    pip install atheris
+    pip install "atheris==3.0.0"
     python tests/fuzzing/fuzz.py weights --seconds 300
 
 Exit code 0 if nothing was found; otherwise the bytes that broke the promise are left in a file beside
