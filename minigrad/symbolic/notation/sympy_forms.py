@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import FormulaError
 from ..lazy import sympy
+from ..terms.dims import in_numbers
 from ..terms.evaluate import evaluate
 from ..terms.fields import SYMPY
 from ..terms.monomials import ONE, split
@@ -68,7 +69,7 @@ def _plain_name(term: Term) -> str:
 
 def symbol_entries(term: Term, sizes: Mapping[str, int]) -> Any:
     """An array of real SymPy symbols for a named vector or matrix: h_1, h_2; W_1_1, W_1_2, …"""
-    shape = tuple(size if isinstance(size, int) else sizes[size] for size in term.shape)
+    shape = tuple(in_numbers(size, sizes) for size in term.shape)
     entries = np.empty(shape, object)
     for index in np.ndindex(*shape):
         suffix = "".join(f"_{i + 1}" for i in index)

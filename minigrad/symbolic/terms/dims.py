@@ -1,12 +1,12 @@
 """Sizes of axes that are names: ``"H"``, and what slicing a concatenation makes of them, ``"D + H"``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import FormulaError
 from .labels import check_name
 
-__all__ = ["Dim", "as_dim"]
+__all__ = ["Dim", "as_dim", "in_numbers"]
 
 
 class Dim(str):
@@ -55,6 +55,23 @@ def as_dim(size: Any) -> Any:
     if isinstance(size, str):
         return Dim(size)
     raise FormulaError(f"the size of an axis is a whole number or a name such as 'n', got {size!r}")
+
+
+def in_numbers(size: Any, sizes: Mapping[Any, int]) -> int:
+    """The number that a size is, from the numbers of names: of ``"2H + 1"`` from that of ``"H"``.
+
+    Raises
+    ------
+    FormulaError
+        If a name has no number.
+    """
+    if isinstance(size, int):
+        return size
+    if size in sizes:
+        return sizes[size]
+    if size.counts == {str(size): 1}:
+        raise FormulaError(f"the size {size} cannot be told from the values given; pass sizes={{{str(size)!r}: ...}}")
+    return sum(count * (in_numbers(Dim(name), sizes) if name else 1) for name, count in size.counts.items())
 
 
 def _combine(parts: Iterable[tuple[Any, int]]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormulaError
-from .dims import as_dim
+from .dims import in_numbers
 from .fields import FLOATS, Field, Modular
 from .term import Term
 from .walk import subterms
@@ -104,13 +104,7 @@ class _Evaluation:
         return value % self.numbers.prime if isinstance(self.numbers, Modular) else value
 
     def _size(self, name: Any) -> int:
-        if isinstance(name, int):
-            return name
-        if name in self.sizes:
-            return self.sizes[name]
-        if name.counts != {str(name): 1}:
-            return sum(count * (self._size(as_dim(part)) if part else 1) for part, count in name.counts.items())
-        raise FormulaError(f"the size {name} cannot be told from the values given; pass sizes={{{str(name)!r}: ...}}")
+        return in_numbers(name, self.sizes)
 
     def _full(self, value: Any, shape: tuple[Any, ...]) -> Any:
         return np.full(tuple(map(self._size, shape)), self.numbers.number(Fraction(value)), self.numbers.dtype)

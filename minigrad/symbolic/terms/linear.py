@@ -88,15 +88,19 @@ def _of_total(term: Term, found: Sequence[Any], seed: Term) -> Term:
 
 
 def _of_concat(term: Term, found: Sequence[Any], seed: Term) -> Term:
-    blocks = [
-        zero((*one.shape, *seed.shape)) if matrix is None else matrix
-        for one, matrix in zip(term.args, found, strict=True)
-    ]
-    return block([[one] for one in blocks])
+    return block([[one] for one in _each(term, found, seed)])
 
 
 def _of_entries(term: Term, found: Sequence[Any], seed: Term) -> Term:
-    return stack([zero(seed.shape) if one is None else one for one in found])
+    return stack(_each(term, found, seed))
+
+
+def _each(term: Term, found: Sequence[Any], seed: Term) -> list[Term]:
+    """What was read of every part; of a part without the seed, which then has to be 0."""
+    if any(matrix is None and one.kind != "zero" for one, matrix in zip(term.args, found, strict=True)):
+        _refuse(term, found, seed)
+    parts = zip(term.args, found, strict=True)
+    return [zero((*one.shape, *seed.shape)) if matrix is None else matrix for one, matrix in parts]
 
 
 _READERS: dict[str, Any] = {

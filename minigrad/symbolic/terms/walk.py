@@ -5,12 +5,7 @@ from typing import Any
 
 from .term import Term
 
-__all__ = ["contains", "fold", "leaves", "parts", "subterms", "visible"]
-
-
-def parts(term: Term) -> tuple[Term, ...]:
-    """What a term is built of."""
-    return term.args
+__all__ = ["fold", "leaves", "subterms", "visible"]
 
 
 def visible(term: Term) -> tuple[Term, ...]:
@@ -64,8 +59,3 @@ def fold(
 def leaves(term: Term, inside: Callable[[Term], tuple[Term, ...]] = visible) -> list[Term]:
     """The symbols and named values of a term."""
     return [part for part in subterms([term], inside) if part.kind in ("symbol", "named")]
-
-
-def contains(term: Term, part: Term) -> bool:
-    """Whether a term has a given part in sight."""
-    return any(one is part for one in subterms([term]))
