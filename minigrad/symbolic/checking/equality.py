@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ..deriving.derivation import Derivation
 from ..terms.monomials import ONE, scale
 from ..terms.normal import normal_form
+from ..terms.rebuild import substitute
 from ..terms.relations import related_form
 from ..terms.sums import add
 from ..terms.term import Term
@@ -26,6 +27,8 @@ class Equality:
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
+        adjoints = {} if derivation.readout is None else derivation.readout.adjoints
+        self._of_readout = {term: term.args[0] for term in adjoints.values()}
         self._true_adjoints: dict[Term, Term] | None = None
 
     def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
@@ -48,7 +51,7 @@ class Equality:
         """
         if a.shape != b.shape:
             return False
-        difference = add([a, scale(-1, ONE, b)])
+        difference = substitute(add([a, scale(-1, ONE, b)]), self._of_readout)
         check_terms(difference)
         if not differs_somewhere(difference) and normal_form(difference).kind == "zero":
             return True

@@ -137,10 +137,9 @@ class Meanings:
             return derivation.values[as_key(name)]
         if name == "epsilon":
             return derivation.from_loss
-        if name == "d_logits" and derivation.readout is not None:
-            return derivation.readout.error
-        if name == "d_yhat" and derivation.readout is not None:
-            return derivation.readout.into_yhat
+        of_readout = {} if derivation.readout is None else derivation.readout.adjoints
+        if name.startswith("d_") and name[2:] in of_readout:
+            return of_readout[name[2:]]
         if name.startswith("d_") and name[2:] in derivation.definitions and name[2:] in derivation.step.values:
             return derivation.step.seed(name[2:])
         return None

@@ -65,8 +65,7 @@ def _first_that_holds(line: Line, tried: Iterable[Repair], judge: Judge) -> Slip
 
 def _says_itself(line: Line) -> bool:
     """Whether a line is true only because it says x = x: that would explain nothing."""
-    own = {None: line.by, "E": f"d_{line.by}"}.get(line.of)
-    return isinstance(line.formula, Name) and line.formula.name == own
+    return isinstance(line.formula, Name) and line.formula.name == line.letter
 
 
 def _is_true(line: Line, judge: Judge) -> bool:

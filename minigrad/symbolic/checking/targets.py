@@ -51,8 +51,8 @@ class Targets:
             return self.adjoints[key]
         if key in step.parameters or (derivation.readout and key in derivation.readout.gradients):
             return derivation.gradient(key)
-        if key in ("logits", "yhat") and derivation.readout is not None:
-            return self.meanings.letter(f"d_{key}")
+        if derivation.readout is not None and key in derivation.readout.adjoints:
+            return derivation.readout.adjoints[key].args[0]
         if step.remembers() and step.term(step.output).label.time is not None:
             self._refuse_the_past(key)
         for suffix, time in STEPS:

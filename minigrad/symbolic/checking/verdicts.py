@@ -2,7 +2,7 @@
 
 A line is *refuted* by a reachable state of a real net in which its two sides differ. It is *proved* if both
 sides multiply out to the same, for all sizes and all values. If neither happens it is *undecided*: the line
-held wherever it was tried, but no proof was found.
+held wherever it was tried, but no proof was found, or it says nothing, as ``d_f = d_f``.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,10 @@ from ..reading.letters import spoken
 from ..reading.limits import MAX_LINES
 from ..reading.parser import parse_line
 from ..reading.places import for_each_place, speaks_of_places
+from ..terms.rebuild import substitute
+from ..terms.symbols import symbol_term
 from ..terms.term import PRINTERS, Term
+from ..terms.walk import subterms
 from .comparing import TooLargeError
 from .consequences import WrongLines
 from .judge import Counterexample, Judge
@@ -275,6 +278,9 @@ class _Checker:
     def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
         """A line that held in every state tried."""
         try:
+            if self._says_nothing(line, written):
+                why = f"{spoken(str(line.letter))} stands on both sides, and the line is true whatever it is."
+                return Verdict(line.text, "undecided", own, None, None, why)
             if self.vocabulary.same(written, expected):
                 scope = self.vocabulary.scope
                 reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
@@ -283,6 +289,14 @@ class _Checker:
         except TooLargeError as error:
             why = error.message
         return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
+
+    def _says_nothing(self, line: Line, written: Term) -> bool:
+        """Whether the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""
+        own = None if line.letter is None else self.vocabulary.meanings.find(line.letter)
+        if own is None or own not in subterms([written]):
+            return False
+        anything = symbol_term(own.label._replace(name=f"any_{own.label.name}"), own.shape)
+        return self.vocabulary.same(substitute(written, {own: anything}), anything)
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
         source = self.wrong.source_of(line, written)
@@ -312,7 +326,7 @@ class _Checker:
         if not self.vocabulary.same(written, self.vocabulary.derivation.sent_back(line.by)):
             return None
         whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
-        return f"this is what step t sends back; {whole}"
+        return spoken(f"this is what step t sends back; {whole}")
 
 
 def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:

@@ -22,7 +22,7 @@ from ..terms.pieces import softmax
 from ..terms.products import product, total, transpose
 from ..terms.rebuild import substitute
 from ..terms.symbols import symbol_term
-from ..terms.term import Term
+from ..terms.term import Term, make
 
 __all__ = ["TracedReadout", "trace_readout"]
 
@@ -62,6 +62,12 @@ class TracedReadout:
     into_yhat: Term
     of_parameters: dict[str, Term]
     values: dict[str, Term]
+
+    @property
+    def adjoints(self) -> dict[str, Term]:
+        """∂E_t/∂logits_t and ∂E_t/∂ŷ_t under their names, by the value."""
+        formulas = {"logits": self.error, "yhat": self.into_yhat}
+        return {key: make("named", (term,), Label(f"d_{key}", NOW), term.shape) for key, term in formulas.items()}
 
 
 def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:

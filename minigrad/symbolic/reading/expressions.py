@@ -125,6 +125,11 @@ class Line:
     by: str
     formula: Expression
 
+    @property
+    def letter(self) -> str | None:
+        """What a formula calls the left side; None for a Jacobian, which has no letter."""
+        return {None: self.by, "E": f"d_{self.by}"}.get(self.of)
+
 
 def subexpressions(formula: Expression) -> Iterator[Expression]:
     """A formula and all of its parts, from left to right."""

@@ -13,7 +13,7 @@ from .letters import time_suffix
 __all__ = ["SUPERSCRIPTS", "Token", "is_printed", "named", "read_name", "tokens"]
 
 #: Signs that only printed formulas have.
-_PRINTED = re.compile("[∂δᵀΣ∑\u0302\u0303⁰¹²³⁴⁵⁶⁷⁸⁹⁻" + "".join(GREEK.values()) + r"]|\^\(|_\{|\bI\[")
+_PRINTED = re.compile("[;∂δᵀΣ∑\u0302\u0303⁰¹²³⁴⁵⁶⁷⁸⁹⁻" + "".join(GREEK.values()) + r"]|\^\(|_\{|\bI\[")
 
 _LETTERS = {sign: word for word, sign in GREEK.items()}
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")

@@ -201,6 +201,7 @@ class Term:
         return self.data
 
     __hash__ = object.__hash__
+    __iter__ = None  # with a size that is a name there is no last entry
     __add__, __radd__ = _operator("add"), _operator("add", reflected=True)
     __sub__, __rsub__ = _operator("subtract"), _operator("subtract", reflected=True)
     __mul__, __rmul__ = _operator("multiply"), _operator("multiply", reflected=True)

@@ -266,15 +266,15 @@ def test_many_lines_cannot_hide_a_large_formula() -> None:
 
 def test_a_long_chain_of_names_does_not_overflow() -> None:
     """A name that rests on two hundred others, one step later each, is worked out without recursion."""
-    chain = ["d0 = h"] + [f"d{i + 1} = d{i}*1" for i in range(200)] + ["h = d200"]
+    chain = ["d0 = tanh(a)"] + [f"d{i + 1} = d{i}*1" for i in range(200)] + ["h = d200"]
 
     assert check_derivation(RNN(2, 3), chain)[-1].status == "proved"
 
 
 def test_equal_formulas_that_are_too_large_to_multiply_out_are_undecided() -> None:
     """A true line that would have millions of terms is not multiplied out; where sorting settles it, it is proved."""
-    sorting = "h = h + (h + d_h + a + b)**7*(h + d_h + a)**7 - (b + a + d_h + h)**7*(a + (d_h + h))**7"
-    hidden = "h = h + (h**2 + 2*h*b + b**2)**3*(a + b)**6 - (h + b)**6*(a*a + 2*a*b + b*b)**3"
+    sorting = "h = tanh(a) + (h + d_h + a + b)**7*(h + d_h + a)**7 - (b + a + d_h + h)**7*(a + (d_h + h))**7"
+    hidden = "h = tanh(U@x + b + W@h_prev) + (h**2 + 2*h*b + b**2)**3*(a + b)**6 - (h + b)**6*(a*a + 2*a*b + b*b)**3"
     proved, undecided = check_derivation(RNN(3, 3), [sorting, hidden])
 
     assert (proved.status, undecided.status) == ("proved", "undecided")

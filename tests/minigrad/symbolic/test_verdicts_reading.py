@@ -93,7 +93,7 @@ def test_right_lines_as_textbooks_write_them_are_proved(cell: Any, line: str) ->
 )
 def test_signs_that_could_mean_several_things_are_not_guessed(line: str, why: str) -> None:
     """A line that is right in one of two usual readings is not refuted for the other."""
-    first, second = check_derivation(RNN(2, 3), [line, "x = x"])
+    first, second = check_derivation(RNN(2, 3), [line, "h_t = tanh(a_t)"])
 
     assert (first.status, second.status) == ("unread", "proved")
     assert why in first.reason
@@ -113,7 +113,7 @@ def test_letters_that_could_mean_several_things_are_not_guessed() -> None:
     assert spelled("W_f", keys, "layer2.h") == ("layer2.W_f", None)
     assert spelled("h_prev2", keys, "layer2.h") == ("layer2.h_t-2", None)
     assert spelled("W", keys, "layer2.h") is None
-    assert statuses(Stacked([RNN(2, 3), RNN(3, 3)]), ["d_W = 0", "h = h"]) == ["unread", "proved"]
+    assert statuses(Stacked([RNN(2, 3), RNN(3, 3)]), ["d_W = 0", "h2 = tanh(a2)"]) == ["unread", "proved"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_letters_that_could_mean_several_things_are_not_guessed() -> None:
         "da_next/dh = W",
         "dh_next/dh_next = I",
         "dh/dh_next = 0",
-        "a = a + epsilon_next - epsilon_next",
+        "h = tanh(a) + epsilon_next - epsilon_next",
         "d_h = epsilon + W.T @ d_a_next",
     ],
 )
@@ -242,7 +242,7 @@ def test_what_grows_with_time_is_said_of_attention_over_the_past(line: str, why:
 
 def test_factors_side_by_side_that_do_not_multiply_are_not_guessed() -> None:
     """Two columns side by side are neither ⊙ nor a product; the line is not refuted for it."""
-    first, second = check_derivation(RNN(2, 3), ["δa_t = δh_t (1 − h_t²)", "h = h"])
+    first, second = check_derivation(RNN(2, 3), ["δa_t = δh_t (1 − h_t²)", "h_t = tanh(a_t)"])
 
     assert (first.status, second.status) == ("unread", "proved")
     assert "write u ⊙ v" in first.reason
@@ -258,7 +258,7 @@ def test_columns_are_those_of_the_line_as_written() -> None:
 
 def test_marks_of_files_that_were_put_together_are_blanks() -> None:
     """A byte-order mark in the middle, tabs, and line ends of other systems do not count."""
-    text = "\ufeffh = h\r\n\t\ufeff# nothing\r\n\ufeff\td_a = d_h * (1 - h**2)\t# right\r\n\r\n"
+    text = "\ufeffh = tanh(a)\r\n\t\ufeff# nothing\r\n\ufeff\td_a = d_h * (1 - h**2)\t# right\r\n\r\n"
 
     assert statuses(RNN(2, 3), text) == ["proved", "proved"]
 
