@@ -5,6 +5,7 @@ from typing import Any
 
 from ..errors import MinigradError
 from ..symbolic.checking.verdicts import check_derivation
+from ..symbolic.errors import FormulaError
 
 __all__ = ["DerivationError", "assert_derivation"]
 
@@ -14,7 +15,12 @@ class DerivationError(MinigradError, AssertionError):
 
 
 def assert_derivation(
-    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, *, allow_undecided: bool = False
+    cell_or_derivation: Any,
+    lines: str | Iterable[str],
+    readout: Any = None,
+    *,
+    targets: Iterable[str] = (),
+    allow_undecided: bool = False,
 ) -> None:
     """Fail unless every line of a derivation is proved; see `minigrad.symbolic.check_derivation`.
 
@@ -26,16 +32,19 @@ def assert_derivation(
         One statement a line, as `check_derivation` reads them.
     readout : Readout, optional
         As `check_derivation` takes it.
+    targets : iterable of str
+        Left sides that must be there, in any spelling: ``d_f``, ``∂E/∂f_t``, ``dc/dc_prev``.
     allow_undecided : bool
-        Let lines pass that held wherever they were tried, but for which no proof was found.
+        Let lines pass that held wherever they were tried, but for which no proof was found. Those that say
+        nothing, as ``d_f = d_f``, do not pass.
 
     Raises
     ------
     DerivationError
         With the first wrong line first: what is wrong, the engine's own form, and a counterexample; or
-        if no line claims anything.
+        if no line claims anything, or none says what one of `targets` is.
     FormulaError
-        If a line cannot be read.
+        If no line can be read, or a target is none of this cell.
 
     Examples
     --------
@@ -49,7 +58,19 @@ def assert_derivation(
             "write a target such as dh/dh_prev, d_a or d_W on the left"
         )
     accepted = {"proved", "undecided"} if allow_undecided else {"proved"}
-    failed = [verdict for verdict in verdicts if verdict.status not in accepted]
+    failed = [verdict for verdict in verdicts if verdict.status not in accepted or verdict.says_nothing]
     if failed:
         count = f"{len(failed)} of {len(verdicts)} lines"
         raise DerivationError(f"{count} of the derivation did not pass\n\n" + "\n\n".join(map(str, failed)))
+    given = {verdict.target for verdict in verdicts if not verdict.defines}
+    missing = [target for target in targets if _target(cell_or_derivation, target, readout) not in given]
+    if missing:
+        raise DerivationError(f"no line says what {' and '.join(missing)} is; write a line with this on the left")
+
+
+def _target(cell_or_derivation: Any, target: str, readout: Any) -> str:
+    """A left side in the one spelling that verdicts have."""
+    (verdict,) = check_derivation(cell_or_derivation, [f"{target} = 0"], readout)
+    if verdict.defines:
+        raise FormulaError(f"{target!r} is no target here; name a letter, an adjoint such as d_h or a Jacobian")
+    return verdict.target

@@ -47,5 +47,13 @@ def test_the_test_file_of_the_autograder(tmp_path: Path) -> None:
 
     assert "wrong from lag 1 on" in wrong
     assert "c stands where c_prev belongs" in wrong
-    assert "2 failed, 1 passed" in wrong
-    assert "3 passed" in right
+    assert "2 failed" in wrong
+    assert "2 passed" in right
+
+
+def test_homework_without_an_answer_does_not_pass(tmp_path: Path) -> None:
+    """Nothing written, only comments, what is true of anything, or one of two: the file finds each."""
+    homework = HOMEWORK.replace("{matrix}", "W.T")
+    answer = "dc/dc_prev = diag(f)\nd_f = d_c * c\n"
+    for given in ("", "# to do\n", "dc/dc_prev = diag(f)\nd_f = d_f\n", "dc/dc_prev = diag(f)\n"):
+        assert "1 failed, 1 passed" in graded(tmp_path, homework.replace(answer, given))

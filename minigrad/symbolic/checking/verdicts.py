@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import FormulaError
-from ..notation.prose import prose
 from ..reading.expressions import Line
 from ..reading.interpret import MisfitError, shape_in_words
 from ..reading.letters import spoken
@@ -26,6 +25,7 @@ from .consequences import WrongLines
 from .judge import Counterexample, Judge
 from .slips import name_the_slip
 from .subjects import Subject, subject_of
+from .verdict import Verdict
 from .vocabulary import Vocabulary
 
 __all__ = ["Counterexample", "Verdict", "check_derivation"]
@@ -33,67 +33,6 @@ __all__ = ["Counterexample", "Verdict", "check_derivation"]
 
 #: How much of a line that cannot be read is shown.
 MAX_SHOWN = 200
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What was found of one line.
-
-    Attributes
-    ----------
-    line : str
-        As it was written.
-    status : {"proved", "refuted", "undecided", "unread"}
-        "unread" if the line could not be read; `reason` says why, `position` where.
-    expected : str
-        The engine's own formula for the line's target.
-    counterexample : Counterexample or None
-        Of a refuted line.
-    hint : str or None
-        The slip, where it is a known one.
-    reason : str
-        One sentence.
-    follows_from : int or None
-        The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
-    defines : bool
-        Whether the line gives a name to a formula, and so claims nothing.
-    expected_latex : str
-        The right side of `expected` as LaTeX.
-    position : (int, int) or None
-        Line and column, from 1, of what could not be read.
-    """
-
-    line: str
-    status: str
-    expected: str
-    counterexample: Counterexample | None
-    hint: str | None
-    reason: str
-    follows_from: int | None = None
-    defines: bool = False
-    expected_latex: str = ""
-    position: tuple[int, int] | None = None
-
-    def __str__(self) -> str:
-        parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
-        if self.hint:
-            parts.append(f"  hint: {self.hint}")
-        if self.status != "proved" and self.expected:
-            parts.append(f"  the engine's own form: {self.expected}")
-        if self.counterexample is not None:
-            parts.append(f"  {self.counterexample}")
-        return "\n".join(parts)
-
-    def latex(self) -> str:
-        """All of it as LaTeX, with the engine's own formula for the line's target; needs amsmath."""
-        parts = [rf"\paragraph{{{self.status.capitalize()}}} \texttt{{{prose(self.line)}}}", prose(self.reason)]
-        if self.hint:
-            parts.append(f"Hint: {prose(self.hint)}.")
-        if self.status != "proved" and self.expected_latex:
-            parts.append(f"The engine's own form: ${self.expected_latex}$.")
-        if self.counterexample is not None:
-            parts.append(f"Counterexample: {prose(str(self.counterexample))}.")
-        return "\n\n".join(parts) + "\n"
 
 
 def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
@@ -223,7 +162,7 @@ class _Checker:
 
     def _judged(self, number: int, written: Line) -> Verdict:
         line = self.vocabulary.settle(written)
-        return replace(self._line(number, line), expected_latex=self._own_latex(line))
+        return replace(self._line(number, line), expected_latex=self._own_latex(line), target=_target(line))
 
     def _is_about_places(self, line: Line) -> bool:
         """Whether s stands for every place of a memory, as in dcontext/dm_s."""
@@ -236,8 +175,8 @@ class _Checker:
         for i, one in enumerate(for_each_place(line, count), 1):
             found = self._judged(number, one)
             if found.status != "proved":
-                return replace(found, reason=f"{found.reason} This is for s = {i}.")
-        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.")
+                return replace(found, reason=f"{found.reason} This is for s = {i}.", target=_target(line))
+        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.", target=_target(line))
 
     def _own_latex(self, line: Line) -> str:
         is_defined = line.by in self.vocabulary.meanings.definitions
@@ -280,7 +219,7 @@ class _Checker:
         try:
             if self._says_nothing(line, written):
                 why = f"{spoken(str(line.letter))} stands on both sides, and the line is true whatever it is."
-                return Verdict(line.text, "undecided", own, None, None, why)
+                return Verdict(line.text, "undecided", own, None, None, why, says_nothing=True)
             if self.vocabulary.same(written, expected):
                 scope = self.vocabulary.scope
                 reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
@@ -327,6 +266,11 @@ class _Checker:
             return None
         whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
         return spoken(f"this is what step t sends back; {whole}")
+
+
+def _target(line: Line) -> str:
+    """The left side in Python's notation."""
+    return spoken(line.letter or "") or f"d{spoken(str(line.of))}/d{spoken(line.by)}"
 
 
 def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:

@@ -1,0 +1,75 @@
+"""What is said of one line."""
+
+from dataclasses import dataclass
+
+from ..notation.prose import prose
+from .judge import Counterexample
+
+__all__ = ["Verdict"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one line.
+
+    Attributes
+    ----------
+    line : str
+        As it was written.
+    status : {"proved", "refuted", "undecided", "unread"}
+        "unread" if the line could not be read; `reason` says why, `position` where.
+    expected : str
+        The engine's own formula for the line's target.
+    counterexample : Counterexample or None
+        Of a refuted line.
+    hint : str or None
+        The slip, where it is a known one.
+    reason : str
+        One sentence.
+    follows_from : int or None
+        The number, from 1, of an earlier wrong line from which this wrong one follows by right steps.
+    defines : bool
+        Whether the line gives a name to a formula, and so claims nothing.
+    expected_latex : str
+        The right side of `expected` as LaTeX.
+    position : (int, int) or None
+        Line and column, from 1, of what could not be read.
+    target : str
+        What the left side is, however it was written: ``d_f`` for ``∂E/∂f_t``, ``dh/dh_prev``, or a name.
+    says_nothing : bool
+        Whether the line is true whatever its left side is, as ``d_f = d_f``.
+    """
+
+    line: str
+    status: str
+    expected: str
+    counterexample: Counterexample | None
+    hint: str | None
+    reason: str
+    follows_from: int | None = None
+    defines: bool = False
+    expected_latex: str = ""
+    position: tuple[int, int] | None = None
+    target: str = ""
+    says_nothing: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"{self.status}: {self.line}", f"  {self.reason}"]
+        if self.hint:
+            parts.append(f"  hint: {self.hint}")
+        if self.status != "proved" and self.expected:
+            parts.append(f"  the engine's own form: {self.expected}")
+        if self.counterexample is not None:
+            parts.append(f"  {self.counterexample}")
+        return "\n".join(parts)
+
+    def latex(self) -> str:
+        """All of it as LaTeX, with the engine's own formula for the line's target; needs amsmath."""
+        parts = [rf"\paragraph{{{self.status.capitalize()}}} \texttt{{{prose(self.line)}}}", prose(self.reason)]
+        if self.hint:
+            parts.append(f"Hint: {prose(self.hint)}.")
+        if self.status != "proved" and self.expected_latex:
+            parts.append(f"The engine's own form: ${self.expected_latex}$.")
+        if self.counterexample is not None:
+            parts.append(f"Counterexample: {prose(str(self.counterexample))}.")
+        return "\n\n".join(parts) + "\n"
