@@ -1,12 +1,11 @@
-"""Activation functions by name, and the check that a switch has one of its values."""
+"""Activation functions by name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from minigrad import relu, sigmoid, tanh
-from minigrad.errors import OptionError
 
-__all__ = ["ACTIVATIONS", "check_switch"]
+__all__ = ["ACTIVATIONS"]
 
 
 def _identity(a: Any) -> Any:
@@ -19,16 +18,3 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": sigmoid,
     "identity": _identity,
 }
-
-
-def check_switch(name: str, got: Any, allowed: Iterable[Any]) -> None:
-    """Raise an error that names the switch and its values.
-
-    Raises
-    ------
-    OptionError
-        If the value is not allowed.
-    """
-    choices = list(allowed)
-    if got not in choices:
-        raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}; got {got!r}")

@@ -14,9 +14,9 @@ import numpy as np
 from minigrad import Tensor, broadcast_to, concatenate, linear, named, reshape, softmax, sum, tanh, where
 from minigrad.errors import OptionError, ShapeError
 
-from .activations import check_switch
 from .errors import AttentionMaskError
 from .initializers import glorot
+from .options import check_sizes, check_switch
 
 __all__ = ["Attended", "Attention"]
 
@@ -62,7 +62,8 @@ class Attention:
     Raises
     ------
     OptionError
-        If there is no such score, or "dot" and "scaled_dot" are asked of vectors of different lengths.
+        If a size is none, if there is no such score, or "dot" and "scaled_dot" are asked of vectors of
+        different lengths.
 
     Notes
     -----
@@ -82,6 +83,8 @@ class Attention:
             object.__setattr__(self, "memory_size", self.query_size)
         if self.attention_size is None:
             object.__setattr__(self, "attention_size", self.query_size)
+        check_sizes(query_size=self.query_size)
+        check_sizes(memory_size=self.memory_size, attention_size=self.attention_size)
         if self.score in ("dot", "scaled_dot") and self.query_size != self.memory_size:
             raise OptionError(
                 f"score={self.score!r} multiplies q with m_s, but they have lengths {self.query_size} and "

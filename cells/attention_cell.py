@@ -8,10 +8,10 @@ import numpy as np
 from minigrad import broadcast_to, linear, named, stack, tanh
 from minigrad.errors import ShapeError
 
-from .activations import check_switch
 from .attention import Attention
 from .cell import Cell, one_step
 from .initializers import glorot
+from .options import check_switch
 from .walk import hold
 
 __all__ = ["AttentionCell", "AttentionState"]

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import linear, named
-from minigrad.errors import OptionError
 
-from .activations import ACTIVATIONS, check_switch
+from .activations import ACTIVATIONS
 from .initializers import glorot
+from .options import check_sizes, check_switch
 
 __all__ = ["Conv1d", "Conv1dState"]
 
@@ -50,7 +50,7 @@ class Conv1d:
     Raises
     ------
     OptionError
-        If there is no such activation, or the width is below 1.
+        If a size is none, if there is no such activation, or the width is below 1.
 
     Notes
     -----
@@ -65,9 +65,10 @@ class Conv1d:
     activation: str = "tanh"
 
     def __post_init__(self) -> None:
+        check_sizes(0, input_size=self.input_size)
+        check_sizes(hidden_size=self.hidden_size)
         check_switch("activation", self.activation, ACTIVATIONS)
-        if self.width < 1:
-            raise OptionError(f"the width of a convolution must be at least 1, got {self.width!r}")
+        check_sizes(width=self.width)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """Every U_j Glorot, as one wide matrix; b zero."""

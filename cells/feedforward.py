@@ -7,8 +7,9 @@ import numpy as np
 
 from minigrad import linear, named
 
-from .activations import ACTIVATIONS, check_switch
+from .activations import ACTIVATIONS
 from .initializers import glorot
+from .options import check_sizes, check_switch
 
 __all__ = ["FeedForward", "FeedForwardState"]
 
@@ -41,7 +42,7 @@ class FeedForward:
     Raises
     ------
     OptionError
-        If there is no such activation.
+        If a size is none, if there is no such activation.
 
     Notes
     -----
@@ -54,6 +55,8 @@ class FeedForward:
     activation: str = "tanh"
 
     def __post_init__(self) -> None:
+        check_sizes(0, input_size=self.input_size)
+        check_sizes(hidden_size=self.hidden_size)
         check_switch("activation", self.activation, ACTIVATIONS)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:

@@ -7,8 +7,8 @@ import numpy as np
 
 from minigrad import linear, named, sigmoid, tanh
 
-from .activations import check_switch
 from .initializers import chrono, glorot, orthogonal
+from .options import check_sizes, check_switch
 
 __all__ = ["GRU", "GRUState"]
 
@@ -56,7 +56,7 @@ class GRU:
     Raises
     ------
     OptionError
-        If a switch has no such value.
+        If a size is none, if a switch has no such value.
 
     Notes
     -----
@@ -82,6 +82,8 @@ class GRU:
     chrono: float | None = None
 
     def __post_init__(self) -> None:
+        check_sizes(0, input_size=self.input_size)
+        check_sizes(hidden_size=self.hidden_size)
         check_switch("reset", self.reset, ("before", "after"))
         check_switch("update", self.update, ("keep", "write"))
 

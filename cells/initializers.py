@@ -37,7 +37,7 @@ def glorot(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.flo
     (rows, columns)
         A fresh array.
     """
-    limit = sqrt(6.0 / sum(shape))
+    limit = sqrt(6.0 / max(1, sum(shape)))  # a matrix without entries has no limit
     return rng.uniform(-limit, limit, shape).astype(dtype)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from minigrad import linear, named, sigmoid
 from minigrad.errors import OptionError
 
-from .activations import ACTIVATIONS, check_switch
+from .activations import ACTIVATIONS
 from .initializers import chrono, forget_bias, glorot, orthogonal
+from .options import check_sizes, check_switch
 
 __all__ = ["LSTM", "VARIANTS", "LSTMGatesState", "LSTMState"]
 
@@ -97,7 +98,7 @@ class LSTM:
     Raises
     ------
     OptionError
-        If a switch has no such value, or two switches contradict each other.
+        If a size is none, if a switch has no such value, or two switches contradict each other.
 
     Notes
     -----
@@ -134,6 +135,8 @@ class LSTM:
     gate_recurrence: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(0, input_size=self.input_size)
+        check_sizes(hidden_size=self.hidden_size)
         check_switch("input_activation", self.input_activation, ACTIVATIONS)
         check_switch("output_activation", self.output_activation, ACTIVATIONS)
         if self.coupled and not (self.input_gate and self.forget_gate):

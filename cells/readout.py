@@ -10,6 +10,7 @@ from minigrad.errors import ShapeError
 
 from .initializers import glorot
 from .lengths import checked_lengths, column, within
+from .options import check_sizes
 
 __all__ = ["Readout"]
 
@@ -28,10 +29,18 @@ class Readout:
     Notes
     -----
     Parameters: ``V: (K, H)``, ``c: (K,)``.
+
+    Raises
+    ------
+    OptionError
+        If a size is no whole number of at least 1.
     """
 
     hidden_size: int
     classes: int
+
+    def __post_init__(self) -> None:
+        check_sizes(hidden_size=self.hidden_size, classes=self.classes)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """V Glorot, c zero.

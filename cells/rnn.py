@@ -7,8 +7,9 @@ import numpy as np
 
 from minigrad import linear, named
 
-from .activations import ACTIVATIONS, check_switch
+from .activations import ACTIVATIONS
 from .initializers import Initializer, glorot, orthogonal
+from .options import check_sizes, check_switch
 
 __all__ = ["RNN", "RNNState"]
 
@@ -46,7 +47,7 @@ class RNN:
     Raises
     ------
     OptionError
-        If there is no such activation.
+        If a size is none, if there is no such activation.
 
     Notes
     -----
@@ -70,6 +71,8 @@ class RNN:
     recurrent_init: Initializer = field(default=orthogonal, repr=False)
 
     def __post_init__(self) -> None:
+        check_sizes(0, input_size=self.input_size)
+        check_sizes(hidden_size=self.hidden_size)
         check_switch("activation", self.activation, ACTIVATIONS)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:

@@ -37,7 +37,8 @@ def read_state_dict(source: Any, prefix: str = "") -> dict[str, np.ndarray]:
     weights = _mapping(source)
     chosen = {key[len(start) :]: _array(key, value) for key, value in weights.items() if key.startswith(start)}
     if not chosen:
-        raise StateDictError(f"no key starts with {start!r}; the keys are {sorted(weights)[:6]}")
+        listed = f"no key starts with {start!r}; the keys are {sorted(weights)[:6]}"
+        raise StateDictError(listed if weights else "there are no weights at all")
     return chosen
 
 

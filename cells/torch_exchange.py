@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .activations import check_switch
 from .bidirectional import Bidirectional
 from .cell import Layer
 from .errors import StateDictError
 from .gru import GRU
 from .lstm import LSTM
+from .options import check_switch
 from .rnn import RNN
 from .stacked import Stacked
 from .state_dicts import key_start, read_state_dict

@@ -76,7 +76,10 @@ def _unknown(key: str, keys: Iterable[str]) -> str:
         other[: end.start()].rstrip(".") for other, end in ends if end and end.start() and end.end() == len(other)
     ]
     if inside:
-        return f"unknown key {key}; if the net stands inside a larger model, pass prefix={inside[0]!r}"
+        prefixes = " or ".join(map(repr, dict.fromkeys(inside)))
+        return f"unknown key {key}; if the net stands inside a larger model, pass {prefixes} as its prefix"
+    if key.rpartition(".")[2] in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        return f"{key} is of a cell (RNNCell, LSTMCell, GRUCell); save it as {key}_l0, as a net of one layer has it"
     return f"unknown key {key}; expected weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
 
 

@@ -285,7 +285,8 @@ class Tensor:
     def __float__(self) -> float:
         raise DroppedGradientError(
             f"{describe(self)} cannot become a plain number: its gradient would be lost without a word. "
-            "Write .item() where you want the number, or np.tanh(t) where math.tanh(t) stands."
+            "Write .item() where you want the number, np.tanh(t) where math.tanh(t) stands, "
+            "np.stack where an array is filled."
         )
 
     __int__ = __index__ = __complex__ = __float__

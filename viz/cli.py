@@ -113,7 +113,9 @@ def _add_draw(commands: Any) -> None:
         "the gradient starts at the loss of the last prediction.",
     )
     add_net_options(command)
-    command.add_argument("--out", default="graph.svg", metavar="FILE", help=".svg, .dot or .png (default: %(default)s)")
+    command.add_argument(
+        "--out", default="graph.svg", metavar="FILE", help=".svg, .dot, .png or .pdf (default: %(default)s)"
+    )
     command.add_argument("--detail", choices=DETAILS, default="auto", help="how much to show (default: %(default)s)")
     command.add_argument("--no-gradients", action="store_true", help="draw the computation only")
     command.add_argument("--no-fold", action="store_true", help="draw every step of a long run")
@@ -135,7 +137,7 @@ def _add_flow(commands: Any) -> None:
         description="Train an RNN, an LSTM and a GRU on a text for a moment, then plot how much of the last loss's "
         "gradient arrives at every step and gate. With --cell, only that one.",
     )
-    add_net_options(command)
+    add_net_options(command, default_cell="all three")
     command.add_argument("--out", default="flow.svg", metavar="FILE", help=".svg, .png or .pdf (default: %(default)s)")
     command.set_defaults(run=_flow)
 

@@ -44,17 +44,17 @@ class Option:
     trains: bool = False
 
 
-def add_cell_option(command: argparse.ArgumentParser) -> None:
+def add_cell_option(command: argparse.ArgumentParser, default: str = Settings().cell) -> None:
     """--cell"""
-    command.add_argument("--cell", choices=CELLS, help=f"which cell (default: {Settings().cell})")
+    command.add_argument("--cell", choices=CELLS, help=f"which cell (default: {default})")
 
 
-def add_net_options(command: argparse.ArgumentParser) -> None:
+def add_net_options(command: argparse.ArgumentParser, default_cell: str = Settings().cell) -> None:
     """The text, the cell, its sizes, and how it is trained: see `OPTIONS`."""
     command.add_argument(
         "text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)"
     )
-    add_cell_option(command)
+    add_cell_option(command, default_cell)
     for option in OPTIONS:
         default = getattr(Settings(), option.name)
         words = f"{option.words} (default: {default})".strip()

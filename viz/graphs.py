@@ -9,7 +9,7 @@ from minigrad.sweep import Adjoints
 from . import grouping
 from .drawing import Drawing
 from .engine import TIME_LIMIT
-from .errors import DrawingFormatError, DrawingSizeError
+from .errors import DrawingFormatError, DrawingSizeError, DrawingValueError
 from .folding import fold_of
 from .layered import layered_source, rows_passed
 from .marks import picture_of
@@ -80,6 +80,8 @@ def draw(
     ------
     DrawingFormatError
         If the level of detail or the file's suffix is unknown.
+    DrawingValueError
+        If what is given is no graph.
     DrawingSizeError
         If the graph is too large to be laid out.
     EngineNotFoundError, EngineError, DrawingTimeoutError
@@ -95,6 +97,8 @@ def draw(
     >>> drawing.svg.startswith("<?xml")
     True
     """
+    if not isinstance(graph, Graph):
+        raise DrawingValueError(f"a {type(graph).__name__} is no graph; draw what minigrad.trace(f, *args) returns")
     if detail not in DETAILS:
         raise DrawingFormatError(f"detail={detail!r} is unknown; use one of {', '.join(DETAILS)}")
     adjoints, remark = _swept(graph, seed, output) if gradients else (None, "")

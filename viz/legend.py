@@ -16,7 +16,7 @@ def legend(picture: Picture) -> str:
     kinds = {mark.kind for mark in picture.marks}
     cells = _scale(picture.scale) if any(line.share is not None for line in picture.lines) else []
     if any(line.delivers and line.share is not None for line in picture.lines):
-        cells.append("<td>0.12 = norm from later steps &nbsp; &nbsp; &nbsp;</td>")
+        cells.append("<td>0.12 = norm from outside the step &nbsp; &nbsp; &nbsp;</td>")
     cells += [_patch(kind, words) for kind, words in style.LEGEND.items() if kind in kinds]
     rows = [f"<tr>{''.join(cells)}</tr>"] if cells else []
     if picture.remark:

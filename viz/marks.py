@@ -203,7 +203,7 @@ class _Sketch:
     def _delivery(self, node: Tensor, edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> Line:
         share = joint_norm(edges, shares)
         name = called(node)
-        note = "" if share is None else line_note(f"gradient into {name} from later steps", share)
+        note = "" if share is None else line_note(f"gradient into {name} from outside its step", share)
         return Line(self._key(node, node.scope), f"s{self.order[node.serial]}", share, f"{name}", note, delivers=True)
 
     def _tail(self, edge: Edge, away: bool) -> str:

@@ -61,7 +61,7 @@ def window(corpus: Corpus, steps: int, starts: Any) -> Window:
     if len(codes) <= steps:
         raise ReportInputError(
             f"the text has {len(codes)} characters, too few for {steps} steps and the character that follows; "
-            f"use at most {len(codes) - 1} steps"
+            + (f"use at most {len(codes) - 1} steps" if len(codes) > 1 else "pass a longer text")
         )
     places = np.arange(steps).reshape(-1, *(1,) * np.ndim(starts)) + starts
     return Window(np.eye(len(corpus.alphabet))[codes[places]], codes[places + 1])

@@ -17,6 +17,7 @@ from cells import (
     Conv1d,
     FeedForward,
     Layer,
+    Readout,
     Stacked,
     from_torch,
     unroll,
@@ -161,9 +162,26 @@ def test_single_precision_is_kept(name: str) -> None:
     assert {leaf.dtype for leaf in flatten(gradient)[0]} == {np.dtype("f4")}
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5, "2", True, None])
+@pytest.mark.parametrize("name", [*LAYERS, "Readout"])
+def test_a_size_is_a_whole_number(name: str, size: Any) -> None:
+    """A length that is none is an error of the cell that was made with it, not of the product in which it shows."""
+    layer = Readout if name == "Readout" else LAYERS[name]
+
+    with pytest.raises(ValueError, match=f"must be a whole number, 1 or more; got {size!r}"):
+        layer(2, size)
+
+
+def test_a_cell_may_have_no_input() -> None:
+    """What runs on its own state alone, with vectors of length 0, is a cell too."""
+    for layer in LAYERS.values():
+        cell = layer(0, 3)
+        assert unroll(cell, cell.init(np.random.default_rng(0)), np.ones((4, 0))).outputs.shape == (4, cell.hidden_size)
+
+
 def test_layers_that_do_not_go_together() -> None:
     """Widths, sizes and nets that cannot be are errors that say what does not fit."""
-    with pytest.raises(ValueError, match="width of a convolution must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="width must be a whole number, 1 or more; got 0"):
         Conv1d(1, 1, 0)
     with pytest.raises(ValueError, match="layer 2 takes 3"):
         Stacked([RNN(1, 2), RNN(3, 1)])

@@ -121,7 +121,12 @@ def test_all_cells_that_differ_are_listed() -> None:
     [
         (lstm_weights(weight_hr_l0=np.ones((2, 3))), "projection"),
         (lstm_weights(gamma=np.ones(3)), "unknown key gamma"),
-        ({f"encoder.{k}": v for k, v in lstm_weights().items()}, "prefix='encoder'"),
+        ({f"encoder.{k}": v for k, v in lstm_weights().items()}, "pass 'encoder' as its prefix"),
+        (
+            {f"{net}.{k}": v for net in ("encoder", "decoder") for k, v in lstm_weights().items()},
+            "pass 'encoder' or 'decoder' as its prefix",
+        ),
+        ({k.removesuffix("_l0"): v for k, v in lstm_weights().items()}, "save it as weight_ih_l0"),
         (lstm_weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
         (lstm_weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
         (lstm_weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
@@ -144,7 +149,7 @@ def test_all_cells_that_differ_are_listed() -> None:
             | {f"{k}_reverse": v for k, v in lstm_weights().items()},
             "l1_reverse",
         ),
-        ({}, "no key starts with"),
+        ({}, "there are no weights at all"),
         (42, "got int"),
         ("weights.pt", "only .safetensors"),
     ],

@@ -110,7 +110,7 @@ def test_wrong_files(tmp_path, capsys):
     _refused(capsys, "only .safetensors files are read", tmp_path / "net.pt")
     _refused(capsys, "is not a safetensors file", tmp_path / "cut.safetensors")
     _refused(capsys, "unknown key weight", tmp_path / "other.safetensors")
-    _refused(capsys, "prefix=", tmp_path / "inner.safetensors")
+    _refused(capsys, "pass 'encoder' as its prefix", tmp_path / "inner.safetensors")
     _refused(capsys, "no key starts with 'decoder.'", tmp_path / "inner.safetensors", "--prefix", "decoder")
     _refused(capsys, "inf or nan", tmp_path / "nan.safetensors")
     _refused(capsys, "two texts", tmp_path / "nan.safetensors", "a", "--text", "b")
@@ -157,4 +157,4 @@ def test_the_prefix_of_a_larger_model_is_named(tmp_path, capsys):
     weights = {f"rnn.{key}": value for key, value in to_torch(cell, cell.init(np.random.default_rng(0))).items()}
     safetensors.save_file({"emb.weight": np.zeros((3, 2)), **weights}, tmp_path / "model.safetensors")
 
-    _refused(capsys, "pass prefix='rnn'", tmp_path / "model.safetensors")
+    _refused(capsys, "pass 'rnn' as its prefix", tmp_path / "model.safetensors")

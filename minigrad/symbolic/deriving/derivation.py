@@ -62,6 +62,8 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
 
 def _trace(cell: Any) -> TracedStep:
     """One step on symbols, of whatever kind."""
+    if isinstance(cell, type):
+        raise FormulaError(f"{cell.__name__} is a class; derive a cell, such as {cell.__name__}(2, 3)")
     if hasattr(cell, "attend"):
         return trace_attention(cell)
     if hasattr(cell, "step"):
