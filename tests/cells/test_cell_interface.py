@@ -1,11 +1,13 @@
 """What every cell offers, whatever its formula: names, precision, numbers of parameters, and clear errors."""
 
+import inspect
 from typing import Any
 
 import numpy as np
 import pytest
 from cell_cases import LAYERS, filled, lstm_weights
 
+import cells
 import minigrad as mg
 from cells import (
     GRU,
@@ -14,6 +16,7 @@ from cells import (
     Attention,
     AttentionCell,
     Bidirectional,
+    Cell,
     Conv1d,
     FeedForward,
     Layer,
@@ -160,6 +163,14 @@ def test_single_precision_is_kept(name: str) -> None:
     assert {leaf.dtype for leaf in flatten([run.outputs, run.final])[0]} <= {np.dtype("f4"), np.dtype(bool)}
     gradient = mg.grad(lambda p: (unroll(cell, p, xs).outputs ** 2).sum())(params)
     assert {leaf.dtype for leaf in flatten(gradient)[0]} == {np.dtype("f4")}
+
+
+def test_every_public_cell_is_among_those_tested() -> None:
+    """What is exported and makes parameters from sizes is made by the lists that the other tests go through."""
+    public = {found for name in cells.__all__ if inspect.isclass(found := getattr(cells, name))}
+    made = {type(layer(2, 3)) for layer in LAYERS.values()}
+
+    assert {one for one in public if hasattr(one, "init")} - made == {Attention, Readout, Cell, Layer}
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "2", True, None])
