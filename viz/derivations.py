@@ -110,4 +110,5 @@ def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: 
 def over_lags(bound: Bound, params: dict[str, Any], steps: int) -> np.ndarray:
     """The bound at the lags 0 … T: the product of the factors of the last steps."""
     factors = bound.factors(params, steps=steps, start=0.0)
-    return np.cumprod([1.0, *reversed(factors)])
+    with np.errstate(over="ignore"):  # a bound may grow beyond all floating-point numbers
+        return np.cumprod([1.0, *reversed(factors)])

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from html import escape
 from json import dumps
-from math import isfinite, log
+from math import inf, isfinite, log
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,9 @@ class Diagnosis:
             said.append(f"It falls below {LOST:g} at lag {self.lost_at}.")
         if self.largest_at not in (0, self.steps):
             said.append(f"It is largest at lag {self.largest_at}, with {self.largest_norm:.3g}.")
-        if self.bound is not None:
+        if self.bound == inf:
+            said.append(f"The proved bound at lag {self.steps} is too large for a floating-point number.")
+        elif self.bound is not None:
             times = self.bound / self.final_norm
             said.append(f"The proved bound at lag {self.steps} is {self.bound:.3g}, {times:.3g} times as large.")
         return [*said, *self._on_gates(), *self._on_routes()]

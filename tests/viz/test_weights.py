@@ -96,6 +96,18 @@ def test_a_text_is_read_one_hot(tmp_path, capsys):
     _refused(capsys, "too few for 6 steps", tmp_path / "net.safetensors", "--text", tmp_path / "abc", "--steps", "6")
 
 
+def test_a_bound_beyond_all_numbers_is_said_to_be_so(tmp_path, capsys):
+    """The bound of an LSTM with large weights overflows over many steps: a sentence, no warning and no "inf times"."""
+    saved(tmp_path / "net.safetensors", LSTM(3, 4), scale=4.0)
+
+    assert minigrad("diagnose", "--weights", tmp_path / "net.safetensors", "--steps", "900") == 0
+
+    said = capsys.readouterr()
+    assert "The proved bound at lag 900 is too large for a floating-point number." in said.out
+    assert "inf" not in said.out
+    assert said.err == ""
+
+
 def test_wrong_files(tmp_path, capsys):
     """What is no net of PyTorch is one clear line on stderr and exit code 2; nothing is written."""
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
