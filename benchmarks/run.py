@@ -16,6 +16,7 @@ SCRIPTS = {
     "tape": "one operation at a time, long chains, import: 1 minute",
     "training_step": "a training step beside all libraries and the limit: 6 minutes, with --large 12",
     "passes": "what each pass is worth: 3 minutes",
+    "profiles": "where the time of a plan goes: 1 minute",
     "growth": "100 to 10,000 steps: 6 minutes",
     "drawing": "drawing time beside torchviz: 4 minutes",
     "derivations": "formulas beside sympy.diff: 1 minute",

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import Graph, Tensor
 from minigrad.sweep import reverse_sweep
 
-from .grouping import Group, Grouping
+from .grouping import Group
 from .words import is_time, spectral_norm, step_of
 
 __all__ = ["Fold", "fold_of", "folded", "jacobian_norm"]
@@ -52,17 +52,17 @@ def fold_of(graph: Graph, longest: int) -> Fold | None:
     return Fold(ordered[FIRST], ordered[-LAST - 1])
 
 
-def folded(groups: Grouping, fold: Fold) -> Grouping:
+def folded(groups: tuple[Group, ...], fold: Fold) -> tuple[Group, ...]:
     """One group for all that a lane computes inside of the fold."""
     gathered: dict[tuple[str, ...], list[Tensor]] = {}
     kept = []
-    for group in groups.groups:
+    for group in groups:
         if fold.holds(step_of(group.face.scope)):
             gathered.setdefault(fold.scope(group.face.scope), []).extend(group.members)
         else:
             kept.append(group)
     folds = [Group(members[-1], tuple(members), "fold") for members in gathered.values()]
-    return Grouping(tuple(sorted((*kept, *folds), key=lambda group: group.face.serial)))
+    return tuple(sorted((*kept, *folds), key=lambda group: group.face.serial))
 
 
 def jacobian_norm(entries: Sequence[Tensor], exits: Iterable[Tensor]) -> float | None:

@@ -8,7 +8,7 @@ from minigrad.tensor import CONSTANT
 
 from .words import is_parameter, step_of
 
-__all__ = ["DETAILS", "Group", "Grouping", "grouping"]
+__all__ = ["DETAILS", "Group", "grouping"]
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,17 @@ class Group:
     kind: str = "operation"
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """The groups in the order of their faces; a node in none of them is not drawn."""
-
-    groups: tuple[Group, ...]
-
-    def owners(self) -> dict[int, int]:
-        """The position of the group that each node is in, by serial number."""
-        return {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
-
-
-def grouping(graph: Graph, detail: str) -> Grouping:
-    """Sort a graph's nodes into groups, see `DETAILS`."""
+def grouping(graph: Graph, detail: str) -> tuple[Group, ...]:
+    """Sort a graph's nodes into groups, see `DETAILS`: in the order of their faces; a node in none is not drawn."""
     return DETAILS[detail](graph)
 
 
-def _operations(graph: Graph) -> Grouping:
+def _operations(graph: Graph) -> tuple[Group, ...]:
     """Every node by itself."""
-    return Grouping(tuple(Group(node, (node,)) for node in graph.nodes))
+    return tuple(Group(node, (node,)) for node in graph.nodes)
 
 
-def _gates(graph: Graph) -> Grouping:
+def _gates(graph: Graph) -> tuple[Group, ...]:
     """Each U x + W h + b as one; weights, constants and whole sequences are left out."""
     users: dict[int, list[Tensor]] = {}
     for edge in graph.edges:
@@ -68,7 +57,7 @@ def _gates(graph: Graph) -> Grouping:
         for node in graph.nodes
         if node.serial not in inner and node.serial not in hidden
     ]
-    return Grouping(tuple(groups))
+    return tuple(groups)
 
 
 def _is_background(node: Tensor, users: list[Tensor]) -> bool:
@@ -98,11 +87,11 @@ def _affine_region(
     return (*region, node)
 
 
-def _steps(graph: Graph) -> Grouping:
+def _steps(graph: Graph) -> tuple[Group, ...]:
     """Every time step of a layer as one; its input and what is outside of time as at the level of gates."""
     gathered: dict[tuple[str, ...], list[Group]] = {}
     kept = []
-    for group in _gates(graph).groups:
+    for group in _gates(graph):
         node = group.face
         if step_of(node.scope) is None or _is_read(node):
             kept.append(group)
@@ -111,7 +100,7 @@ def _steps(graph: Graph) -> Grouping:
     kept += [group for groups in gathered.values() if len(groups) == 1 for group in groups if _joins(group)]
     several = [groups for groups in gathered.values() if len(groups) > 1 or not _joins(groups[0])]
     steps = [Group(groups[-1].face, tuple(node for g in groups for node in g.members), "step") for groups in several]
-    return Grouping(tuple(sorted((*kept, *steps), key=lambda group: group.face.serial)))
+    return tuple(sorted((*kept, *steps), key=lambda group: group.face.serial))
 
 
 def _is_read(node: Tensor) -> bool:
@@ -128,4 +117,4 @@ def _joins(group: Group) -> bool:
 
 
 #: The levels of detail.
-DETAILS: dict[str, Callable[[Graph], Grouping]] = {"op": _operations, "gate": _gates, "cell": _steps}
+DETAILS: dict[str, Callable[[Graph], tuple[Group, ...]]] = {"op": _operations, "gate": _gates, "cell": _steps}

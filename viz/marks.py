@@ -73,7 +73,7 @@ class _Sketch:
         self.each_use = detail == "op"
         self.fold = fold
         grouped = grouping(graph, detail)
-        self.groups = (grouped if fold is None else folded(grouped, fold)).groups
+        self.groups = grouped if fold is None else folded(grouped, fold)
         self.owner = {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
         self.order = {node.serial: i for i, node in enumerate(graph.nodes)}
         self.states = carried_nodes(graph.nodes)

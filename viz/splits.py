@@ -23,7 +23,7 @@ DIRECT = "direct"
 
 def gates_of(graph: Graph) -> set[str]:
     """The names of the gates: what is computed by an activation from weights, and attention's α."""
-    weighted = {group.face.serial for group in grouping(graph, "gate").groups if group.kind == "affine"}
+    weighted = {group.face.serial for group in grouping(graph, "gate") if group.kind == "affine"}
     names = set()
     for node in graph.nodes:
         # the GRU's n is tanh of a sum in which r ⊙ (W h + c) stands beside U x + b

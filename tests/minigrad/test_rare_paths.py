@@ -145,6 +145,13 @@ def test_segments_of_one_kind_are_equal() -> None:
     assert one != "a segment"
 
 
+def test_a_compiled_function_returns_something() -> None:
+    """What returns an empty tree has nothing to compute, and is refused."""
+    for nothing in ((), [], {}):
+        with pytest.raises(mg.errors.TreeError, match="returned nothing"):
+            mg.compile(lambda x, nothing=nothing: nothing)(X)
+
+
 def test_memories_of_shapes_do_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """When so many are known that it costs memory they are forgotten, and what is traced then is the same."""
     f = mg.value_and_grad(lambda x: mg.sum(mg.take(mg.softmax(x), [0, 1], 0) ** 2))

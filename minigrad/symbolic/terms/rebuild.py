@@ -13,7 +13,7 @@ from .sums import add, diag
 from .term import Term, make
 from .walk import fold
 
-__all__ = ["at_time", "forget", "rebuild", "substitute"]
+__all__ = ["at_time", "rebuild", "substitute"]
 
 
 def _blocks(data: Any, args: tuple[Term, ...]) -> Term:
@@ -59,15 +59,6 @@ def rebuild(term: Term, args: tuple[Term, ...], data: Any = None) -> Term:
 def substitute(term: Term, values: Mapping[Term, Term]) -> Term:
     """Put terms in the place of others, all at once. Named values that are not replaced stay as they are."""
     return fold(term, lambda part, *args: rebuild(part, args), known=values)
-
-
-def forget(term: Term) -> Term:
-    """Named values as plain symbols: what is compared where only the names count."""
-
-    def plain(part: Term, *args: Term) -> Term:
-        return make("symbol", (), part.data, part.shape) if part.kind == "named" else rebuild(part, args)
-
-    return fold(term, plain)
 
 
 def at_time(term: Term, letter: str, time: Index) -> Term:
