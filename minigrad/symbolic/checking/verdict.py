@@ -37,7 +37,8 @@ class Verdict:
     target : str
         What the left side is, however it was written: ``d_f`` for ``∂E/∂f_t``, ``dh/dh_prev``, or a name.
     says_nothing : bool
-        Whether the line is true whatever its left side is, as ``d_f = d_f``.
+        Whether the line is true whatever its left side is: ``d_f = d_f``, which is "undecided", and
+        ``d_f = d_a_f / (f * (1 - f))``, which is "proved", but takes d_f from what is made of it.
     """
 
     line: str

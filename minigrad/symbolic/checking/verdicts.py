@@ -223,6 +223,9 @@ class _Checker:
             if self.vocabulary.same(written, expected):
                 scope = self.vocabulary.scope
                 reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
+                if self._is_turned_round(line, written):
+                    reason += f" But {spoken(str(line.letter))} is taken here from what is made of it."
+                    return Verdict(line.text, "proved", own, None, None, reason, says_nothing=True)
                 return Verdict(line.text, "proved", own, None, None, reason)
             why = "no proof was found: it may rest on a relation between functions"
         except TooLargeError as error:
@@ -236,6 +239,18 @@ class _Checker:
             return False
         anything = symbol_term(own.label._replace(name=f"any_{own.label.name}"), own.shape)
         return self.vocabulary.same(substitute(written, {own: anything}), anything)
+
+    def _is_turned_round(self, line: Line, written: Term) -> bool:
+        """Whether an adjoint is worked out of one that is made of it, as in ``d_f = d_a_f / (f * (1 - f))``."""
+        step, recurrences = self.vocabulary.derivation.step, self.vocabulary.targets.adjoints
+        if line.of != "E" or line.by not in recurrences:
+            return False
+        keys = list(recurrences)
+        made: dict[Term, Term] = {}
+        for key in keys[keys.index(line.by) + 1 :]:
+            made[step.seed(key)] = substitute(recurrences[key], made)
+        opened = substitute(written, made)
+        return opened is not written and self._says_nothing(line, opened)
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
         source = self.wrong.source_of(line, written)

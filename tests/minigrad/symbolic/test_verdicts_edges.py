@@ -84,6 +84,28 @@ def test_a_target_is_called_the_same_however_it_is_written(net, lines, target):
     assert [verdict.target for verdict in check_derivation(net, lines)] == [target] * len(lines)
 
 
+@pytest.mark.parametrize(
+    ("net", "line", "right"),
+    [
+        (LSTM(2, 3), "d_f = d_a_f / (f*(1 - f))", "d_a_f = d_f * f*(1 - f)"),
+        (LSTM(2, 3), "d_o = (d_a_o / o) / (1 - o)", "d_o = d_h * s"),
+        (LSTM(2, 3), "d_c = d_f/2/c_prev + d_i/2/g", "d_i = d_c * g"),
+        (RNN(2, 3), "d_h = d_a / (1 - h**2)", "d_h = epsilon + W.T @ d_a_next"),
+        (GRU(2, 3), "d_n = (d_a_n + d_a_n*n**2/(1 - n**2))", "d_a_n = d_n*(1 - n**2)"),
+    ],
+)
+def test_an_adjoint_taken_from_what_is_made_of_it(net, line, right):
+    """Such a line is true, and proved; as an answer to what the adjoint is it does not count."""
+    turned, straight = check_derivation(net, [line, right])
+
+    assert (turned.status, turned.says_nothing) == ("proved", True)
+    assert "is taken here from what is made of it" in turned.reason
+    assert (straight.status, straight.says_nothing) == ("proved", False)
+    assert_derivation(net, [line, right])
+    with pytest.raises(AssertionError, match="no line says what"):
+        assert_derivation(net, line, targets=[turned.target])
+
+
 def test_targets_that_must_be_there():
     """A target that no line names is missed; a definition is no answer; what is no target is the caller's error."""
     lines = ["δf_t = δc_t ⊙ c_{t-1}", "q = d_c"]
