@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from linecache import getline
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,15 @@ def test_writing_a_directory(tmp_path: Path) -> None:
             assert {path.name: path.read_bytes() for path in (place / "out").iterdir()} == contents
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Programs that are started hear Ctrl-C, even if this one was started in the background and does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("command", [pytest.param("report", marks=pytest.mark.slow), "draw"])
 def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str) -> None:
     """Ctrl-C while dot draws: exit code 130, one line, no file; the same command then works."""
@@ -178,6 +187,7 @@ def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0])
 def test_a_report_at_some_moment(tmp_path: Path, seconds: float) -> None:
     """Ctrl-C some time after the start, while Python imports, trains or draws: there is no report or all of it."""
