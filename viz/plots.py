@@ -63,7 +63,7 @@ class Plot:
         From the name of a format to the figure in it.
     """
 
-    svg: str
+    svg: str = field(repr=False)
     data: Mapping[str, np.ndarray]
     render: Callable[[str], bytes] = field(repr=False, compare=False)
 

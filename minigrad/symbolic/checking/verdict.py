@@ -8,7 +8,7 @@ from .judge import Counterexample
 __all__ = ["Verdict"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What was found of one line.
 
@@ -53,6 +53,9 @@ class Verdict:
     position: tuple[int, int] | None = None
     target: str = ""
     says_nothing: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{self.status}: {self.line}>"
 
     def __str__(self) -> str:
         parts = [f"{self.status}: {self.line}", f"  {self.reason}"]

@@ -31,6 +31,13 @@ def test_the_adjoint_of_the_state_before_is_whole():
     assert "what step t sends back" in share.hint
 
 
+def test_a_list_of_verdicts_is_short():
+    """In a notebook, a list of verdicts shows each line and what became of it."""
+    found = check_derivation(RNN(2, 3), ["h = tanh(a)", "h = a"])
+
+    assert repr(found) == "[<proved: h = tanh(a)>, <refuted: h = a>]"
+
+
 def test_a_value_by_itself():
     """∂h/∂h is the identity."""
     assert str(derive(RNN(2, 3)).jacobian("h", "h")) == "I"
