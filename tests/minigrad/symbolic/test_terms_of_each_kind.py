@@ -13,7 +13,7 @@ from minigrad.symbolic.deriving.intervals import Interval
 from minigrad.symbolic.deriving.norms import Norms
 from minigrad.symbolic.notation.sympy_forms import symbol_entries
 from minigrad.symbolic.terms.blocks import block, concat, part, stack
-from minigrad.symbolic.terms.dims import Dim, as_dim
+from minigrad.symbolic.terms.dims import Dim, as_dim, in_numbers
 from minigrad.symbolic.terms.fields import FRACTIONS, integers_modulo
 from minigrad.symbolic.terms.labels import Index
 from minigrad.symbolic.terms.linear import differential, read_linear
@@ -282,6 +282,8 @@ def test_bounds_are_those_of_their_rules() -> None:
     """Each inequality names the rule it comes from; a softmax's covariance and its columns have norm 1/2 at most."""
     rules = {name: [one.rule for one in _found(BOUNDED[name])] for name in BOUNDED}
 
+    assert evaluate(Norms(GIVEN).norm(A), {}) == 6.0
+    assert Norms(GIVEN).norm(e1) is number(1)
     assert rules["the covariance of a softmax"] == ["softmax"]
     assert rules["a column of it"] == ["column"]
     assert rules["a matrix of known entries"] == ["entries"]
@@ -293,6 +295,17 @@ def _found(term: Term) -> Any:
     norms = Norms(GIVEN)
     norms.norm(term)
     return norms.found
+
+
+def test_forms_that_constructors_find_by_themselves() -> None:
+    """[0 > 0] is 0, a row of blocks side by side is joined, and what is inside of a norm is replaced too."""
+    norm = Norms(GIVEN).norm(u)
+
+    assert function("positive", zero((3,))) is zero((3,))
+    assert row(block([[A, B]]), 1) is concat([row(A, 1), row(B, 1)])
+    assert row(block([[A], [B]]), 1).kind == "row"
+    assert substitute(norm, {u: w}) is Norms(GIVEN).norm(w)
+    assert in_numbers(as_dim("n") + 1, {"n": 3}) == 4
 
 
 SYMPY_FORMS = {

@@ -35,6 +35,7 @@ def test_what_derive_prints_is_proved_when_it_is_read_back(name: str) -> None:
         verdicts = check_derivation(derivation, lines, readout)
 
         assert [str(verdict) for verdict in verdicts if verdict.status != "proved" or verdict.says_nothing] == []
+        assert all(verdict.target for verdict in verdicts)
         assert len(lines) >= len(derivation.equations()["The step"])
 
 

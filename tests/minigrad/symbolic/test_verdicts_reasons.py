@@ -19,7 +19,7 @@ DEEP = Stacked([RNN(2, 3), RNN(3, 3)])
 
 def reasons(net: Any, *lines: str) -> list[tuple[str, str]]:
     """Status and reason of each line; a right one stands beside them."""
-    found = check_derivation(net, [*lines, "right = x"])[:-1]
+    found = check_derivation(net, [*"\n".join(lines).splitlines(), "right = x"])[:-1]
     return [(verdict.status, verdict.reason) for verdict in found]
 
 
@@ -38,13 +38,15 @@ def reasons(net: Any, *lines: str) -> list[tuple[str, str]]:
         (NET, "d_q = W", "there is no 'q' to differentiate by"),
         (DEEP, "d_x2 = d_a2", "there is no 'x2' to differentiate by"),
         (NET, "layer1.h = h", "'h1' is not known here"),
+        (NET, "q = h\nq = a", "'q' is defined already"),
+        (NET, "h = tanh(a) * ones(h_2)", "'h_2' is no length"),
         (NET, "h = " + "1000000*" * 150 + "h", "numbers of 1050 digits; at most 1000"),
         (AttentionCell(RNN(2, 2)), "d_h_prev = d_h", "has a term for every later step"),
     ],
 )
 def test_lines_about_what_is_not_there_say_so(net: Any, line: str, why: str) -> None:
     """A letter that is unknown, a step out of reach, a Jacobian that is no matrix: the line is not judged."""
-    ((status, reason),) = reasons(net, line)
+    *_, (status, reason) = reasons(net, line)
 
     assert (status, why in reason) == ("unread", True)
 
@@ -81,6 +83,22 @@ def test_a_line_that_follows_from_a_wrong_one_is_wrong_for_that(lines: tuple[str
     assert first == ("refuted", "A real net reaches a state in which the line fails.")
     assert second == ("refuted", "The line is wrong, but it follows from line 1, which is wrong.")
     assert other == ("refuted", "A real net reaches a state in which the line fails.")
+
+
+def test_the_counterexample_of_a_line_with_a_name_is_the_smallest() -> None:
+    """A name is worked out at the first step of the first run already, so that one step is enough to refute."""
+    *_, verdict = check_derivation(NET, ["q = d_h", "d_a = q"])
+
+    assert verdict.counterexample is not None
+    assert (verdict.counterexample.sizes["T"], verdict.counterexample.step) == (1, 1)
+
+
+@pytest.mark.parametrize(("line", "hint"), [("dh/db = h", True), ("dh/dx = h", False), ("dh/dx = x", False)])
+def test_a_vector_for_a_diagonal_matrix_is_named_where_it_is_one(line: str, hint: bool) -> None:
+    """diag(...) is what to write only where its size is the target's."""
+    verdict, _ = check_derivation(NET, [line, "right = x"])
+
+    assert ("diag(...)" in (verdict.hint or "")) == hint
 
 
 def test_hints_speak_of_letters_as_they_are_written() -> None:
