@@ -62,7 +62,7 @@ class Attention:
     Raises
     ------
     OptionError
-        If a size is none, if there is no such score, or "dot" and "scaled_dot" are asked of vectors of
+        If a size is no whole number, if there is no such score, or "dot" and "scaled_dot" are asked of vectors of
         different lengths.
 
     Notes

@@ -50,7 +50,7 @@ class Conv1d:
     Raises
     ------
     OptionError
-        If a size is none, if there is no such activation, or the width is below 1.
+        If a size is no whole number, if there is no such activation, or the width is below 1.
 
     Notes
     -----

@@ -42,7 +42,7 @@ class FeedForward:
     Raises
     ------
     OptionError
-        If a size is none, if there is no such activation.
+        If a size is no whole number, if there is no such activation.
 
     Notes
     -----

@@ -56,7 +56,7 @@ class GRU:
     Raises
     ------
     OptionError
-        If a size is none, if a switch has no such value.
+        If a size is no whole number, if a switch has no such value.
 
     Notes
     -----

@@ -98,7 +98,7 @@ class LSTM:
     Raises
     ------
     OptionError
-        If a size is none, if a switch has no such value, or two switches contradict each other.
+        If a size is no whole number, if a switch has no such value, or two switches contradict each other.
 
     Notes
     -----

@@ -5,13 +5,12 @@ from operator import index
 from typing import Any
 
 from minigrad.errors import OptionError
-from minigrad.symbolic.terms.dims import Dim
 
 __all__ = ["check_sizes", "check_switch"]
 
 
 def check_sizes(smallest: int = 1, **sizes: Any) -> None:
-    """Raise an error that names the length which is none. Formulas are made with lengths that are names.
+    """Raise an error that names the length which is none.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def check_sizes(smallest: int = 1, **sizes: Any) -> None:
         If one is no whole number, or too small.
     """
     for name, got in sizes.items():
-        if isinstance(got, Dim):
+        if isinstance(got, str) and type(got) is not str:  # the name of a length, in formulas
             continue
         if isinstance(got, bool) or not hasattr(got, "__index__") or index(got) < smallest:
             raise OptionError(f"{name} must be a whole number, {smallest} or more; got {got!r}")

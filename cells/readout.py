@@ -26,14 +26,14 @@ class Readout:
     classes : int
         K
 
-    Notes
-    -----
-    Parameters: ``V: (K, H)``, ``c: (K,)``.
-
     Raises
     ------
     OptionError
         If a size is no whole number of at least 1.
+
+    Notes
+    -----
+    Parameters: ``V: (K, H)``, ``c: (K,)``.
     """
 
     hidden_size: int

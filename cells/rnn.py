@@ -47,7 +47,7 @@ class RNN:
     Raises
     ------
     OptionError
-        If a size is none, if there is no such activation.
+        If a size is no whole number, if there is no such activation.
 
     Notes
     -----

@@ -5,6 +5,7 @@
 checking → reading, deriving → notation → terms. `errors` and `lazy` (libraries loaded when first used) serve them all.
 """
 
+from .checking.answers import answered
 from .checking.verdicts import Counterexample, Verdict, check_derivation
 from .deriving.derivation import Derivation, derive
 from .errors import FormulaError, ProofError
@@ -24,6 +25,7 @@ __all__ = [
     "ProofError",
     "Term",
     "Verdict",
+    "answered",
     "check_derivation",
     "derive",
     "equal",

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import MinigradError
-from ..symbolic.checking.verdicts import check_derivation
-from ..symbolic.errors import FormulaError
+from ..symbolic.checking.answers import answered
+from ..symbolic.checking.verdict import Verdict
+from ..symbolic.checking.verdicts import check_with_targets
 
 __all__ = ["DerivationError", "assert_derivation"]
 
@@ -33,11 +34,10 @@ def assert_derivation(
     readout : Readout, optional
         As `check_derivation` takes it.
     targets : iterable of str
-        Left sides that must be there, in any spelling: ``d_f``, ``∂E/∂f_t``, ``dc/dc_prev``. A line that takes
-        an adjoint from what is made of it, as ``d_f = d_a_f / (f * (1 - f))``, does not count.
+        Left sides that must be there, in any spelling: ``d_f``, ``∂E/∂f_t``, ``dc/dc_prev``. Lines that take
+        letters from each other in a circle do not count, see `minigrad.symbolic.answered`.
     allow_undecided : bool
-        Let lines pass that held wherever they were tried, but for which no proof was found. Those that say
-        nothing, as ``d_f = d_f``, do not pass.
+        Let lines pass that held in every state in which they were tried, but for which no proof was found.
 
     Raises
     ------
@@ -52,27 +52,32 @@ def assert_derivation(
     >>> from cells import LSTM
     >>> assert_derivation(LSTM(2, 3), "dc/dc_prev = diag(f)")
     """
-    verdicts = check_derivation(cell_or_derivation, lines, readout)
+    wanted = [targets] if isinstance(targets, str) else list(targets)
+    verdicts, spelled = check_with_targets(cell_or_derivation, lines, readout, wanted)
     if all(verdict.defines for verdict in verdicts):
         raise DerivationError(
             "no line of the derivation makes a claim: there are only definitions, or nothing; "
             "write a target such as dh/dh_prev, d_a or d_W on the left"
         )
-    accepted = {"proved", "undecided"} if allow_undecided else {"proved"}
-    empty = [verdict for verdict in verdicts if verdict.says_nothing]
-    failed = [one for one in verdicts if one.status not in accepted or (one in empty and one.status != "proved")]
+    failed = [one for one in verdicts if one.status != "proved" and not (allow_undecided and _says_something(one))]
     if failed:
         count = f"{len(failed)} of {len(verdicts)} lines"
         raise DerivationError(f"{count} of the derivation did not pass\n\n" + "\n\n".join(map(str, failed)))
-    given = {verdict.target for verdict in verdicts if not verdict.defines and verdict not in empty}
-    missing = [target for target in targets if _target(cell_or_derivation, target, readout) not in given]
+    given = answered(verdicts, allow_undecided=allow_undecided)
+    missing = [target for target in wanted if spelled[target] not in given]
     if missing:
-        raise DerivationError(f"no line says what {' and '.join(missing)} is; write a line with this on the left")
+        raise DerivationError("\n".join(_missing(target, spelled[target], verdicts) for target in missing))
 
 
-def _target(cell_or_derivation: Any, target: str, readout: Any) -> str:
-    """A left side in the one spelling that verdicts have."""
-    (verdict,) = check_derivation(cell_or_derivation, [f"{target} = 0"], readout)
-    if verdict.defines:
-        raise FormulaError(f"{target!r} is no target here; name a letter, an adjoint such as d_h or a Jacobian")
-    return verdict.target
+def _says_something(verdict: Verdict) -> bool:
+    """Whether an undecided line held, and not because it is made of its own left side."""
+    return verdict.held and verdict.target not in verdict.needs
+
+
+def _missing(target: str, spelling: str, verdicts: list[Verdict]) -> str:
+    """That no line answers a target, and why a line about it does not."""
+    for one in verdicts:
+        if one.target == spelling and not one.defines:
+            others = " and ".join(one.needs)
+            return f"no line says what {target} is: `{one.line}` takes it from {others}, which no line gives without it"
+    return f"no line says what {target} is; write a line with this on the left"

@@ -227,7 +227,8 @@ class _Drive:
             if node.name is not None and moments and node not in noted:
                 place = tuple(part for part in node.scope if not part.startswith("t="))
                 self.nodes.setdefault((moments[0], Label(node.name, None, place).key), node)
-        taken = {name for _, name in self.nodes} | set(self.params)
+        keys = {name for _, name in self.nodes} | set(self.params)
+        taken = {part for key in keys for part in (key, key.rpartition(".")[2])}
         readout = {f"{name}_readout" if name in taken else name: node for name, node in self.readout_params.items()}
         own = {"D": net.input_size, "H": net.hidden_size} if hasattr(net, "input_size") else {}
         total = self.losses[0]

@@ -42,8 +42,8 @@ def known_adjoints(derivation: Derivation, recurrences: Mapping[str, Term]) -> d
         if key not in carried:
             within[step.seed(key)] = with_definitions(formula, within)
     found = _assumptions(derivation)
-    # In a two-way net the backward half hands back to t−1; where the memory grows, other steps are others.
-    times = () if step.remembers() else (NEXT, PREVIOUS) if step.is_two_way() else (NEXT,)
+    # Where the memory grows, other steps are others.
+    times = () if step.remembers() else (NEXT, PREVIOUS)
     for key in recurrences:
         seed = step.seed(key)
         for time in times if key not in carried else ():

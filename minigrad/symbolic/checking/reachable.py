@@ -126,8 +126,9 @@ class Run:
             If the cell has no such letter, or it is a constant.
         """
         node = self.node(name, t)
-        if node is None and self.node(name, 1) is not None:
-            raise OutsideError(name, self._when(name, t)[1])
+        base, when = self._when(name, t)
+        if node is None and any(known == base for _, known in self.nodes):
+            raise OutsideError(base, when)
         if node is None:
             raise FormulaError(f"there is no adjoint of {name!r}; there are those of: {', '.join(self.letters())}")
         found = self.adjoints.get(node)
@@ -150,6 +151,9 @@ class Run:
         if output.ndim > 1 or source.ndim > 1:
             raise FormulaError(f"the Jacobian of {of} by {by} is no matrix; write the gradient d_{by} instead")
         own = self._when(of, t)[1]
+        is_given = of.endswith("_next" if of.startswith("backward.") else "_prev")
+        if is_given and any(output is state for state in self.states.get(own, ())):
+            return np.eye(output.size) if output is source else np.zeros((*output.shape, *source.shape))
         stops = [*(part for when, parts in self.states.items() if when != own for part in parts), source]
         rows = np.zeros((output.size, source.size))
         for i in range(output.size):

@@ -56,7 +56,7 @@ class Targets:
         if step.remembers() and step.term(step.output).label.time is not None:
             self._refuse_the_past(key)
         for suffix, time in STEPS:
-            if key.removesuffix(suffix) in self.adjoints and key in step.values:
+            if key.removesuffix(suffix) in self.adjoints and (key in step.values or step.is_two_way()):
                 return at_time(self.adjoints[key.removesuffix(suffix)], "t", time)
         if key in step.values:
             if step.plan is not None and not step.remembers() and step.hands_on():

@@ -35,10 +35,15 @@ class Verdict:
     position : (int, int) or None
         Line and column, from 1, of what could not be read.
     target : str
-        What the left side is, however it was written: ``d_f`` for ``∂E/∂f_t``, ``dh/dh_prev``, or a name.
-    says_nothing : bool
-        Whether the line is true whatever its left side is: ``d_f = d_f``, which is "undecided", and
-        ``d_f = d_a_f / (f * (1 - f))``, which is "proved", but takes d_f from what is made of it.
+        What the left side is, however it was written and at whatever step: ``d_f`` for ``∂E/∂f_t``,
+        ``dh/dh_prev`` for ``dh_next/dh``, or a name.
+    needs : tuple of str
+        Targets that the line takes for granted although they are made of its own, or its own: ``("d_a_f",)`` for
+        ``d_f = d_a_f / (f * (1 - f))``. See `answered`.
+    uses : tuple of str
+        Targets of the same step that it takes for granted besides: ``("d_f",)`` for ``d_a_f = d_f * f * (1 - f)``.
+    held : bool
+        Whether the two sides were equal in every state tried.
     """
 
     line: str
@@ -52,7 +57,9 @@ class Verdict:
     expected_latex: str = ""
     position: tuple[int, int] | None = None
     target: str = ""
-    says_nothing: bool = False
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    held: bool = False
 
     def __repr__(self) -> str:
         return f"<{self.status}: {self.line}>"

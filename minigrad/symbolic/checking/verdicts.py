@@ -20,6 +20,7 @@ from ..terms.rebuild import substitute
 from ..terms.symbols import symbol_term
 from ..terms.term import PRINTERS, Term
 from ..terms.walk import subterms
+from .answers import Answers
 from .comparing import TooLargeError
 from .consequences import WrongLines
 from .judge import Counterexample, Judge
@@ -82,6 +83,31 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     ...     print(verdict.status, "-", verdict.hint)
     refuted - (1 − h)² stands where 1 − h² is meant
     """
+    return check_with_targets(cell_or_derivation, lines, readout)[0]
+
+
+def check_with_targets(
+    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, targets: Iterable[str] = ()
+) -> tuple[list[Verdict], dict[str, str]]:
+    """The verdicts of `check_derivation`, and how verdicts spell some left sides.
+
+    Parameters
+    ----------
+    cell_or_derivation, lines, readout
+        As `check_derivation` takes them.
+    targets : iterable of str
+        Left sides, in any spelling.
+
+    Returns
+    -------
+    list of Verdict, dict of str to str
+
+    Raises
+    ------
+    FormulaError
+        As `check_derivation` does, and if a target is none of this cell.
+    """
+    asked = {target: _asked_for(target) for target in targets}
     if not isinstance(lines, str | Iterable):
         raise FormulaError(f"a derivation is a text or a list of lines, got {type(lines).__name__}")
     texts = lines.splitlines() if isinstance(lines, str) else list(lines)
@@ -92,11 +118,21 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     parsed = [_parse(i, text) for i, text in enumerate(texts, 1) if not isinstance(text, str) or _says(text)]
     if parsed and all(one.error is not None for one in parsed):
         raise _first_error(parsed)
-    subject = subject_of(cell_or_derivation, readout, [one.line for one in parsed if one.line is not None])
-    verdicts = _Checker(subject).check(parsed)
+    read = [one.line for one in parsed if one.line is not None]
+    checker = _Checker(subject_of(cell_or_derivation, readout, [*read, *asked.values()]))
+    spellings = {target: checker.spelling(target, line) for target, line in asked.items()}
+    verdicts = checker.check(parsed)
     if parsed and all(one.error is not None for one in parsed):
         raise _first_error(parsed)
-    return verdicts
+    return verdicts, spellings
+
+
+def _asked_for(target: str) -> Line:
+    """A target as the line of which it is the left side."""
+    try:
+        return parse_line(f"{target} = 0")
+    except FormulaError as error:
+        raise FormulaError(f"{target!r} is no target: {error.message}") from None
 
 
 def _says(text: str) -> bool:
@@ -142,10 +178,24 @@ class _Checker:
         self.vocabulary = Vocabulary(subject.derivation)
         self.judge = Judge(subject.net, subject.readout, self.vocabulary.meanings.definitions, resize=subject.resize)
         self.wrong = WrongLines(self.vocabulary)
+        self.answers = Answers(subject.derivation)
 
     def check(self, lines: list[_Parsed]) -> list[Verdict]:
         """One verdict for each line."""
         return [self._verdict(one) for one in lines]
+
+    def spelling(self, target: str, line: Line) -> str:
+        """How verdicts spell a left side that is asked for."""
+        try:
+            settled = self.vocabulary.settle(line)
+            known = self.vocabulary.expected(settled.of, settled.by) is not None
+        except FormulaError as error:
+            raise FormulaError(f"{target!r} is no target of this cell: {spoken(error.message)}") from None
+        if not known:
+            raise FormulaError(
+                f"{target!r} is no target of this cell; ask for a letter, d_h, or a Jacobian as dh/dh_prev"
+            )
+        return self.answers.target(settled)
 
     def _verdict(self, parsed: _Parsed) -> Verdict:
         if parsed.line is None:
@@ -162,7 +212,7 @@ class _Checker:
 
     def _judged(self, number: int, written: Line) -> Verdict:
         line = self.vocabulary.settle(written)
-        return replace(self._line(number, line), expected_latex=self._own_latex(line), target=_target(line))
+        return replace(self._line(number, line), expected_latex=self._own_latex(line), target=self.answers.target(line))
 
     def _is_about_places(self, line: Line) -> bool:
         """Whether s stands for every place of a memory, as in dcontext/dm_s."""
@@ -172,11 +222,12 @@ class _Checker:
     def _of_all_places(self, number: int, line: Line) -> Verdict:
         """The verdict on the first place for which the line is not proved; on the last, if there is none."""
         count = len(self.vocabulary.derivation.step.memory())
+        target = self.answers.target(line)
         for i, one in enumerate(for_each_place(line, count), 1):
             found = self._judged(number, one)
             if found.status != "proved":
-                return replace(found, reason=f"{found.reason} This is for s = {i}.", target=_target(line))
-        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.", target=_target(line))
+                return replace(found, reason=f"{found.reason} This is for s = {i}.", target=target)
+        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.", target=target)
 
     def _own_latex(self, line: Line) -> str:
         is_defined = line.by in self.vocabulary.meanings.definitions
@@ -216,41 +267,28 @@ class _Checker:
 
     def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
         """A line that held in every state tried."""
+        needs, uses = self.answers.rests_on(line, written)
         try:
             if self._says_nothing(line, written):
                 why = f"{spoken(str(line.letter))} stands on both sides, and the line is true whatever it is."
-                return Verdict(line.text, "undecided", own, None, None, why, says_nothing=True)
+                return Verdict(line.text, "undecided", own, None, None, why, needs=needs, uses=uses, held=True)
             if self.vocabulary.same(written, expected):
                 scope = self.vocabulary.scope
                 reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
-                if self._is_turned_round(line, written):
-                    reason += f" But {spoken(str(line.letter))} is taken here from what is made of it."
-                    return Verdict(line.text, "proved", own, None, None, reason, says_nothing=True)
-                return Verdict(line.text, "proved", own, None, None, reason)
+                return Verdict(line.text, "proved", own, None, None, reason, needs=needs, uses=uses, held=True)
             why = "no proof was found: it may rest on a relation between functions"
         except TooLargeError as error:
             why = error.message
-        return Verdict(line.text, "undecided", own, None, None, f"The line held wherever it was tried, but {why}.")
+        why = f"The line held wherever it was tried, but {why}."
+        return Verdict(line.text, "undecided", own, None, None, why, needs=needs, uses=uses, held=True)
 
     def _says_nothing(self, line: Line, written: Term) -> bool:
         """Whether the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""
         own = None if line.letter is None else self.vocabulary.meanings.find(line.letter)
-        if own is None or own not in subterms([written]):
+        if own is None or own.kind not in ("symbol", "named") or own not in subterms([written]):
             return False
         anything = symbol_term(own.label._replace(name=f"any_{own.label.name}"), own.shape)
         return self.vocabulary.same(substitute(written, {own: anything}), anything)
-
-    def _is_turned_round(self, line: Line, written: Term) -> bool:
-        """Whether an adjoint is worked out of one that is made of it, as in ``d_f = d_a_f / (f * (1 - f))``."""
-        step, recurrences = self.vocabulary.derivation.step, self.vocabulary.targets.adjoints
-        if line.of != "E" or line.by not in recurrences:
-            return False
-        keys = list(recurrences)
-        made: dict[Term, Term] = {}
-        for key in keys[keys.index(line.by) + 1 :]:
-            made[step.seed(key)] = substitute(recurrences[key], made)
-        opened = substitute(written, made)
-        return opened is not written and self._says_nothing(line, opened)
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
         source = self.wrong.source_of(line, written)
@@ -281,11 +319,6 @@ class _Checker:
             return None
         whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
         return spoken(f"this is what step t sends back; {whole}")
-
-
-def _target(line: Line) -> str:
-    """The left side in Python's notation."""
-    return spoken(line.letter or "") or f"d{spoken(str(line.of))}/d{spoken(line.by)}"
 
 
 def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:

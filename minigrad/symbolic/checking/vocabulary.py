@@ -6,9 +6,9 @@ from dataclasses import replace
 from ..deriving.derivation import Derivation
 from ..errors import FormulaError
 from ..reading.elaborate import Reading, elaborate
-from ..reading.expressions import Expression, Line, outside_sums
+from ..reading.expressions import Expression, Line, Name, outside_sums, subexpressions
 from ..reading.interpret import evaluate
-from ..reading.letters import spelled, spoken
+from ..reading.letters import spelled, spoken, without_time
 from ..reading.limits import Size, check_size
 from ..terms.dims import Dim
 from ..terms.labels import Index
@@ -41,6 +41,7 @@ class Vocabulary:
         self.targets = Targets(self.meanings)
         self._sizes: dict[str, Size] = {}
         self._equality = Equality(derivation)
+        self._epsilon_is_used = False
 
     def settle(self, line: Line) -> Line:
         """A line with every letter by its key and every size and product written out; see `elaborate`.
@@ -57,6 +58,8 @@ class Vocabulary:
         sizes = {size for value in self.derivation.values.values() for size in value.shape if isinstance(size, int)}
         reading = Reading(meanings.meant, meanings.size, frozenset(sizes), meanings.short(), meanings.unknown)
         formula = elaborate(line.formula, reading, None if expected is None else expected.shape)
+        letters = {without_time(part.name) for part in subexpressions(formula) if isinstance(part, Name)}
+        self._epsilon_is_used |= "epsilon" in letters - {*meanings.definitions}
         if of == "E" and ("Σ" in line.text or "∑" in line.text):
             self._check_ends_of_sums(by, formula)
         return replace(line, of=of, by=by, formula=formula)
@@ -102,8 +105,9 @@ class Vocabulary:
         meanings = self.meanings
         if name in meanings.definitions:
             raise FormulaError(f"{name!r} is defined already; give this another name", 1)
-        if name == "E":
-            raise FormulaError("'E' is the loss; choose another name, or write d_q for ∂E/∂q", 1)
+        if without_time(name) == "E":
+            raise FormulaError(f"{name!r} is the loss; choose another name, or write d_q for ∂E/∂q", 1)
+        self._refuse_letters(name)
         target = name[1:]
         if name[0] == "d" and spelled(target, meanings.keys(), "") is not None:
             raise FormulaError(
@@ -115,6 +119,21 @@ class Vocabulary:
             raise meanings.unknown(name).at(column=1)
         term, size = self.read(formula), check_size(formula, self._sizes)
         meanings.definitions[name], meanings.defined[name], self._sizes[name] = formula, term, size
+
+    def _refuse_letters(self, name: str) -> None:
+        """Refuse to define what means something: an entry, a letter further away, the memory, ε once used, I, δ_f."""
+        meanings, output = self.meanings, self.derivation.step.output
+        found = spelled(name, meanings.keys(), output)
+        if name == "epsilon" and self._epsilon_is_used:
+            raise FormulaError("'epsilon' is used above for what a step's loss sends into h; choose another name", 1)
+        if name == "I" or name in meanings.short():
+            raise FormulaError(f"{name!r} has a meaning of its own; choose another name", 1)
+        if found is not None and found.entry is not None:
+            raise FormulaError(f"{name!r} is an entry of {spoken(found.key)}; a line is about all of its entries", 1)
+        if found is not None and name != "epsilon":
+            raise FormulaError(f"{name!r} is a letter of a step too far from step t for a line about it", 1)
+        if name.startswith("delta_") and spelled(name.removeprefix("delta_"), meanings.keys(), output) is not None:
+            raise FormulaError(f"{name!r} would be a new name; for ∂E/∂… write d_{name.removeprefix('delta_')}", 1)
 
     def expected(self, of: str | None, by: str) -> Term | None:
         """The engine's own formula for a target, see `Targets.expected`."""

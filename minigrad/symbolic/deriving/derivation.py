@@ -56,7 +56,8 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     diag(1 − h_t²) W
     """
     step = _trace(cell)
-    heard = None if readout is None else trace_readout(readout, step.term(step.output), set(step.values))
+    letters = {part for key in step.values for part in (key, key.rpartition(".")[2])}
+    heard = None if readout is None else trace_readout(readout, step.term(step.output), letters)
     return Derivation(step, heard, cell)
 
 

@@ -80,7 +80,7 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
     h : Term
         The hidden state, a vector.
     taken : set of str
-        Keys that the cell uses; a parameter of the same name is told apart by its place.
+        Keys and letters that the cell uses; a parameter of the same name is told apart by its place.
     """
     probe, sizes = _with_probes(readout, h.shape[0])
     numbers, structure = flatten(probe.init(np.random.default_rng(0)))

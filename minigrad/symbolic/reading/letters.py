@@ -85,10 +85,12 @@ def without_time(name: str) -> str:
 
 
 def _key(name: str, keys: Collection[str], output: str) -> str | None:
-    stem = _stem(name, keys, output)
+    time = _TIMES.search(name)
+    # In a two-way net h is the two halves' states together, and h_prev is not the one half's that is given.
+    whole = time is not None and name not in keys and name[: time.start()] in keys
+    stem = None if whole else _stem(name, keys, output)
     if stem is not None:
         return stem
-    time = _TIMES.search(name)
     stem = _stem(name[: time.start()], keys, output) if time else None
     if stem is None or time is None:
         return None

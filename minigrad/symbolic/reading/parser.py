@@ -26,6 +26,7 @@ from .expressions import (
     Power,
     subexpressions,
 )
+from .letters import without_time
 from .limits import MAX_CHARACTERS, MAX_DEPTH, MAX_IN_A_ROW, MAX_NUMBER, MAX_POWER, check_size, shortened
 from .printed import read_printed
 from .printed_signs import is_printed, read_name
@@ -81,14 +82,14 @@ def parse_line(text: str) -> Line:
         raise FormulaError(f"a line of a derivation is a text, got {type(text).__name__}")
     # A byte-order mark stands in the middle where two files were put together.
     written = text.split("#", 1)[0].replace("\ufeff", " ")
-    source, start = written.strip(), len(written) - len(written.lstrip())
+    source, start = re.sub(r"(?<!\d)[.;,]$", "", written.strip()).rstrip(), len(written) - len(written.lstrip())
     if len(source) > MAX_CHARACTERS:
         raise FormulaError(
             f"a line has at most {MAX_CHARACTERS} characters, got {len(source)}; name a part of it first",
             start + MAX_CHARACTERS + 1,
         )
     printed = is_printed(source)
-    plain = source.replace("{t=1..T}", "{t:1..T}") if printed else source
+    plain = source.replace("_{t=1", "_{t:1") if printed else source
     left, equals, right = plain.partition("=")
     if not equals or not left.strip() or not right.strip() or "=" in right:
         place = len(left) + 1 + (right.find("=") + 1 if "=" in right else 0)
@@ -111,11 +112,15 @@ def parse_line(text: str) -> Line:
     return Line(source, of, by, formula)
 
 
+#: ``dE/dc`` on the right of a line; Python would divide.
+_ADJOINT = re.compile(r"\bdE\s*/\s*d_?([A-Za-z]\w*)", re.ASCII)
+
+
 def _formula(text: str, offset: int) -> Expression:
     """A formula in Python's notation, or with factors side by side, as in ``V h + c``."""
     if "·" in text or "×" in text:
         return read_printed(text, offset)
-    plain = text.translate(_TYPOGRAPHY)
+    plain = _ADJOINT.sub(lambda found: f"d_{found[1]}".ljust(len(found[0])), text.translate(_TYPOGRAPHY))
     try:
         tree = _tree(plain, offset)
     except _NotPythonError:
@@ -135,7 +140,7 @@ def _target(text: str, start: int) -> tuple[str | None, str]:
     """What the line is about: (of, by)."""
     jacobian = re.fullmatch(r"d_?([A-Za-z][\w.]*)\s*/\s*d_?([A-Za-z][\w.]*)", text, re.ASCII)
     if jacobian:
-        return jacobian[1], jacobian[2]
+        return _of_loss(jacobian[1], jacobian[2], start), jacobian[2]
     adjoint = re.fullmatch(r"d_([A-Za-z][\w.]*)", text, re.ASCII)
     if adjoint:
         return "E", adjoint[1]
@@ -150,12 +155,27 @@ def _printed_target(text: str, start: int) -> tuple[str | None, str]:
     if quotient:
         of, by = read_name(quotient[1]), read_name(quotient[2])
         if of is not None and by is not None:
-            return of, by
+            return _of_loss(quotient[1], by, start) if of in ("E", "L") else of, by
     elif text.startswith("d_") and (own := read_name(text[2:])) is not None:
         return "E", own
     elif (name := read_name(text)) is not None:
         return ("E", name[2:]) if name.startswith("d_") else (None, name)
     raise FormulaError(f"{shortened(text)!r} is no target; {_TARGETS}", start + 1)
+
+
+def _of_loss(of: str, by: str, start: int) -> str:
+    """E for the loss of all steps; E_t, that of one step, is the same only for what no later step reads."""
+    if not re.fullmatch(r"[EL](_.*)?", of):
+        return of
+    if of[0] == "L":
+        raise FormulaError("the loss is called E here; write ∂E/∂… or dE/d…", start + 1)
+    if of != "E" and without_time(by) not in ("logits", "yhat"):
+        raise FormulaError(
+            f"{shortened(of)} is the loss of one step; write ε for what it sends into h, and ∂E/∂… for what the losses "
+            "of all steps send",
+            start + 1,
+        )
+    return "E"
 
 
 def _tree(text: str, offset: int) -> ast.expr:
@@ -252,7 +272,8 @@ class _Reader:
     def call(self, node: ast.Call, name: str, args: list[ast.expr], depth: int) -> Call:
         if name not in FUNCTIONS:
             known = ", ".join(sorted(FUNCTIONS))
-            raise self.refuse(node, f"the function {shortened(name)!r} is not known; there are {known}")
+            why = f"the function {shortened(name)!r} is not known; there are {known}; for a product write *"
+            raise self.refuse(node, why)
         if (FUNCTIONS[name] and len(args) != FUNCTIONS[name]) or not args:
             wanted = {0: "at least one argument", 1: "one argument"}.get(FUNCTIONS[name], "two arguments")
             raise self.refuse(node, f"{name} takes {wanted}, got {len(args)}")

@@ -119,7 +119,7 @@ class _Reader:
 
     def begins_factor(self, token: Token) -> bool:
         """Whether a factor may begin with a token."""
-        return token.kind in ("sum", "basis", "name", "number") or token.text in ("(", "[")
+        return token.kind in ("sum", "basis", "adjoint", "name", "number") or token.text in ("(", "[")
 
     def _too_deep(self) -> NoReturn:
         raise self.refused("there are too many signs")
@@ -183,6 +183,8 @@ class _Reader:
             return Call("unit", (place,), token.column)
         if token.kind == "sum":
             return Call("sum_t", (self.product(depth + 1) if depth < MAX_DEPTH else self._too_deep(),), token.column)
+        if token.kind == "adjoint":
+            return named(token.text, token.column)
         if token.kind == "name":
             return self.letter(token, depth)
         if token.text == "(":

@@ -15,6 +15,15 @@ __all__ = ["SUPERSCRIPTS", "Token", "is_printed", "named", "read_name", "tokens"
 #: Signs that only printed formulas have.
 _PRINTED = re.compile("[;∂δᵀΣ∑\u0302\u0303⁰¹²³⁴⁵⁶⁷⁸⁹⁻" + "".join(GREEK.values()) + r"]|\^\(|_\{|\bI\[")
 
+#: What to write in the place of a sign that cannot be read.
+_ADVICE = {
+    "^": "; write h² or h**2 for a power, Wᵀ or W.T for a transpose",
+    **dict.fromkeys("Σ∑", "; write Σ_t for the sum over time, sum(v) for that of a vector's entries"),
+}
+
+#: What a token may be; the first that matches.
+KINDS = ("sum", "turn", "raised", "basis", "adjoint", "name", "number", "sign")
+
 _LETTERS = {sign: word for word, sign in GREEK.items()}
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _STEM = "[A-Za-z][A-Za-z0-9]*|[" + "".join(_LETTERS) + "]"
@@ -24,10 +33,11 @@ _NAME = (
 )
 _TOKENS = re.compile(
     r"(?P<space>\s+)"
-    r"|(?P<sum>[Σ∑]_\{t=1\.\.T\})"
+    r"|(?P<sum>[Σ∑]_(?:\{t=1\.\.T\}|\{t=1\}\^(?:T|\{T\})|\{t\}|t(?!\w)))"
     r"|(?P<turn>ᵀ|\.T\b)"
     r"|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\^\(-?\d{1,3}/\d{1,3}\)|\*\*\s*(?:-?\d{1,3}\b|\(-?\d{1,3}\)))"
     r"|(?P<basis>I\[:,(?P<place>\d{1,6}|s)\])"
+    rf"|(?P<adjoint>[∂d]E\s*/\s*[∂d]_?(?P<of>{_NAME}))"
     rf"|(?P<name>{_NAME})"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
     r"|(?P<sign>[-−–+*/@⊙∘·×()\[\],;:>])"
@@ -70,11 +80,12 @@ def tokens(text: str, offset: int) -> list[Token]:
         match = _TOKENS.match(plain, position)
         column = offset + len(unicodedata.normalize("NFC", plain[:position])) + 1
         if match is None:
-            advice = "; write h² or h**2 for a power, Wᵀ or W.T for a transpose" if plain[position] == "^" else ""
+            advice = _ADVICE.get(plain[position], "")
             raise FormulaError(f"the sign {plain[position]!r} is not known in a printed formula{advice}", column)
         if match.lastgroup != "space":
-            kind = next(name for name in ("sum", "turn", "raised", "basis", "name", "number", "sign") if match[name])
-            found.append(Token(kind, match["place"] if kind == "basis" else match[0], column, glued))
+            kind = next(name for name in KINDS if match[name])
+            shown = {"basis": match["place"], "adjoint": f"δ{match['of']}"}.get(kind, match[0])
+            found.append(Token(kind, shown, column, glued))
         glued = match.lastgroup != "space"
         position = match.end()
     return found

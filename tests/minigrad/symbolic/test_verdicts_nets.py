@@ -34,7 +34,7 @@ def test_what_derive_prints_is_proved_when_it_is_read_back(name: str) -> None:
         lines = [line.text for title, rows in derivation.equations().items() if title != "Over time" for line in rows]
         verdicts = check_derivation(derivation, lines, readout)
 
-        assert [str(verdict) for verdict in verdicts if verdict.status != "proved" or verdict.says_nothing] == []
+        assert [str(verdict) for verdict in verdicts if verdict.status != "proved" or verdict.needs] == []
         assert all(verdict.target for verdict in verdicts)
         assert len(lines) >= len(derivation.equations()["The step"])
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cells import RNN, AttentionCell, Bidirectional, Readout, Stacked
+from cells import LSTM, RNN, AttentionCell, Bidirectional, Readout, Stacked
 from minigrad.symbolic import FormulaError, check_derivation, derive, latex, text
 from minigrad.symbolic.deriving.induction import peel
 from minigrad.symbolic.deriving.slopes import slope_proof
@@ -14,6 +14,7 @@ from minigrad.symbolic.terms.symbols import symbol
 
 NET = RNN(2, 3)
 TWO_WAY = Bidirectional(RNN(2, 3), RNN(2, 3))
+GATED = Stacked([RNN(2, 3), LSTM(3, 3)])
 DEEP = Stacked([RNN(2, 3), RNN(3, 3)])
 
 
@@ -42,6 +43,18 @@ def reasons(net: Any, *lines: str) -> list[tuple[str, str]]:
         (NET, "h = tanh(a) * ones(h_2)", "'h_2' is no length"),
         (NET, "h = " + "1000000*" * 150 + "h", "numbers of 1050 digits; at most 1000"),
         (AttentionCell(RNN(2, 2)), "d_h_prev = d_h", "has a term for every later step"),
+        (NET, "∂E_t/∂h_t = Vᵀ (ŷ_t − y_t)", "E_t is the loss of one step"),
+        (NET, "dE_t/dV = outer(yhat - y, h)", "E_t is the loss of one step"),
+        (NET, "∂L/∂h_t = 0", "the loss is called E here"),
+        (NET, "dL/dh = 0", "the loss is called E here"),
+        (NET, "E_t = 5", "is the loss"),
+        (NET, "h_prev2 = 7*h", "is a letter of a step too far from step t"),
+        (NET, "I = 0*h", "has a meaning of its own"),
+        (NET, "δ_a = d_h*h", "write d_a"),
+        (NET, "d_b = Σ δa_t", "write Σ_t for the sum over time"),
+        (NET, "h = a(1 - a)", "for a product write *"),
+        (AttentionCell(RNN(2, 2)), "m = 0*h_prev", "has a meaning of its own"),
+        (AttentionCell(RNN(2, 2)), "alpha_1 = 5", "is an entry of alpha"),
     ],
 )
 def test_lines_about_what_is_not_there_say_so(net: Any, line: str, why: str) -> None:
@@ -99,6 +112,60 @@ def test_a_vector_for_a_diagonal_matrix_is_named_where_it_is_one(line: str, hint
     verdict, _ = check_derivation(NET, [line, "right = x"])
 
     assert ("diag(...)" in (verdict.hint or "")) == hint
+
+
+EPSILON = "d_h = epsilon + W.T@d_a_next"
+
+
+@pytest.mark.parametrize(
+    ("net", "line", "status"),
+    [
+        (NET, "∂E_t/∂logits_t = ŷ_t − y_t", "proved"),
+        (NET, "dh_prev/db = 0", "proved"),
+        (NET, "d_a = d_a_prev", "refuted"),
+        (NET, "∂E/∂W = Σ_t ∂E/∂a_t h_{t-1}ᵀ.", "proved"),
+        (NET, "∂E/∂W = Σ_{t=1}^T δa_t h_{t-1}ᵀ", "proved"),
+        (NET, "dE/da = dE/dh * (1 - h**2);", "proved"),
+        (NET, "dE/da = (1 - h**2)*dE/dh_next", "refuted"),
+        (LSTM(2, 3), "dh_prev/dc_prev = 0", "proved"),
+        (LSTM(2, 3), "dh_prev/dc_prev = I", "refuted"),
+        (LSTM(2, 3), "dc_prev/db_f = 0", "proved"),
+        (LSTM(2, 3), "dh_prev/dh_prev = I", "proved"),
+        (LSTM(2, 3), "d_c_prev = d_h_prev*o_prev*(1 - s_prev**2) + d_c*f", "proved"),
+        (LSTM(2, 3), "d_c_prev = d_h_prev*o_prev*(1 - s_prev**2) + d_c*f_prev", "refuted"),
+        (TWO_WAY, "δh_{t-1} = Vᵀ (ŷ_{t-1} − y_{t-1})", "proved"),
+        (TWO_WAY, "∂E/∂h_{t+1} = Vᵀ (ŷ_{t+1} − y_{t+1})", "proved"),
+        (TWO_WAY, "∂E/∂h_{t+1} = Vᵀ (ŷ_t − y_t)", "refuted"),
+        (TWO_WAY, "logits_prev = V@h_prev + c", "proved"),
+        (TWO_WAY, "d_h_forward_prev = I[0:3] δh_{t-1} + W^(forward)ᵀ δa^(forward)_t", "proved"),
+        (TWO_WAY, "dh_backward_next/db_backward = 0", "proved"),
+        (GATED, "d_c = d_h*o*(1 - s**2) + d_c2_next*f_next", "proved"),
+        (GATED, "d_c_readout = sum_t(yhat - y)", "proved"),
+        (GATED, "d_c = sum_t(yhat - y)", "refuted"),
+        (GATED, "logits = V@h + c_readout", "proved"),
+    ],
+)
+def test_letters_mean_what_they_mean_beside_others(net: Any, line: str, status: str) -> None:
+    """E_t, ε, states of other steps, the whole and its halves, a cell's c and the readout's: each is itself."""
+    assert reasons(net, line)[0][0] == status
+
+
+@pytest.mark.parametrize("beside", ["d_h = V.T@(yhat - y) + 0*h", EPSILON])
+def test_a_letter_means_the_same_whatever_stands_beside(beside: str) -> None:
+    """In a net of one layer c is the cell's, with a readout and with any loss."""
+    verdicts = check_derivation(Stacked([LSTM(2, 3)]), [beside, "d_f = d_c*c_prev", "c = f*c_prev + i*g"])
+
+    assert [one.status for one in verdicts[1:]] == ["proved", "proved"]
+
+
+def test_epsilon_has_one_meaning() -> None:
+    """It may be defined before it is used, as a name for something else, but not after."""
+    before = check_derivation(NET, ["epsilon = yhat - y", "d_h = V.T @ epsilon + W.T @ d_a_next"])
+    after = check_derivation(NET, [EPSILON, "epsilon = V.T @ (y - yhat)", EPSILON.replace("_next", "_next*1")])
+
+    assert [one.status for one in before] == ["proved", "proved"]
+    assert [one.status for one in after] == ["proved", "unread", "proved"]
+    assert "'epsilon' is used above" in after[1].reason
 
 
 def test_hints_speak_of_letters_as_they_are_written() -> None:
