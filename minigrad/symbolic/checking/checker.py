@@ -1,0 +1,202 @@
+"""The verdict on one line after another, with the definitions made so far and the wrong lines found."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import FormulaError
+from ..reading.expressions import Line
+from ..reading.interpret import MisfitError, shape_in_words
+from ..reading.letters import spoken
+from ..reading.places import for_each_place, speaks_of_places
+from ..terms.rebuild import substitute
+from ..terms.symbols import symbol_term
+from ..terms.term import PRINTERS, Term
+from ..terms.walk import subterms
+from .answers import Answers
+from .comparing import TooLargeError
+from .consequences import WrongLines
+from .judge import Counterexample, Judge
+from .slips import name_the_slip
+from .subjects import Subject
+from .verdict import Verdict
+from .vocabulary import Vocabulary
+
+__all__ = ["Checker", "Parsed"]
+
+
+@dataclass
+class Parsed:
+    """A line with its number; what was wrong, if it could not be read."""
+
+    number: int
+    text: str
+    line: Line | None = None
+    error: FormulaError | None = None
+
+    def fail(self, error: FormulaError) -> Verdict:
+        """The verdict on a line that cannot be read."""
+        self.error = error.at(line=self.number, column=1)
+        error.message = spoken(error.message)
+        position = self.number, self.error.column or 1
+        return Verdict(self.text, "unread", "", None, None, str(error), position=position)
+
+
+class Checker:
+    """The state of one check: definitions made so far, and wrong lines found."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.vocabulary = Vocabulary(subject.derivation)
+        self.judge = Judge(subject.net, subject.readout, self.vocabulary.meanings.definitions, resize=subject.resize)
+        self.wrong = WrongLines(self.vocabulary)
+        self.answers = Answers(subject.derivation)
+
+    def check(self, lines: list[Parsed]) -> list[Verdict]:
+        """One verdict for each line."""
+        return [self._verdict(one) for one in lines]
+
+    def spelling(self, target: str, line: Line) -> str:
+        """How verdicts spell a left side that is asked for."""
+        try:
+            settled = self.vocabulary.settle(line)
+            known = self.vocabulary.expected(settled.of, settled.by) is not None
+        except FormulaError as error:
+            raise FormulaError(f"{target!r} is no target of this cell: {spoken(error.message)}") from None
+        if not known:
+            raise FormulaError(
+                f"{target!r} is no target of this cell; ask for a letter, d_h, or a Jacobian as dh/dh_prev"
+            )
+        return self.answers.target(settled)
+
+    def _verdict(self, parsed: Parsed) -> Verdict:
+        if parsed.line is None:
+            self.vocabulary.meanings.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
+            return parsed.fail(parsed.error or FormulaError("this line cannot be read"))
+        try:
+            if self._is_about_places(parsed.line):
+                return self._of_all_places(parsed.number, parsed.line)
+            return self._judged(parsed.number, parsed.line)
+        except FormulaError as error:
+            if parsed.line.of is None:
+                self.vocabulary.meanings.lost.setdefault(parsed.line.by, parsed.number)
+            return parsed.fail(error)
+
+    def _judged(self, number: int, written: Line) -> Verdict:
+        line = self.vocabulary.settle(written)
+        return replace(self._line(number, line), expected_latex=self._own_latex(line), target=self.answers.target(line))
+
+    def _is_about_places(self, line: Line) -> bool:
+        """Whether s stands for every place of a memory, as in dcontext/dm_s."""
+        step = self.vocabulary.derivation.step
+        return step.plan is None and bool(step.memory()) and line.of is not None and speaks_of_places(line)
+
+    def _of_all_places(self, number: int, line: Line) -> Verdict:
+        """The verdict on the first place for which the line is not proved; on the last, if there is none."""
+        count = len(self.vocabulary.derivation.step.memory())
+        target = self.answers.target(line)
+        for i, one in enumerate(for_each_place(line, count), 1):
+            found = self._judged(number, one)
+            if found.status != "proved":
+                return replace(found, reason=f"{found.reason} This is for s = {i}.", target=target)
+        return replace(found, reason=f"{found.reason} This is so for every s from 1 to {count}.", target=target)
+
+    def _own_latex(self, line: Line) -> str:
+        is_defined = line.by in self.vocabulary.meanings.definitions
+        expected = None if is_defined else self.vocabulary.expected(line.of, line.by)
+        return "" if expected is None else PRINTERS["latex"](expected)
+
+    def _line(self, number: int, line: Line) -> Verdict:
+        expected = self.vocabulary.expected(line.of, line.by)
+        if expected is None:
+            return self._definition(line)
+        own = f"{line.text.partition('=')[0].strip()} = {PRINTERS['text'](expected)}"
+        try:
+            written = self.vocabulary.read(line.formula)
+        except MisfitError as error:
+            hint = self._slip(line)
+            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error.message}.")
+        if written.shape != expected.shape:
+            hint = _hint_of_shape(written.shape, expected.shape) or self._slip(line)
+            reason = f"The formula has the shape {shape_in_words(written)}, its target {shape_in_words(expected)}."
+            return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
+        trial = self.judge.trial(line)
+        if trial.counterexample is not None:
+            return self._refuted(number, line, written, own, trial.counterexample)
+        if trial.early:
+            return self._refuted(number, line, written, own, None)
+        if trial.held == trial.undefined == 0:
+            why = "The line speaks of steps before the first or after the last in every run that was tried."
+            return Verdict(line.text, "undecided", own, None, None, why)
+        if trial.undefined:
+            why = f"The formula has no finite value in {trial.undefined} of the states tried, and held in {trial.held}."
+            return Verdict(line.text, "undecided", own, None, None, why)
+        return self._held(line, written, expected, own)
+
+    def _definition(self, line: Line) -> Verdict:
+        self.vocabulary.define(line.by, line.formula)
+        return Verdict(line.text, "proved", line.text, None, None, f"This defines {line.by}.", defines=True)
+
+    def _held(self, line: Line, written: Term, expected: Term, own: str) -> Verdict:
+        """A line that held in every state tried."""
+        needs, uses = self.answers.rests_on(line, written)
+        if self._says_nothing(line, written):
+            why = f"{spoken(str(line.letter))} stands on both sides, and the line is true whatever it is."
+            return Verdict(line.text, "undecided", own, None, None, why, needs=needs, uses=uses, held=True)
+        try:
+            if self.vocabulary.same(written, expected):
+                scope = self.vocabulary.scope
+                reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
+                return Verdict(line.text, "proved", own, None, None, reason, needs=needs, uses=uses, held=True)
+            why = "no proof was found: it may rest on a relation between functions"
+        except TooLargeError as error:
+            why = error.message
+        why = f"The line held wherever it was tried, but {why}."
+        return Verdict(line.text, "undecided", own, None, None, why, needs=needs, uses=uses, held=True)
+
+    def _says_nothing(self, line: Line, written: Term) -> bool:
+        """Whether the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""
+        own = None if line.letter is None else self.vocabulary.meanings.find(line.letter)
+        if own is None or own.kind not in ("symbol", "named") or own not in subterms([written]):
+            return False
+        anything = symbol_term(own.label._replace(name=f"any_{own.label.name}"), own.shape)
+        try:
+            return self.vocabulary.same(substitute(written, {own: anything}), anything)
+        except TooLargeError:
+            return False
+
+    def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
+        source = self.wrong.source_of(line, written)
+        self.wrong.note(number, line, written)
+        if source is not None:
+            reason = f"The line is wrong, but it follows from line {source}, which is wrong."
+            return Verdict(line.text, "refuted", own, example, None, reason, source)
+        hint = self._share_for_whole(line, written) or self._slip(line)
+        reason = "A real net reaches a state in which the line fails."
+        if example is None:
+            reason = "The formula has no value in any run: its sum over time speaks of a step before the first."
+        return Verdict(line.text, "refuted", own, example, hint, reason)
+
+    def _slip(self, line: Line) -> str | None:
+        """The name of the slip, if there is one; a repair that cannot be worked out is none."""
+        try:
+            hint = name_the_slip(line, self.judge, self.vocabulary)
+            return None if hint is None else spoken(hint)
+        except FormulaError:
+            return None
+
+    def _share_for_whole(self, line: Line, written: Term) -> str | None:
+        """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
+        stem = line.by.removesuffix("_prev")
+        if line.of != "E" or stem == line.by or stem not in self.vocabulary.targets.adjoints:
+            return None
+        if not self.vocabulary.same(written, self.vocabulary.derivation.sent_back(line.by)):
+            return None
+        whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
+        return spoken(f"this is what step t sends back; {whole}")
+
+
+def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
+    if len(written) == 2 and written == expected[::-1]:
+        return "this is transposed"
+    if len(written) == 1 and expected == written * 2:
+        return "a vector stands where a diagonal matrix is meant: diag(...)"
+    return None
