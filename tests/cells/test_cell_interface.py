@@ -183,6 +183,43 @@ def test_a_size_is_a_whole_number(name: str, size: Any) -> None:
         layer(2, size)
 
 
+@pytest.mark.parametrize("size", [-1, 2.5, "2", None])
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_length_of_the_input_is_a_whole_number(name: str, size: Any) -> None:
+    """0 is one: what runs by itself has no input."""
+    with pytest.raises(ValueError, match=f"must be a whole number, 0 or more; got {size!r}"):
+        LAYERS[name](size, 2)
+
+
+def test_every_length_of_an_attention_and_a_readout_is_checked() -> None:
+    """Of each of several lengths the one that is wrong is named."""
+    for wrong in ("memory_size", "attention_size"):
+        with pytest.raises(ValueError, match=f"{wrong} must be a whole number, 1 or more; got 0"):
+            Attention(2, **{wrong: 0})
+    with pytest.raises(ValueError, match="query_size must"):
+        Attention(0, memory_size=1, attention_size=1)
+    with pytest.raises(ValueError, match="hidden_size must"):
+        Readout(0, 2)
+
+
+def test_nets_of_equal_layers_are_equal() -> None:
+    """A list of layers is kept as a tuple: nets can be compared, and be keys."""
+    assert {Stacked([RNN(2, 3)]): 1}[Stacked((RNN(2, 3),))] == 1
+
+
+def test_the_states_of_a_two_way_net_are_those_of_its_halves() -> None:
+    """At every step both halves' states are there, each as it is without the other."""
+    rng = np.random.default_rng(0)
+    net = Bidirectional(RNN(2, 3), GRU(2, 2))
+    params, xs = net.init(rng), rng.standard_normal((4, 2))
+    run = unroll(net, params, xs)
+    ahead, back = unroll(net.forward, params["forward"], xs), unroll(net.backward, params["backward"], xs[::-1])
+
+    for t, state in enumerate(run.states):
+        np.testing.assert_array_equal(state.forward.h, ahead.states[t].h)
+        np.testing.assert_array_equal(state.backward.h, back.states[::-1][t].h)
+
+
 def test_a_cell_may_have_no_input() -> None:
     """What runs on its own state alone, with vectors of length 0, is a cell too."""
     for layer in LAYERS.values():

@@ -141,3 +141,14 @@ def test_parameters_have_the_precision_asked_for(dtype: Any) -> None:
     """Weights and bias alike, so that logits keep the precision of the hidden state."""
     params = Readout(H, K).init(np.random.default_rng(0), dtype)
     assert {value.dtype for value in params.values()} == {np.dtype(dtype)}
+
+
+def test_one_sequence_with_its_length() -> None:
+    """Without a batch, h is (T, H) and the length a number; targets may be a list."""
+    rng = np.random.default_rng(0)
+    readout = Readout(2, 3)
+    params, h = readout.init(rng), rng.standard_normal((4, 2))
+
+    found = readout.loss(params, h, [0, 2, -1, -1], lengths=2)
+
+    assert found == pytest.approx(readout.loss(params, h[:2], np.array([0, 2])))

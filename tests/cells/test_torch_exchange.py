@@ -126,7 +126,10 @@ def test_all_cells_that_differ_are_listed() -> None:
             {f"{net}.{k}": v for net in ("encoder", "decoder") for k, v in lstm_weights().items()},
             "pass 'encoder' or 'decoder' as its prefix",
         ),
-        ({k.removesuffix("_l0"): v for k, v in lstm_weights().items()}, "save it as weight_ih_l0"),
+        *(
+            ({k: lstm_weights()[f"{k}_l0"]}, f"save it as {k}_l0")
+            for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ),
         (lstm_weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
         (lstm_weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
         (lstm_weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
@@ -200,3 +203,9 @@ def test_a_drawn_bias_does_not_make_a_variant() -> None:
     """How biases are drawn is no part of the cell's formula."""
     for cell in (LSTM(2, 3, forget_bias=0.0), LSTM(2, 3, chrono=9.0)):
         assert from_torch(to_torch(cell, cell.init(np.random.default_rng(0))))[0] == LSTM(2, 3)
+
+
+def test_a_prefix_that_no_key_has() -> None:
+    """The keys that there are say what the prefix could be."""
+    with pytest.raises(ValueError, match=r"no key starts with 'decoder\.'; the keys are \['bias_hh_l0', "):
+        from_torch(lstm_weights(), prefix="decoder")

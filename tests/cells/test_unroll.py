@@ -364,3 +364,21 @@ def test_the_length_that_is_wrong_is_named(lengths: list[int], wrong: int) -> No
 
     with pytest.raises(mg.errors.OptionError, match=f"^lengths must be from 0 to T = 3, got {wrong}$"):
         unroll(cell, params, xs, lengths=lengths)
+
+
+@pytest.mark.parametrize("cell", [RNN(2, 3), Bidirectional(RNN(2, 3), RNN(2, 2))])
+def test_nothing_is_cut_at_the_ends(cell: Any) -> None:
+    """The gradient into the state before the first step is there, however often the sequence is cut."""
+    rng = np.random.default_rng(0)
+    params, xs = cell.init(rng), rng.standard_normal((4, 2))
+    start = cell.initial_state()
+
+    def first(state: Any, truncate: int | None) -> Any:
+        return sum((part**2).sum() for part in flatten(unroll(cell, params, xs, state, truncate=truncate).states[0])[0])
+
+    whole = mg.jacobian(lambda state: first(state, None))(start)
+    cut = mg.jacobian(lambda state: first(state, 1))(start)
+
+    forward = (whole.h, cut.h) if isinstance(cell, RNN) else (whole.forward.h, cut.forward.h)
+    assert np.abs(forward[0]).min() > 0
+    np.testing.assert_array_equal(*forward)
