@@ -105,3 +105,4 @@ def test_scaled_identity() -> None:
     """A scaled identity forgets at the rate of its scale."""
     cell = RNN(1, 2, activation="relu", recurrent_init=partial(identity, scale=0.01))
     assert np.array_equal(cell.init(np.random.default_rng(0))["W"], 0.01 * np.eye(2))
+    assert identity(np.random.default_rng(0), (2, 2), np.float32).dtype == np.float32
