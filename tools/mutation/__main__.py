@@ -33,14 +33,15 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no group {', '.join(sorted(unknown))}; choose of {', '.join(GROUPS)}")
     os.nice(19)
-    outcomes = load(RESULTS)
+    found = {}
     for name in options.groups or GROUPS:
         sample = options.sample if options.sample is not None else GROUPS[name].sample
         workshop = Workshop(GROUPS[name], options.work)
         if not options.report_only:
             workshop.run(options.children, sample, options.seed, again=options.again)
         if workshop.mutants.exists():
-            outcomes[name] = outcome_of(workshop.mutants, sample, options.seed)
+            found[name] = outcome_of(workshop.mutants, sample, options.seed)
+    outcomes = load(RESULTS) | found  # only now: another run may have written meanwhile
     save(RESULTS, outcomes, GROUPS)
     reasons = read_reasons(REASONS)
     DOCUMENT.write_text(render(outcomes, reasons), "utf-8")
