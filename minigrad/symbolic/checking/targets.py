@@ -1,7 +1,7 @@
 """What is true of the left side of a line: the engine's own formula for a letter, a Jacobian or an adjoint."""
 
 from ..errors import FormulaError
-from ..reading.letters import spoken
+from ..reading.letters import spoken, without_time
 from ..reading.limits import shortened
 from ..terms.monomials import zero
 from ..terms.rebuild import at_time
@@ -62,7 +62,9 @@ class Targets:
             if step.plan is not None and not step.remembers() and step.hands_on():
                 raise FormulaError(f"∂E/∂{key} has terms of later steps too, to which it is handed on", 1)
             return derivation.sent_back(key)
-        names = ", ".join(map(spoken, self.meanings.names()))
+        if without_time(key) in self.adjoints:
+            raise FormulaError(f"a line is about step t; write d_{spoken(without_time(key))} on the left", 1)
+        names = ", ".join(spoken(name) for name in self.meanings.keys() if name not in ("y", "epsilon"))
         raise FormulaError(f"there is no {shortened(by)!r} to differentiate by; there are: {names}", 1)
 
     def _refuse_the_past(self, key: str) -> None:

@@ -48,6 +48,7 @@ def reasons(net: Any, *lines: str) -> list[tuple[str, str]]:
         (NET, "∂L/∂h_t = 0", "the loss is called E here"),
         (NET, "dL/dh = 0", "the loss is called E here"),
         (NET, "E_t = 5", "is the loss"),
+        (NET, "d_a_next = d_h", "a line is about step t; write d_a on the left"),
         (NET, "h_prev2 = 7*h", "is a letter of a step too far from step t"),
         (NET, "I = 0*h", "has a meaning of its own"),
         (NET, "δ_a = d_h*h", "write d_a"),
