@@ -64,7 +64,8 @@ class Targets:
             return derivation.sent_back(key)
         if without_time(key) in self.adjoints:
             raise FormulaError(f"a line is about step t; write d_{spoken(without_time(key))} on the left", 1)
-        names = ", ".join(spoken(name) for name in self.meanings.keys() if name not in ("y", "epsilon"))
+        letters = self.meanings.keys()
+        names = ", ".join(spoken(name) for name in letters if name not in ("y", "epsilon"))
         raise FormulaError(f"there is no {shortened(by)!r} to differentiate by; there are: {names}", 1)
 
     def _refuse_the_past(self, key: str) -> None:
