@@ -5,9 +5,11 @@ from dataclasses import dataclass
 __all__ = ["GROUPS", "Group"]
 
 #: Tests of the tests' tools, of sizes and of the house's order: no mutant of a formula is theirs to find, and they
-#: look at source files or take long.
+#: look at source files, count the calls on the stack, or take long.
 _NEVER = (
     "tests/minigrad/test_public_names.py",
+    "tests/minigrad/test_transforms.py::test_the_warning_is_at_the_callers_line",
+    "tests/minigrad/test_nans.py::test_the_warning_of_a_nan_is_at_the_callers_line",
     "tests/minigrad/test_expressions.py::test_the_strategy_reaches_every_operation",
     "tests/minigrad/test_sweep.py::test_a_very_long_chain_is_traced_differentiated_and_freed",
     "tests/minigrad/test_sweep.py::test_a_very_long_graph_can_be_handled",
