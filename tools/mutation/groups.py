@@ -67,6 +67,8 @@ _ENGINE_TESTS = _engine(
     "numpy_protocol",
     "expressions",
     "check_grads",
+    "lifting_edges",
+    "rare_paths",
 )
 
 #: Of tests/faults only those in rules: the others rewrite functions from their source, which here is a dispatcher's.
@@ -112,8 +114,8 @@ GROUPS = {
                 f"minigrad/{name}.py"
                 for name in ("autodiff", "lifting", "sweep", "jacobians", "graph", "checkpoint", "functions")
             ),
-            (*_ENGINE_TESTS, "tests/cells/test_unroll.py"),
-            _engine("sweep", "transforms", "graph", "checkpoint"),
+            (*_ENGINE_TESTS, "tests/cells/test_unroll.py", "tests/minigrad/plan/test_segments.py"),
+            _engine("sweep", "transforms", "graph", "checkpoint", "lifting_edges"),
         ),
         Group(
             "formulas",
