@@ -24,6 +24,7 @@ class Unnamed:
     __signature__ = "no signature"
 
     def __call__(self, *args: Any) -> Any:
+        """A product."""
         return args[0] * args[1]
 
 
@@ -63,5 +64,5 @@ def test_a_node_that_is_not_there() -> None:
     """The names that there are say what could have been asked for, each once."""
     graph = mg.trace(lambda x: mg.named("b", mg.named("a", x * 2) + 1) + mg.named("a", x), 1.0)
 
-    with pytest.raises(UnknownNodeError, match="the names are: (x, )?a, b$"):
+    with pytest.raises(UnknownNodeError, match=r"the names are: (x, )?a, b$"):
         graph.find("c")
