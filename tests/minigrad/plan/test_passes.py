@@ -181,3 +181,23 @@ def test_reshapes_in_a_sum_are_no_sums():
     """A sum over steps of reshaped arrays keeps all of their entries."""
     f = lambda xs: (sum(mg.reshape(mg.tanh(xs[t]), (6,)) for t in range(10)) ** 2).sum()  # noqa: E731
     agree(mg.value_and_grad(f), (np.random.default_rng(0).standard_normal((10, 2, 3)),), frozenset(PASSES))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: mg.stack([x[0], x[1]]),
+        lambda x, y: mg.stack([x[0], y[1], x[2]]),
+        lambda x, y: mg.stack([x[1], x[0], x[2]]),
+        lambda x, y: mg.stack([x[0], x[1], x[2]], axis=1),
+        lambda x, y: mg.stack([x[0], x[1], x[2]]),
+        lambda x, y: mg.stack([x[0] * 2, x[1] * 2]) + y[:2],
+    ],
+)
+@pytest.mark.parametrize("passes", [frozenset({"simplify"}), frozenset(PASSES)])
+def test_only_a_stack_of_all_rows_is_the_matrix(f, passes):
+    """Some rows, rows of two matrices, rows in another order or side by side are not what they were taken from."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((3, 2)), rng.standard_normal((3, 2))
+
+    np.testing.assert_array_equal(mg.compile(f, passes=passes)(x, y), f(x, y))
