@@ -9,7 +9,7 @@ from verdict_lines import DERIVATIONS, world
 
 from cells import GRU, LSTM, RNN
 from minigrad.symbolic import check_derivation
-from minigrad.symbolic.checking import verdicts
+from minigrad.symbolic.checking import checker
 from minigrad.symbolic.checking.slips import Slip, find_slip
 
 #: How many lines of each class are tried for each cell.
@@ -39,7 +39,7 @@ def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pyte
         found.extend([] if slip is None else [slip])
         return None if slip is None else slip.hint
 
-    monkeypatch.setattr(verdicts, "name_the_slip", noted)
+    monkeypatch.setattr(checker, "name_the_slip", noted)
     wrong, elsewhere = 0, []
     for kind, line in lines_with_slips(name):
         found.clear()

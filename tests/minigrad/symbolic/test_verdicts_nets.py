@@ -81,7 +81,7 @@ def is_true(name: str, line: str) -> bool | None:
 @pytest.mark.parametrize("name", NETS)
 def test_single_slips_are_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip at a random place is refuted, unless plain NumPy finds the line still true or without a value."""
-    monkeypatch.setattr("minigrad.symbolic.checking.verdicts.name_the_slip", lambda *_: None)
+    monkeypatch.setattr("minigrad.symbolic.checking.checker.name_the_slip", lambda *_: None)
     monkeypatch.setattr("minigrad.symbolic.checking.consequences.MAX_SOURCES", 0)
     net, lines, _ = NETS[name]
     world, rng = net_world(name), np.random.default_rng(len(name))
