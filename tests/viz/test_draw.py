@@ -56,6 +56,13 @@ def test_golden(name):
     assert viz.draw(GRAPHS[name](), detail="op").dot == (GOLDEN / f"{name}.dot").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("given", [{}, 3, None, [product]])
+def test_only_graphs_are_drawn(given):
+    """What is no graph is named, and what to draw instead."""
+    with pytest.raises(ValueError, match=f"a {type(given).__name__} is no graph; draw what minigrad.trace"):
+        viz.draw(given)
+
+
 @given(strategies.expressions())
 def test_every_edge_is_drawn_once(case):
     """A random graph gives well-formed SVG with one line for each edge and one gradient for each share."""

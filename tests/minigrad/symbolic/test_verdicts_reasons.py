@@ -188,6 +188,8 @@ def test_what_has_no_step_has_no_derivation() -> None:
     for given in (Readout(3, 2), 3):
         with pytest.raises(FormulaError, match="has no step in time"):
             derive(given)
+    with pytest.raises(FormulaError, match=r"RNN is a class; derive a cell, such as RNN\(2, 3\)"):
+        derive(RNN)
     for ask in ("product", "bound"):
         with pytest.raises(FormulaError, match="its halves run against each other"):
             getattr(derive(TWO_WAY), ask)()
