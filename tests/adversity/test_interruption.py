@@ -204,7 +204,7 @@ def test_a_report_at_some_moment(tmp_path: Path, seconds: float) -> None:
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert out.exists() or process.returncode != 0
     if out.exists():  # it may be interrupted still, after its last line
-        assert (out / "index.html").read_text("utf-8").rstrip().endswith("</html>")
+        assert (out / "report.html").read_text("utf-8").rstrip().endswith("</html>")
     assert os.listdir(tmp_path) == (["out"] if out.exists() else [])
 
 
