@@ -3,7 +3,8 @@
 A line is true or not whatever it is used for. As an answer to "what is ∂E/∂f?" the true line
 ``d_f = d_a_f / (f * (1 - f))`` is worth something only if others say what d_a_f is, and not by d_f. Given without a
 line is what the engine has when it comes to a letter: for an adjoint the adjoints that the reverse sweep meets before
-it, those of the next step, and all values; for a value what is computed before it.
+it, those of the next step, and all values; for a value what is computed before it. In a two-way net, whose halves run
+against each other, only letters of one step are compared.
 """
 
 from collections.abc import Iterable
