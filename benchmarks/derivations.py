@@ -23,7 +23,7 @@ import minigrad as mg
 from cells import GRU, LSTM, RNN, Attention, AttentionCell, Stacked, unroll
 from cells.lstm import VARIANTS
 from minigrad.symbolic import derive
-from minigrad.symbolic.notation.sympy_forms import to_sympy
+from minigrad.symbolic.printing.to_sympy import to_sympy
 
 STEPS = range(1, 11)
 UNITS, INPUTS = 2, 1

@@ -17,8 +17,8 @@ import minigrad as mg
 import viz
 from cells import LSTM, unroll
 from minigrad import Graph
-from viz.engine import render
 from viz.errors import DrawingError
+from viz.render.engine import render
 
 D, H = 8, 32
 LENGTHS = (5, 10, 20, 50, 100, 200, 500)

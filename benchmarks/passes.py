@@ -16,7 +16,7 @@ from report import machine, markdown_table, write_section
 from training_step import PLAN, timed
 
 import minigrad as mg
-from minigrad.plan import PASSES
+from minigrad.compiler import PASSES
 
 CASES = ("LSTM tiny float32", "LSTM small float32", "LSTM medium float32", "GRU small float32", "LSTM small float64")
 

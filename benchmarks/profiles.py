@@ -115,7 +115,7 @@ def planning() -> list[list[str]]:
     stats: Any = Stats(profile)
     spent: dict[str, float] = {}
     for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():
-        if "minigrad/plan" in file.replace("\\", "/"):
+        if "minigrad/compiler" in file.replace("\\", "/"):
             called = "Storage.__init__" if name == "__init__" and file.endswith("storage.py") else name
             spent[called] = max(spent.get(called, 0.0), cumulative)
     shares = {stage: sum(spent[name] for name in names) / stats.total_tt for stage, names in STAGES.items()}

@@ -2,16 +2,15 @@
 
 from .attention import Attended, Attention
 from .attention_cell import AttentionCell, AttentionState
+from .baselines import Conv1d, Conv1dState, FeedForward, FeedForwardState
 from .bidirectional import Bidirectional, BidirectionalState
 from .cell import Cell, Layer
-from .convolution import Conv1d, Conv1dState
-from .feedforward import FeedForward, FeedForwardState
 from .gru import GRU, GRUState
 from .lstm import LSTM, LSTMGatesState, LSTMState
+from .pytorch import from_torch, to_torch
 from .readout import Readout
 from .rnn import RNN, RNNState
 from .stacked import Stacked, StackedState
-from .torch_exchange import from_torch, to_torch
 from .unroll import Run, unroll
 
 __all__ = [

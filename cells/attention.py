@@ -16,7 +16,7 @@ from minigrad.errors import OptionError, ShapeError
 
 from .errors import AttentionMaskError
 from .initializers import glorot
-from .options import check_sizes, check_switch
+from .validation import check_sizes, check_switch
 
 __all__ = ["Attended", "Attention"]
 

@@ -11,8 +11,8 @@ from minigrad.errors import ShapeError
 from .attention import Attention
 from .cell import Cell, one_step
 from .initializers import glorot
-from .options import check_switch
-from .walk import hold
+from .scan import hold
+from .validation import check_switch
 
 __all__ = ["AttentionCell", "AttentionState"]
 

@@ -9,7 +9,7 @@ from minigrad import concatenate, named, scope
 from minigrad.errors import ShapeError
 
 from .cell import Layer
-from .walk import Steps, Walk, run_layer
+from .scan import Steps, Walk, run_layer
 
 __all__ = ["Bidirectional", "BidirectionalState"]
 

@@ -1,12 +1,27 @@
 """What every cell offers, so that `unroll`, pictures and formulas can take any of them."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from minigrad import relu, sigmoid, tanh
+
 from .errors import NoStepError
 
-__all__ = ["Cell", "Layer", "one_step"]
+__all__ = ["ACTIVATIONS", "Cell", "Layer", "one_step"]
+
+
+def _identity(a: Any) -> Any:
+    return a
+
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "tanh": tanh,
+    "relu": relu,
+    "sigmoid": sigmoid,
+    "identity": _identity,
+}
 
 
 @runtime_checkable

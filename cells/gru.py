@@ -8,7 +8,7 @@ import numpy as np
 from minigrad import linear, named, sigmoid, tanh
 
 from .initializers import chrono, glorot, orthogonal
-from .options import check_sizes, check_switch
+from .validation import check_sizes, check_switch
 
 __all__ = ["GRU", "GRUState"]
 

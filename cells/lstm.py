@@ -8,9 +8,9 @@ import numpy as np
 from minigrad import linear, named, sigmoid
 from minigrad.errors import OptionError
 
-from .activations import ACTIVATIONS
+from .cell import ACTIVATIONS
 from .initializers import chrono, forget_bias, glorot, orthogonal
-from .options import check_sizes, check_switch
+from .validation import check_sizes, check_switch
 
 __all__ = ["LSTM", "VARIANTS", "LSTMGatesState", "LSTMState"]
 

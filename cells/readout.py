@@ -9,8 +9,7 @@ from minigrad import cross_entropy, linear, named, softmax, sum, where
 from minigrad.errors import ShapeError
 
 from .initializers import glorot
-from .lengths import checked_lengths, column, within
-from .options import check_sizes
+from .validation import check_sizes, checked_lengths, column, within
 
 __all__ = ["Readout"]
 

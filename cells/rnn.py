@@ -7,9 +7,9 @@ import numpy as np
 
 from minigrad import linear, named
 
-from .activations import ACTIVATIONS
+from .cell import ACTIVATIONS
 from .initializers import Initializer, glorot, orthogonal
-from .options import check_sizes, check_switch
+from .validation import check_sizes, check_switch
 
 __all__ = ["RNN", "RNNState"]
 

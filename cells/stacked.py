@@ -10,7 +10,7 @@ from minigrad import scope
 from minigrad.errors import ShapeError
 
 from .cell import Layer, one_step
-from .walk import Steps, Walk, run_layer
+from .scan import Steps, Walk, run_layer
 
 __all__ = ["Stacked", "StackedState"]
 

@@ -9,12 +9,11 @@ import numpy as np
 
 from minigrad import Tensor, stack, where
 from minigrad.errors import OptionError, ShapeError
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 from .cell import Layer
-from .initial import checked_state
-from .lengths import checked_lengths, column, within
-from .walk import Walk, run_layer
+from .scan import Walk, run_layer
+from .validation import checked_lengths, checked_state, column, within
 
 __all__ = ["DISPLAYS", "Run", "unroll"]
 

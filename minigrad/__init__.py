@@ -6,9 +6,10 @@ from typing import Any
 from . import errors, numpy_protocol
 from .autodiff import grad, jvp, value_and_grad, vjp
 from .checkpoint import checkpoint
-from .functions import cross_entropy
+from .context import scope
 from .graph import Graph, trace
 from .jacobians import hessian, hvp, jacobian
+from .losses import cross_entropy
 from .primitives import (
     add,
     broadcast_to,
@@ -40,7 +41,6 @@ from .primitives import (
     transpose,
     where,
 )
-from .scopes import scope
 from .tensor import Tensor, named, tensor
 
 __all__ = [
@@ -96,7 +96,7 @@ __all__ = [
 
 #: Loaded when first used, so that importing the engine costs little more than importing NumPy.
 _LAZY = {
-    "compile": ".plan",
+    "compile": ".compiler",
     "optim": ".optim",
     "symbol": ".symbolic.terms.symbols",
     "symbolic": ".symbolic",

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, TreeError
-from .lifting import (
+from .nans import warn_of_nan
+from .pytree import flatten, flatten_like
+from .sweep import forward_sweep, reverse_sweep
+from .tensor import INPUT, METHODS, Tensor, constant, describe
+from .transforms import (
     finish,
     group,
     holds_tensor,
@@ -25,10 +29,6 @@ from .lifting import (
     start,
     unit_cotangent,
 )
-from .nans import warn_of_nan
-from .sweep import forward_sweep, reverse_sweep
-from .tensor import INPUT, METHODS, Tensor, constant, describe
-from .tree import flatten, flatten_like
 
 __all__ = ["backward", "grad", "jvp", "value_and_grad", "vjp"]
 

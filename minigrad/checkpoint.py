@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .course import checkpoints_are_kept, course_is_fixed
-from .lifting import recording
+from .context import checkpoints_are_kept, course_is_fixed
 from .primitive import PRIMITIVES, Primitive, register
 from .primitives import concatenate, reshape
+from .pytree import Structure, flatten
 from .sweep import ancestors, forward_sweep, reverse_sweep
 from .tensor import INPUT, Tensor, bind, constant, is_floating
-from .tree import Structure, flatten
+from .transforms import recording
 
 __all__ = ["Segment", "checkpoint", "pulled_back"]
 

@@ -1,6 +1,8 @@
 """One class per mistake, each under the built-in that a caller would catch."""
 
 __all__ = [
+    "BackendError",
+    "CompileArgumentError",
     "DisconnectedOutputWarning",
     "DroppedGradientError",
     "DtypeError",
@@ -82,3 +84,11 @@ class NaNWarning(RuntimeWarning):
 
 class DisconnectedOutputWarning(UserWarning):
     """The differentiated function returned a plain value, so its gradient is zero."""
+
+
+class CompileArgumentError(MinigradError, TypeError):
+    """An argument of a compiled function that is neither an array nor usable as part of a cache's key."""
+
+
+class BackendError(MinigradError, ImportError):
+    """A backend whose libraries are not installed."""

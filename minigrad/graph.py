@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from .errors import NonScalarOutputError, TreeError, UnknownNodeError
-from .lifting import argument_names, recording, unit_cotangent
 from .nans import first_nan
+from .pytree import Structure, flatten
 from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf
-from .tree import Structure, flatten
+from .transforms import argument_names, recording, unit_cotangent
 
 __all__ = ["DISPLAYS", "Graph", "trace"]
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from .autodiff import grad, jvp
 from .errors import DtypeError
-from .lifting import finish, group, holds_tensor, is_symbolic, output_node, positions_of, pull, recording, start
 from .primitives import reshape, stack
+from .pytree import flatten
 from .tensor import Tensor, describe
-from .tree import flatten
+from .transforms import finish, group, holds_tensor, is_symbolic, output_node, positions_of, pull, recording, start
 
 __all__ = ["hessian", "hvp", "jacobian"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .course import check_course
+from .context import check_course, current_scope
 from .errors import (
     DroppedGradientError,
     DtypeError,
@@ -21,7 +21,6 @@ from .errors import (
     ShapeError,
 )
 from .primitive import PRIMITIVES, Primitive
-from .scopes import current_scope
 
 __all__ = [
     "CONSTANT",

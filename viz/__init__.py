@@ -4,16 +4,16 @@ from cells.unroll import DISPLAYS as RUN_DISPLAYS
 from minigrad.graph import DISPLAYS
 
 from . import errors
-from .dependencies import dependency
-from .drawing import Drawing
-from .flows import flow
-from .graphs import draw
-from .plans import draw_plan
-from .plots import Plot
-from .reports import report
-from .runs import run_html
-from .splits import routes
-from .triangles import lags
+from .draw import draw
+from .plots.dependency import dependency
+from .plots.flow import flow
+from .plots.lags import lags
+from .plots.plan import draw_plan
+from .plots.routes import routes
+from .plots.run import run_html
+from .plots.svg import Plot
+from .render.drawing import Drawing
+from .report.report import report
 
 __all__ = ["Drawing", "Plot", "dependency", "draw", "draw_plan", "errors", "flow", "lags", "report", "routes"]
 

@@ -5,7 +5,13 @@ From easy to hard: `claim` (what a claim is), `evidence` (what it is checked wit
 and `mathematics`, all of it on one page.
 """
 
-from . import cell_path, gates, looking_back, merged, recurrence, slopes, training
+from . import activations as slopes
+from . import attention as looking_back
+from . import gru as merged
+from . import lstm_gates as gates
+from . import lstm_gradient as cell_path
+from . import rnn as recurrence
+from . import training
 from .claim import Claim, Counterexample
 
 __all__ = ["Claim", "Counterexample", "examine"]

@@ -6,21 +6,19 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.optim import SGD, clip_by_norm, clip_by_value
+from minigrad.pytree import flatten
 from minigrad.symbolic import derive
 from minigrad.symbolic.deriving.proof import Proof, Statement
 from minigrad.symbolic.lazy import sympy
-from minigrad.symbolic.terms.evaluate import evaluate
-from minigrad.symbolic.terms.fields import SYMPY
-from minigrad.symbolic.terms.labels import Index
-from minigrad.tree import flatten
+from minigrad.symbolic.terms.evaluate import SYMPY, evaluate
+from minigrad.symbolic.terms.names import Index
 
 from ..gru import GRU
 from ..lstm import LSTM
 from ..readout import Readout
 from ..rnn import RNN
 from ..unroll import unroll
-from .claim import Claim, Counterexample
-from .evidence import REALS, line, step
+from .claim import REALS, Claim, Counterexample, line, step
 
 __all__ = ["claims"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from viz.gallery import MADE_WITH, made_with
+from tools.docs.gallery import MADE_WITH, made_with
 
 HERE = Path(__file__).parent
 

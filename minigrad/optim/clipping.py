@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import DtypeError, NonFiniteGradientError, OptionError
-from ..tree import flatten, tree_map
+from ..pytree import flatten, tree_map
 
 __all__ = ["clip_by_norm", "clip_by_value", "global_norm"]
 

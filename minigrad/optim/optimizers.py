@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import OptionError, ShapeError
-from ..tree import flatten, flatten_like, tree_map
+from ..pytree import flatten, flatten_like, tree_map
 
 __all__ = ["SGD", "Adam", "AdamState", "SGDState"]
 

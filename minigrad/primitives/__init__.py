@@ -5,12 +5,12 @@ To read them from easy to hard: `arithmetic`, `elementary`, `choice`, `shaping`,
 """
 
 from .arithmetic import add, divide, multiply, negative, power, stop_gradient, subtract
-from .choice import maximum, minimum, where
-from .elementary import exp, log, relu, sigmoid, sqrt, tanh
+from .elementwise import exp, log, relu, sigmoid, sqrt, tanh
 from .indexing import getitem, pick, take
-from .products import linear, matmul, outer
+from .linalg import linear, matmul, outer
 from .reductions import log_softmax, mean, softmax, sum
-from .shaping import broadcast_to, concatenate, reshape, stack, transpose
+from .selection import maximum, minimum, where
+from .shape import broadcast_to, concatenate, reshape, stack, transpose
 
 __all__ = [
     "add",

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..primitive import register
 from ..tensor import bind
-from .choice import where
-from .elementary import log
-from .rules import expand, substitute, unbroadcast
+from .broadcasting import expand, substitute, unbroadcast
+from .elementwise import log
+from .selection import where
 
 __all__ = ["add", "divide", "multiply", "negative", "power", "stop_gradient", "subtract"]
 

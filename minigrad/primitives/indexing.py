@@ -12,8 +12,8 @@ from ..errors import ShapeError
 from ..primitive import register
 from ..sweep import Piece
 from ..tensor import Tensor, bind
-from .rules import substitute
-from .shaping import reshape
+from .broadcasting import substitute
+from .shape import reshape
 
 __all__ = ["getitem", "pick", "take"]
 

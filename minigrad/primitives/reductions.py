@@ -8,9 +8,9 @@ import numpy as np
 from ..errors import ShapeError
 from ..primitive import register
 from ..tensor import bind
-from .elementary import exp
-from .rules import substitute
-from .shaping import broadcast_to, reshape, shape_of
+from .broadcasting import substitute
+from .elementwise import exp
+from .shape import broadcast_to, reshape, shape_of
 
 __all__ = ["log_softmax", "mean", "softmax", "sum"]
 

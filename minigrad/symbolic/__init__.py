@@ -5,16 +5,15 @@
 checking → reading, deriving → notation → terms. `errors` and `lazy` (libraries loaded when first used) serve them all.
 """
 
-from .checking.answers import answered
-from .checking.verdicts import Counterexample, Verdict, check_derivation
+from .checking.check import Counterexample, Verdict, check_derivation
+from .checking.dependencies import answered
 from .deriving.derivation import Derivation, derive
 from .errors import FormulaError, ProofError
-from .notation.latex import latex
-from .notation.mathml import mathml
-from .notation.sympy_forms import to_sympy
-from .notation.text import text
+from .printing.latex import latex, mathml
+from .printing.text import text
+from .printing.to_sympy import to_sympy
 from .terms.evaluate import evaluate
-from .terms.normal import equal, normal_form
+from .terms.normal_form import equal, normal_form
 from .terms.symbols import symbol
 from .terms.term import Term
 

@@ -12,9 +12,9 @@ from hypothesis.errors import NoSuchExample
 
 from ..autodiff import grad
 from ..errors import DisconnectedOutputWarning, GradientCheckError, NonScalarOutputError, TreeError
-from ..lifting import argument_names
+from ..pytree import Structure, flatten, flatten_like
 from ..tensor import Tensor
-from ..tree import Structure, flatten, flatten_like
+from ..transforms import argument_names
 from .numerical import STEP, central_difference
 
 __all__ = ["check_backward"]

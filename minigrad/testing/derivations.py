@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import MinigradError
-from ..symbolic.checking.answers import answered
+from ..symbolic.checking.check import check_with_targets
+from ..symbolic.checking.dependencies import answered
 from ..symbolic.checking.verdict import Verdict
-from ..symbolic.checking.verdicts import check_with_targets
 
 __all__ = ["DerivationError", "assert_derivation"]
 

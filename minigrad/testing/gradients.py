@@ -9,9 +9,8 @@ from ..errors import DtypeError, GradientCheckError, UndecidedGradientError
 from ..graph import trace
 from ..primitive import PRIMITIVES, Primitive
 from ..tensor import SCALARS, Tensor, bind, describe, is_floating
-from .comparison import Tolerances, compare_with_numbers
+from .comparison import Problem, Tolerances, compare_with_numbers, cotangents_of, derivatives_of, reduced
 from .numerical import STEP
-from .problems import Problem, cotangents_of, derivatives_of, reduced
 
 __all__ = ["check_grads", "check_primitive"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from viz.errors import OutputError
-from viz.files import write_all, write_whole
+from viz.output import write_all, write_whole
 
 #: The quickest report there is.
 SMALL = ["--cell", "rnn", "--steps", "2", "--hidden", "1", "--updates", "0"]

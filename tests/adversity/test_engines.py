@@ -10,9 +10,9 @@ import pytest
 
 import minigrad as mg
 import viz
-from viz import engine
-from viz.cli import main
+from viz.cli.main import main
 from viz.errors import DrawingTimeoutError, EngineError
+from viz.render import engine
 
 GRAPH = mg.trace(lambda x: (x * x).sum(), np.ones(2))
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import RNN, unroll
-from minigrad.scopes import current_scope
-from viz.files import write_all, write_whole
+from minigrad.context import current_scope
+from viz.output import write_all, write_whole
 
 ROOT = str(Path(mg.__file__).parent.parent)
 PACKAGES = tuple(os.path.join(ROOT, package) for package in ("minigrad", "cells", "viz"))

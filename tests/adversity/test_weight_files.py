@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from cells import LSTM, RNN, from_torch, to_torch
 from cells.errors import StateDictError
-from viz.cli import main
+from viz.analysis.weights import read_weights
+from viz.cli.main import main
 from viz.errors import ReportInputError
-from viz.weights import read_weights
 
 #: A scalar net: the keys with offsets of its two numbers.
 SPANS = {"weight_ih_l0": [0, 4], "weight_hh_l0": [4, 8]}

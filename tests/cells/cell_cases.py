@@ -18,10 +18,10 @@ from cells import (
     Stacked,
     to_torch,
 )
-from cells.activations import ACTIVATIONS
 from cells.attention import SCORES
+from cells.cell import ACTIVATIONS
 from cells.lstm import VARIANTS
-from minigrad.tree import tree_map
+from minigrad.pytree import tree_map
 
 Factory = Callable[[int, int], Any]
 

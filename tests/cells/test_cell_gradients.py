@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import unroll
 from minigrad.optim import global_norm
+from minigrad.pytree import flatten
 from minigrad.testing import check_grads
-from minigrad.tree import flatten
 
 
 def everything(run: Any) -> list[Any]:

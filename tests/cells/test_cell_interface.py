@@ -27,7 +27,7 @@ from cells import (
 )
 from cells.unroll import DISPLAYS
 from minigrad.errors import OptionError
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 _RNG = np.random.default_rng(0)
 

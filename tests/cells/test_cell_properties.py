@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, Bidirectional, Cell, Conv1d, FeedForward, Stacked, unroll
-from minigrad.tree import tree_map
+from minigrad.pytree import tree_map
 
 
 def bounded(cell: Any, rng: np.random.Generator) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cell_cases import sigma
 
-import cells.claims.evidence as evidence
+import cells.claims.claim as evidence
 from cells import LSTM, RNN, claims
 from minigrad.primitive import PRIMITIVES
 from minigrad.symbolic import ProofError, check_derivation

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import sympy
 
-import cells.claims.evidence as evidence
-import cells.claims.gates as gates
-import cells.claims.looking_back as looking_back
-import cells.claims.merged as merged
-import cells.claims.recurrence as recurrence
+import cells.claims.attention as looking_back
+import cells.claims.claim as evidence
+import cells.claims.gru as merged
+import cells.claims.lstm_gates as gates
+import cells.claims.rnn as recurrence
 import cells.claims.training as training
 from cells import GRU, LSTM, RNN, claims
 from minigrad.symbolic import derive

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, Readout, unroll
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 D, H, K = 2, 3, 4
 _RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, from_torch, to_torch
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 MAKERS = {
     "RNN": RNN,

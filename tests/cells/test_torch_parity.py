@@ -9,7 +9,7 @@ from cell_cases import close
 
 import minigrad as mg
 from cells import Attention, Stacked, from_torch, to_torch, unroll
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked, unroll
-from minigrad.tree import flatten, tree_map
+from minigrad.pytree import flatten, tree_map
 
 ONE_WAY = sorted(set(LAYERS) - {"Bidirectional", "Stacked Bidirectional"})
 layers = st.sampled_from(sorted(LAYERS))

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from cells import claims
-from cells.claims.mathematics import main, page
+from tools.docs.mathematics import main, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "mathematics.md"
 
 
 def test_the_page_is_fresh(tmp_path: Path) -> None:
-    """The page is what its command makes now; ``python -m cells.claims.mathematics docs/mathematics.md`` makes it."""
+    """The page is what its command makes now; ``python -m tools.docs.mathematics docs/mathematics.md`` makes it."""
     main([tmp_path / "page.md"])
 
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")

@@ -9,12 +9,13 @@ import pytest
 from planting import rewritten, with_fault
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Attention, Bidirectional, Readout, unroll, walk
+from cells import GRU, LSTM, RNN, Attention, Bidirectional, Readout, unroll
+from cells import scan as walk
 from minigrad.errors import GradientCheckError
+from minigrad.pytree import tree_map
 from minigrad.symbolic.errors import FormulaError
 from minigrad.testing import assert_derivation, check_grads
 from minigrad.testing.derivations import DerivationError
-from minigrad.tree import tree_map
 
 _RNG = np.random.default_rng(1)
 D, H, T = 2, 3, 4

@@ -10,24 +10,21 @@ from planting import rewritten
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, AttentionCell, Readout, unroll
-from minigrad.plan import PASSES, passes, storage
-from minigrad.plan.passes import (
-    activations,
-    batching,
-    blocks,
-    contractions,
-    factors,
-    layout,
-    packing,
-    products,
-    shared,
-    simplify,
-    stacking,
-    sums,
-)
-from minigrad.tree import flatten, tree_map
+from minigrad.compiler import PASSES, passes
+from minigrad.compiler import buffers as storage
+from minigrad.compiler.passes import associative as factors
+from minigrad.compiler.passes import contractions, simplify, stacking
+from minigrad.compiler.passes import contractions as sums
+from minigrad.compiler.passes import hoisting as batching
+from minigrad.compiler.passes import matmul as blocks
+from minigrad.compiler.passes import matmul as products
+from minigrad.compiler.passes import matmul as shared
+from minigrad.compiler.passes import parameters as activations
+from minigrad.compiler.passes import parameters as layout
+from minigrad.compiler.passes import slices as packing
+from minigrad.pytree import flatten, tree_map
 
-regroup = import_module("minigrad.plan.passes.regroup")  # the package has a function of the same name
+regroup = import_module("minigrad.compiler.passes.hoisting")  # the package has a function of the same name
 
 CELLS = {
     "RNN": RNN(3, 4),

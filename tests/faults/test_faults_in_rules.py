@@ -10,7 +10,10 @@ from planting import after, planted
 import minigrad as mg
 from minigrad.errors import GradientCheckError
 from minigrad.primitive import PRIMITIVES
-from minigrad.primitives import arithmetic, choice, products, shaping
+from minigrad.primitives import arithmetic
+from minigrad.primitives import linalg as products
+from minigrad.primitives import selection as choice
+from minigrad.primitives import shape as shaping
 from minigrad.testing import check_grads, check_primitive
 
 _RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from planting import rewritten, with_fault
 
 import minigrad as mg
 from minigrad.optim import SGD, Adam, clipping
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 GRADIENTS = [{"W": np.array([[3.0, -0.5], [0.25, 2.0]]), "b": np.array([1.5, -4.0])} for _ in range(3)]
 LIMIT = 2.0

@@ -14,14 +14,14 @@ import safetensors.numpy
 
 from cells import GRU, LSTM, RNN, to_torch
 from cells.errors import StateDictError
+from minigrad.pytree import flatten
 from minigrad.symbolic import FormulaError, check_derivation
-from minigrad.symbolic.reading.expressions import Line
-from minigrad.symbolic.reading.parser import parse_line
-from minigrad.tree import flatten
-from viz.cli import main
+from minigrad.symbolic.parsing.parser import parse_line
+from minigrad.symbolic.parsing.syntax import Line
+from viz.analysis.training import read_corpus
+from viz.analysis.weights import read_weights
+from viz.cli.main import main
 from viz.errors import ReportInputError
-from viz.texts import read_corpus
-from viz.weights import read_weights
 
 __all__ = ["SEEDS", "TARGETS"]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 import minigrad as mg
 from minigrad.errors import DtypeError, GradientCheckError, UndecidedGradientError, UnsupportedNumPyError
 from minigrad.primitive import PRIMITIVES, Primitive, register
-from minigrad.primitives.rules import unbroadcast
+from minigrad.primitives.broadcasting import unbroadcast
 from minigrad.tensor import bind
 from minigrad.testing import check_grads, check_primitive, strategies
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.testing import check_grads, strategies
-from minigrad.testing.expressions import BINARY, POLYNOMIAL, UNARY
 from minigrad.testing.numerical import complex_step
+from minigrad.testing.strategies import BINARY, POLYNOMIAL, UNARY
 
 
 @given(strategies.expressions())

@@ -18,8 +18,8 @@ from minigrad.optim import (
     pascanu_omega,
     pascanu_regularizer,
 )
+from minigrad.pytree import flatten, tree_map
 from minigrad.testing import check_grads
-from minigrad.tree import flatten, tree_map
 
 seeds = st.integers(0, 2**32 - 1)
 OPTIMIZERS = [

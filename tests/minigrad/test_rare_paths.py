@@ -8,14 +8,14 @@ import pytest
 
 import minigrad as mg
 from minigrad.checkpoint import Segment
+from minigrad.compiler import abstract as shapes
 from minigrad.errors import GradientCheckError, ShapeError, TreeError, UnsupportedNumPyError
-from minigrad.lifting import argument_names, plain
 from minigrad.nans import first_nan_share
-from minigrad.plan import shapes
 from minigrad.primitive import Primitive
+from minigrad.pytree import flatten
 from minigrad.tensor import bind
 from minigrad.testing import check_backward, check_primitive
-from minigrad.tree import flatten
+from minigrad.transforms import argument_names, plain
 
 X = np.array([0.5, -1.5])
 

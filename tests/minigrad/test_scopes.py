@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 
 import minigrad as mg
-from minigrad.scopes import current_scope
+from minigrad.context import current_scope
 
 
 def test_scopes_nest() -> None:

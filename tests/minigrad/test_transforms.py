@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.errors import DisconnectedOutputWarning, DtypeError, NonScalarOutputError, ShapeError, TreeError
+from minigrad.pytree import flatten, tree_map
 from minigrad.testing import strategies
-from minigrad.tree import flatten, tree_map
 
 
 def total(tree: Any) -> Any:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.errors import TreeError
+from minigrad.pytree import LEAF, flatten, flatten_like, tree_map
 from minigrad.testing import strategies
 from minigrad.testing.strategies import Pair
-from minigrad.tree import LEAF, flatten, flatten_like, tree_map
 
 TREES = strategies.trees(st.integers())
 

@@ -11,9 +11,9 @@ import sympy as sp
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, Attention, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
-from cells.activations import ACTIVATIONS
+from cells.cell import ACTIVATIONS
 from cells.lstm import VARIANTS
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 TARGETS = [1, 0]
 #: Digits of the reference.

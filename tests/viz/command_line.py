@@ -2,7 +2,7 @@
 
 import re
 
-from viz.cli import main
+from viz.cli.main import main
 
 
 def minigrad(*arguments):

@@ -9,9 +9,9 @@ import numpy as np
 
 import minigrad as mg
 from cells import LSTM, RNN, Readout, unroll
-from viz.courses import course
-from viz.gutters import crosses
-from viz.placed import neighbours
+from viz.layout.channels import crosses
+from viz.layout.routing import course
+from viz.render.timeline import neighbours
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLE = "{http://www.w3.org/1999/xlink}title"

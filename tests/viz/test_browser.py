@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from viz.findings import Settings
-from viz.reports import report
+from viz.analysis.findings import Settings
+from viz.report.report import report
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from command_line import assert_one_line, minigrad
 
 from cells import claims
 from minigrad.symbolic.deriving.proof import ProofStep, Statement
-from viz.commands_formulas import MAKERS
+from viz.cli.formulas import MAKERS
 
 RIGHT = "dh/dh_prev = diag(1 - h**2) @ W"
 WRONG = "dh/dh_prev = diag((1 - h)**2) @ W"

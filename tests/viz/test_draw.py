@@ -15,11 +15,10 @@ import viz
 from cells import GRU, unroll
 from minigrad.sweep import Piece
 from minigrad.testing import strategies
-from viz.graphs import picture_for
-from viz.layered import rows_passed
-from viz.marks import picture_of
-from viz.shares import share_norm
-from viz.words import norm
+from viz.draw import picture_for
+from viz.render.layered import rows_passed
+from viz.scene.build import picture_of, share_norm
+from viz.scene.labels import norm
 
 GOLDEN = Path(__file__).parent / "golden"
 #: Everything that means something to DOT, to Graphviz's labels, to XML or to a browser.
@@ -143,7 +142,7 @@ def test_hostile_names_stay_text(name, place, parameter):
     assert drawn.tags <= read(plain.svg).tags | {"polygon", "path", "ellipse"}
     assert len(drawn.edges) == 2
     for words in (name, place):
-        shown = _squeezed(viz.dot.printable(words))
+        shown = _squeezed(viz.render.dot.printable(words))
         assert any(shown in _squeezed(tooltip) for tooltip in drawn.tooltips)
 
 
@@ -244,7 +243,7 @@ def test_the_last_bits_change_nothing(kind, seed, detail):
 
 def test_too_large_is_refused_before_the_layout(monkeypatch):
     """A graph beyond the limit gives an error with the number of edges, not a hanging program."""
-    monkeypatch.setattr("viz.graphs.MOST_LAID_OUT", 2)
+    monkeypatch.setattr("viz.draw.MOST_LAID_OUT", 2)
 
     with pytest.raises(viz.errors.DrawingSizeError, match="3 lines"):
         viz.draw(product(), detail="op")

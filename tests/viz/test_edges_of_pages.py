@@ -10,16 +10,18 @@ import viz
 from cells import RNN, AttentionCell, Readout
 from minigrad.symbolic import derive
 from minigrad.symbolic.deriving.proof import Proof
-from viz import engine, gallery, optional
-from viz.commands_formulas import _bound
-from viz.derivations import explain
-from viz.diagnosis import _routes
+from tools.docs import gallery
+from viz import output as optional
+from viz.analysis.diagnosis import _routes
+from viz.analysis.findings import Settings, findings
+from viz.analysis.formulas import explain
+from viz.analysis.training import LARGEST, read_corpus
+from viz.cli.formulas import _bound
 from viz.errors import MissingLibraryError, ReportInputError
-from viz.findings import Settings, findings
-from viz.reports import _asked_first
-from viz.splits import route_parts
-from viz.texts import LARGEST, read_corpus
-from viz.wires import beside
+from viz.layout.routing import beside
+from viz.plots.routes import route_parts
+from viz.render import engine
+from viz.report.report import _asked_first
 
 
 def test_a_missing_library_says_how_it_is_installed():

@@ -9,8 +9,8 @@ import pytest
 
 import minigrad as mg
 import viz
-from viz import engine
 from viz.errors import DrawingFormatError, DrawingTimeoutError, EngineError, EngineNotFoundError
+from viz.render import engine
 
 DOT = "digraph { a -> b }"
 

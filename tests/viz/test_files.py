@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viz.errors import OutputError
-from viz.files import require_writable, write_all, write_whole
+from viz.output import require_writable, write_all, write_whole
 
 
 def broken_replace(source, target):
@@ -140,7 +140,7 @@ class FullDisk:
 def test_a_disk_that_fills_while_writing(tmp_path, monkeypatch):
     """If only a part of the content fits, the old file stays whole and the part is removed."""
     (tmp_path / "a.svg").write_text("old", encoding="utf-8")
-    monkeypatch.setattr("viz.files.open", lambda *how: FullDisk(open(*how)), raising=False)  # noqa: SIM115
+    monkeypatch.setattr("viz.output.open", lambda *how: FullDisk(open(*how)), raising=False)  # noqa: SIM115
 
     with pytest.raises(OutputError, match="No space left on device"):
         write_whole(tmp_path / "a.svg", b"new")

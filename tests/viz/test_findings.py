@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from cells import GRU, LSTM, RNN, Readout, unroll
 from minigrad.symbolic import derive
-from viz.derivations import explain, over_lags
-from viz.findings import CELLS, Settings, findings
-from viz.jacobians import lag_norms, step_jacobians
-from viz.texts import read_corpus
+from viz.analysis.findings import CELLS, Settings, findings
+from viz.analysis.formulas import explain, over_lags
+from viz.analysis.memory import lag_norms, step_jacobians
+from viz.analysis.training import read_corpus
 
 QUICK = {"steps": 5, "hidden": 4, "updates": 12, "batch": 4}
 

@@ -12,12 +12,12 @@ from matplotlib.colors import to_hex
 import minigrad as mg
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
-from viz.dependencies import dependency_norms
-from viz.flows import flow_norms
-from viz.plots import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
-from viz.splits import DIRECT, gates_of, route_parts
+from viz.plots.dependency import dependency_norms
+from viz.plots.flow import flow_norms
+from viz.plots.lags import lag_parts
+from viz.plots.routes import DIRECT, gates_of, route_parts
+from viz.plots.svg import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
 from viz.style import NON_FINITE
-from viz.triangles import lag_parts
 
 seeds = st.integers(0, 10_000)
 

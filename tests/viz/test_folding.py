@@ -4,9 +4,9 @@ from drawn import net_of, read
 
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.folding import Fold, fold_of
-from viz.graphs import picture_for
-from viz.jacobians import step_jacobians
+from viz.analysis.memory import step_jacobians
+from viz.draw import picture_for
+from viz.scene.folding import Fold, fold_of
 
 
 @pytest.mark.parametrize("kind", [RNN, LSTM, GRU])

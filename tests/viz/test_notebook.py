@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import RNN
-from viz.derivations import Explained, Formula, explain
-from viz.diagnosis import Diagnosis, diagnose
-from viz.jacobians import LagNorms
+from viz.analysis.diagnosis import Diagnosis, diagnose
+from viz.analysis.formulas import Explained, Formula, explain
+from viz.analysis.memory import LagNorms
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b", "</div>", "javascript:alert(1)"]
 

@@ -8,12 +8,11 @@ from drawn import assert_no_line_crosses_a_mark, courses, net_of, read
 import minigrad as mg
 import viz
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.blocks import Block
-from viz.marks import picture_of
-from viz.shapes import arrange
-from viz.strip import lay_out
-from viz.timeline import timeline
-from viz.trunks import trunks_of
+from viz.layout.placement import lay_out, trunks_of
+from viz.layout.step import Block
+from viz.layout.step_layout import arrange
+from viz.layout.timeline import timeline
+from viz.scene.build import picture_of
 
 RNG = np.random.default_rng(0)
 P = {name: RNG.normal(size=(3, 3)) for name in "ABCD"}

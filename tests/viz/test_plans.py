@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, AttentionCell, Readout, unroll
-from minigrad.plan.overview import blocks_of
+from minigrad.compiler.summary import blocks_of
 from viz import draw_plan
 
 

@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 import viz  # noqa: F401 - fills the registry that notebooks ask
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked, unroll
-from viz.runs import MOST, state_norms
+from viz.plots.run import MOST, state_norms
 
 NETS = [RNN(2, 3), LSTM(2, 3), Stacked([LSTM(2, 3), GRU(3, 2)]), Bidirectional(RNN(2, 3), RNN(2, 3))]
 

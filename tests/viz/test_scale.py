@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viz import style
-from viz.scale import Scale, colour, width
+from viz.colour_scale import Scale, colour, width
 
 shares = st.floats(1e-30, 1e30)
 units = st.floats(0, 1)

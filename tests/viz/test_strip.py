@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.blocks import Block, highway_of
-from viz.courses import course
-from viz.marks import picture_of
-from viz.shapes import arrange
-from viz.strip import lay_out
-from viz.wires import beside, clip
+from viz.layout.placement import lay_out
+from viz.layout.routing import beside, clip, course
+from viz.layout.step import Block, highway_of
+from viz.layout.step_layout import arrange
+from viz.scene.build import picture_of
 
 NETS = {
     "rnn": lambda: RNN(2, 2),

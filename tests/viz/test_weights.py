@@ -6,10 +6,10 @@ import pytest
 from command_line import assert_one_line, minigrad
 
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, to_torch, unroll
-from viz.findings import Settings
-from viz.jacobians import lag_norms, step_jacobians
-from viz.reports import report
-from viz.weights import diagnose_net, weight_findings
+from viz.analysis.findings import Settings
+from viz.analysis.memory import lag_norms, step_jacobians
+from viz.analysis.weights import diagnose_net, weight_findings
+from viz.report.report import report
 
 safetensors = pytest.importorskip("safetensors.numpy")
 

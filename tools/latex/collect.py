@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cells import GRU, LSTM, RNN, Attention, AttentionCell, Readout, Stacked, claims
-from cells.activations import ACTIVATIONS
 from cells.attention import SCORES
+from cells.cell import ACTIVATIONS
 from cells.lstm import VARIANTS
 from minigrad.symbolic import FormulaError, check_derivation, derive
 

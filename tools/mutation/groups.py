@@ -114,7 +114,7 @@ GROUPS = {
                 f"minigrad/{name}.py"
                 for name in ("autodiff", "lifting", "sweep", "jacobians", "graph", "checkpoint", "functions")
             ),
-            (*_ENGINE_TESTS, "tests/cells/test_unroll.py", "tests/minigrad/plan/test_segments.py"),
+            (*_ENGINE_TESTS, "tests/cells/test_unroll.py", "tests/minigrad/compiler/test_segments.py"),
             _engine("sweep", "transforms", "graph", "checkpoint", "lifting_edges"),
         ),
         Group(
@@ -131,9 +131,9 @@ GROUPS = {
         ),
         Group(
             "compiling",
-            ("minigrad/plan/passes/*.py",),
-            ("tests/minigrad/plan",),
-            ("tests/minigrad/plan",),
+            ("minigrad/compiler/passes/*.py",),
+            ("tests/minigrad/compiler",),
+            ("tests/minigrad/compiler",),
             sample=400,
             budget=15.0,
         ),

@@ -4,24 +4,69 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import FormulaError
-from ..reading.expressions import Line
-from ..reading.interpret import MisfitError, shape_in_words
-from ..reading.letters import spoken
-from ..reading.places import for_each_place, speaks_of_places
+from ..parsing.evaluate import MisfitError, shape_in_words
+from ..parsing.names import spoken
+from ..parsing.syntax import Line, for_each_place, speaks_of_places
+from ..terms.arithmetic import ONE, add, scale
+from ..terms.products import product
 from ..terms.rebuild import substitute
 from ..terms.symbols import symbol_term
-from ..terms.term import PRINTERS, Term
-from ..terms.walk import subterms
-from .answers import Answers
-from .comparing import TooLargeError
-from .consequences import WrongLines
-from .judge import Counterexample, Judge
-from .slips import name_the_slip
-from .subjects import Subject
+from ..terms.term import Term
+from ..terms.traversal import subterms
+from .counterexamples import Counterexample, Judge
+from .dependencies import Answers
+from .equality import TooLargeError
+from .hints.diagnose import name_the_slip
+from .problem import Subject
+from .resolve import Vocabulary
 from .verdict import Verdict
-from .vocabulary import Vocabulary
 
-__all__ = ["Checker", "Parsed"]
+__all__ = ["Checker", "Parsed", "WrongLines"]
+
+
+#: How many wrong lines are looked at to find the one from which another follows.
+MAX_SOURCES = 20
+
+
+class WrongLines:
+    """The wrong lines of one derivation so far."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._found: dict[int, tuple[Line, Term]] = {}
+
+    def note(self, number: int, line: Line, written: Term) -> None:
+        """Enter a wrong line, by its number, with what it says."""
+        self._found[number] = line, written
+
+    def source_of(self, line: Line, written: Term) -> int | None:
+        """The number of the earlier wrong line from which this one follows, if there is one."""
+        for number, (earlier, term) in list(self._found.items())[:MAX_SOURCES]:
+            is_adjoint = earlier.of == "E" and earlier.by in self.vocabulary.targets.adjoints
+            overrides = {earlier.by: term} if is_adjoint else {}
+            try:
+                consequence = self._consequence(line, earlier, term)
+                if consequence is not None and self.vocabulary.same(written, consequence, overrides):
+                    return number
+            except FormulaError:
+                continue
+        return None
+
+    def _consequence(self, line: Line, earlier: Line, term: Term) -> Term | None:
+        """What a line's target would be if an earlier wrong line were true."""
+        if (line.of, line.by) == (earlier.of, earlier.by):
+            return term
+        expected = self.vocabulary.expected(line.of, line.by)
+        if line.of in (None, "E") or earlier.of in (None, "E") or expected is None:
+            return expected if (line.of, earlier.of) == ("E", "E") else None
+        derivation = self.vocabulary.derivation
+        truth = derivation.jacobian(str(earlier.of), earlier.by)
+        change = add([term, scale(-1, ONE, truth)])
+        if earlier.of == line.of:
+            return add([expected, product(change, derivation.jacobian(earlier.by, line.by))])
+        if earlier.by == line.by:
+            return add([expected, product(derivation.jacobian(str(line.of), str(earlier.of)), change)])
+        return None
 
 
 @dataclass
@@ -102,13 +147,13 @@ class Checker:
     def _own_latex(self, line: Line) -> str:
         is_defined = line.by in self.vocabulary.meanings.definitions
         expected = None if is_defined else self.vocabulary.expected(line.of, line.by)
-        return "" if expected is None else PRINTERS["latex"](expected)
+        return "" if expected is None else expected.latex()
 
     def _line(self, number: int, line: Line) -> Verdict:
         expected = self.vocabulary.expected(line.of, line.by)
         if expected is None:
             return self._definition(line)
-        own = f"{line.text.partition('=')[0].strip()} = {PRINTERS['text'](expected)}"
+        own = f"{line.text.partition('=')[0].strip()} = {expected.text()}"
         try:
             written = self.vocabulary.read(line.formula)
         except MisfitError as error:

@@ -1,20 +1,177 @@
 """Whether two formulas are equal for all sizes and values, decided in one normal form after another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+import numpy as np
 
 from ..deriving.derivation import Derivation
-from ..terms.monomials import ONE, scale
-from ..terms.normal import normal_form
-from ..terms.rebuild import substitute
-from ..terms.relations import related_form
-from ..terms.sums import add
+from ..errors import FormulaError
+from ..terms.arithmetic import ONE, add, scale
+from ..terms.entries import entry
+from ..terms.evaluate import evaluate
+from ..terms.names import NEXT, PREVIOUS
+from ..terms.normal_form import normal_form, related_form
+from ..terms.products import basis, outer, row, total, transpose
+from ..terms.rebuild import at_time, rebuild, substitute
+from ..terms.symbols import symbol_term
 from ..terms.term import Term
-from ..terms.walk import subterms
-from .by_place import place_by_place
-from .comparing import check_terms, differs_somewhere
-from .opening import known_adjoints, with_definitions
+from ..terms.traversal import fold, subterms
 
-__all__ = ["Equality"]
+__all__ = [
+    "MAX_MONOMIALS",
+    "Equality",
+    "TooLargeError",
+    "check_terms",
+    "differs_somewhere",
+    "known_adjoints",
+    "place_by_place",
+    "with_definitions",
+]
+
+
+#: A formula that a person writes has some tens of monomials; past this many, deciding is given up.
+MAX_MONOMIALS = 5000
+
+#: Lengths for trying formulas on numbers.
+_LENGTHS = {"H": 2, "D": 3, "K": 4, "Q": 2, "M": 3, "A": 4}
+
+
+#: What symbols are drawn from, so that sums of products stay of order 1; a difference of rounding is far below the
+#: other number. One that is taken for 0 wrongly costs time, for the normal forms then decide.
+_LARGEST, _NOT_ROUNDING = 0.75, 1e-8
+
+
+class TooLargeError(FormulaError):
+    """A formula with too many monomials to be multiplied out."""
+
+
+def differs_somewhere(difference: Term) -> bool:
+    """Whether a formula is not 0 where all its symbols have random values: then its normal form is not 0 either.
+
+    Far quicker than the normal form, and nearly always enough where two formulas differ. A sum over time is
+    compared summand by summand, as the normal form does.
+    """
+    summand = fold(difference, lambda part, *parts: parts[0] if part.kind == "sum_over" else rebuild(part, parts))
+    rng = np.random.default_rng(0)
+    values = {}
+    for part in subterms([summand]):
+        if part.kind in ("symbol", "named"):
+            shape = tuple(size if isinstance(size, int) else _LENGTHS[str(size)] for size in part.shape)
+            values[part] = rng.uniform(-_LARGEST, _LARGEST, shape)
+    with np.errstate(all="ignore"):
+        found = evaluate(summand, values, sizes=_LENGTHS)
+    return bool(np.isfinite(found).all() and np.max(np.abs(found), initial=0.0) > _NOT_ROUNDING)
+
+
+def check_terms(term: Term) -> None:
+    """Refuse to multiply out what would not end."""
+    for part in subterms([term]):
+        if part is term or part.kind in ("function", "softmax"):
+            monomials = fold(part if part is term else part.args[0], _count)
+            if monomials > MAX_MONOMIALS:
+                raise TooLargeError(f"multiplied out, this has more than {MAX_MONOMIALS} terms; check smaller parts")
+
+
+def _count(part: Term, *counts: int) -> int:
+    """At most how many monomials a part has when it is multiplied out; past the limit, any larger number."""
+    if part.kind == "add":
+        return min(sum(counts), MAX_MONOMIALS + 1)
+    if part.kind in ("function", "softmax"):
+        return 1
+    exponents = part.data if part.kind == "hadamard" else (Fraction(1),) * len(counts)
+    found = 1
+    for count, exponent in zip(counts, exponents, strict=True):
+        times = int(exponent) if exponent > 0 and exponent.denominator == 1 and count > 1 else 0
+        found *= count ** min(times, MAX_MONOMIALS.bit_length())
+    return min(found, MAX_MONOMIALS + 1)
+
+
+def with_definitions(term: Term, known: Mapping[Term, Term]) -> Term:
+    """A formula with names replaced by their definitions, and the terms that are known by what is known of them."""
+
+    def rule(part: Term, *args: Term) -> Term:
+        return args[0] if part.kind == "named" else rebuild(part, args)
+
+    return fold(term, rule, inside=lambda part: part.args, known=known)
+
+
+def known_adjoints(derivation: Derivation, recurrences: Mapping[str, Term]) -> dict[Term, Term]:
+    """What to put for the adjoint of every value, at this step and at the next, and for what is assumed.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    recurrences : mapping
+        A formula for the adjoint of each computed value, the latest first.
+    """
+    step, carried = derivation.step, derivation.step.carried()
+    within = _assumptions(derivation)
+    for key, formula in recurrences.items():
+        if key not in carried:
+            within[step.seed(key)] = with_definitions(formula, within)
+    found = _assumptions(derivation)
+    # Where the memory grows, other steps are others.
+    times = () if step.remembers() else (NEXT, PREVIOUS)
+    for key in recurrences:
+        seed = step.seed(key)
+        for time in times if key not in carried else ():
+            found[at_time(seed, "t", time)] = with_definitions(at_time(within[seed], "t", time), found)
+    for key, formula in recurrences.items():
+        found[step.seed(key)] = with_definitions(formula, found)
+    return found
+
+
+def _assumptions(derivation: Derivation) -> dict[Term, Term]:
+    """Targets sum to 1, the one thing that is assumed of them; and the state before step t+1 is that of step t."""
+    known = {} if derivation.readout is None else {total(derivation.readout.values["y"]): ONE}
+    for key in derivation.step.carried():
+        state = derivation.step.term(key)
+        known[symbol_term(state.label, state.shape)] = with_definitions(state, {})
+    return known
+
+
+#: What is a sum over places already, or nothing but what it is made of.
+_KEPT = ("add", "scale", "basis", "zero")
+
+#: Matrices whose rows are known from what they are made of.
+_BY_ROWS = ("diag", "function", "hadamard", "identity", "ones", "stack")
+
+
+def place_by_place(term: Term, count: int) -> Term:
+    """The same value with every vector of `count` entries, and every matrix made of such, as a sum over places.
+
+    Parameters
+    ----------
+    term : Term
+        Without named values.
+    count : int
+        How many places there are.
+
+    Returns
+    -------
+    Term
+        Not in normal form.
+    """
+
+    def rule(part: Term, *args: Term) -> Term:
+        whole = rebuild(part, args)
+        if whole.shape == (count,) and whole.kind not in _KEPT:
+            return _summed(scale(1, entry(whole, s), basis(s, count)) for s in range(count))
+        if whole.kind not in _BY_ROWS or len(whole.shape) != 2:
+            return whole
+        if whole.shape[0] == count:
+            return _summed(outer(basis(s, count), row(whole, s)) for s in range(count))
+        if whole.shape[1] == count:
+            return _summed(outer(row(transpose(whole), s), basis(s, count)) for s in range(count))
+        return whole
+
+    found: Term = fold(term, rule)
+    return found
+
+
+def _summed(parts: Iterable[Term]) -> Term:
+    return add(list(parts))
 
 
 class Equality:

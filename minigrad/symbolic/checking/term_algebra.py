@@ -6,12 +6,11 @@ from typing import Any
 
 from ...primitive import PRIMITIVES
 from ...tensor import bind
-from ..reading.interpret import Algebra, MisfitError
+from ..parsing.evaluate import Algebra, MisfitError
+from ..terms.arithmetic import diag, number, ones, power
 from ..terms.blocks import concat, part, stack
-from ..terms.monomials import number, ones, power
-from ..terms.pieces import entry, function, softmax
+from ..terms.entries import entry, function, softmax
 from ..terms.products import basis, identity, inner, outer, product, total, transpose
-from ..terms.sums import diag
 from ..terms.term import Term
 
 __all__ = ["TERMS"]

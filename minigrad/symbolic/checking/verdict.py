@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..notation.prose import prose
-from .judge import Counterexample
+from ..printing.text import prose
+from .counterexamples import Counterexample
 
 __all__ = ["Verdict"]
 

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ...tree import flatten, flatten_like
+from ...pytree import flatten, flatten_like
 from ..errors import FormulaError
 from ..terms.evaluate import evaluate
-from ..terms.labels import NOW, PREVIOUS, Index, Label
+from ..terms.names import NOW, PREVIOUS, Index, Label
 from ..terms.symbols import symbol_term
-from ..terms.term import PRINTERS, Term, make
-from ..terms.walk import subterms
-from .intervals import Interval, Ranges
-from .norms import AXIOMS, Inequality, Norms
+from ..terms.term import Term, make
+from ..terms.traversal import subterms
+from .activation_bounds import slope_proof, softmax_proof, vanishing_proof
+from .norms import AXIOMS, Inequality, Interval, Norms, Ranges
 from .proof import Proof, ProofStep, Statement
-from .slopes import slope_proof, softmax_proof, vanishing_proof
 
 if TYPE_CHECKING:
-    from .onestep import TracedStep
+    from .traced_step import TracedStep
 
 __all__ = ["X_MAX", "Bound", "bound_of_step", "given_intervals", "input_limit", "invariant_parts"]
 
@@ -119,13 +118,13 @@ class Bound:
 
     def statement(self) -> Statement:
         """‖∂s_t/∂s_{t−1}‖ ≤ factor."""
-        write, tex = PRINTERS["text"], PRINTERS["latex"]
+        write, tex = Term.text, Term.latex
         ends = self._ends(NOW, PREVIOUS, write), self._ends(NOW, PREVIOUS, tex)
         return _norm_at_most(ends, write(self.factor), tex(self.factor))
 
     def over_time(self) -> Statement:
         """‖∂s_T/∂s_k‖ ≤ factor^(T−k), or the product of the factors if they change."""
-        write, tex = PRINTERS["text"], PRINTERS["latex"]
+        write, tex = Term.text, Term.latex
         ends = self._ends(Index("T"), Index("k"), write), self._ends(Index("T"), Index("k"), tex)
         first, last = Index("k", 1), Index("T")
         if self.constant:
@@ -165,7 +164,7 @@ class Bound:
     def _stays(self, key: str) -> ProofStep:
         """That a part of the state stays in [−1, 1]."""
         now, before = self.step.term(key), self.step.term(self.step.carried()[key])
-        write, tex = PRINTERS["text"], PRINTERS["latex"]
+        write, tex = Term.text, Term.latex
         return ProofStep(
             Statement(
                 f"if |{write(before)}| ≤ 1 in every entry, then |{write(now)}| ≤ 1",
@@ -179,15 +178,14 @@ class Bound:
         """What the bound takes for granted."""
         kept = [f"every entry of the initial {key} is in [−1, 1]; then it stays there" for key in self.within]
         grown = [
-            f"max|{key}_t| grows by no more than max|{key}_t| ≤ {PRINTERS['text'](bound)}"
-            for key, bound in self.growth.items()
+            f"max|{key}_t| grows by no more than max|{key}_t| ≤ {bound.text()}" for key, bound in self.growth.items()
         ]
         inputs = ["every entry of every input is in [−x_max, x_max]"] if self.needs_inputs else []
         return (*kept, *grown, *inputs, "spectral norms")
 
     def limit(self) -> Proof:
         """What follows for T → ∞: the gradient vanishes if the factor is below 1."""
-        write, tex = PRINTERS["text"], PRINTERS["latex"]
+        write, tex = Term.text, Term.latex
         return vanishing_proof(Statement(write(self.factor), tex(self.factor)))
 
     def _slope_steps(self) -> list[ProofStep]:
@@ -252,7 +250,7 @@ def _inside(interval: Interval | None) -> bool:
 
 
 def _inequality(line: Inequality) -> Statement:
-    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    write, tex = Term.text, Term.latex
     return Statement(f"{write(line.left)} ≤ {write(line.right)}", rf"{tex(line.left)} \le {tex(line.right)}")
 
 

@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormulaError
+from ..terms.arithmetic import ONE, zero
 from ..terms.blocks import block
 from ..terms.evaluate import evaluate
-from ..terms.labels import NEXT, Index
-from ..terms.monomials import ONE, zero
-from ..terms.normal import normal_form
+from ..terms.names import NEXT, Index
+from ..terms.normal_form import normal_form
 from ..terms.products import identity, product
 from ..terms.rebuild import substitute
 from ..terms.term import Term
 from .bounds import Bound, bound_of_step
-from .chain import ChainRule
+from .bptt import Recurrences
+from .chain_rule import ChainRule
 from .equations import as_latex, as_text, equations_of
 from .induction import Transition, transition
-from .onestep import TracedStep, change_of, trace_attention, trace_step, trace_two_way
 from .proof import Statement, aligned
-from .readings import TracedReadout, trace_readout
-from .recurrences import Recurrences
+from .readout import TracedReadout, trace_readout
+from .traced_step import TracedStep, change_of, trace_attention, trace_step, trace_two_way
 
 __all__ = ["Derivation", "derive"]
 

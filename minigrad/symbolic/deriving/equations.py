@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..terms.labels import Label
+from ..terms.names import Label
 from ..terms.symbols import symbol_term
-from ..terms.term import PRINTERS, Term
+from ..terms.term import Term
 from .proof import Statement, aligned
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def as_latex(sections: Sections) -> str:
 
 
 def _equation(left: Term, right: Term) -> Statement:
-    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    write, tex = Term.text, Term.latex
     return Statement(f"{write(left)} = {write(right)}", f"{tex(left)} = {tex(right)}")
 
 
 def _derivative(out: Term, wrt: Term, value: Term) -> Statement:
-    write, tex = PRINTERS["text"], PRINTERS["latex"]
+    write, tex = Term.text, Term.latex
     return Statement(
         f"∂{write(out)}/∂{write(wrt)} = {write(value)}",
         rf"\frac{{\partial {tex(out)}}}{{\partial {tex(wrt)}}} = {tex(value)}",

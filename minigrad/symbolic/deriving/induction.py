@@ -14,19 +14,18 @@ from ...primitive import Primitive
 from ...sweep import reverse_sweep
 from ...tensor import Tensor, leaf
 from ..errors import FormulaError
-from ..notation.latex import latex
-from ..notation.text import text
+from ..printing.latex import latex
+from ..printing.text import text
 from ..terms.blocks import block
-from ..terms.labels import Index, Label
 from ..terms.linear import read_linear
-from ..terms.normal import equal
-from ..terms.products import cell, identity, product, transpose
-from ..terms.ranges import ordered_product
+from ..terms.names import Index, Label
+from ..terms.normal_form import equal
+from ..terms.products import cell, identity, ordered_product, product, transpose
 from ..terms.rebuild import at_time
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
-from .onestep import TracedStep, seed_of
 from .proof import Proof, ProofStep, Statement
+from .traced_step import TracedStep, seed_of
 
 __all__ = ["Transition", "peel", "transition"]
 

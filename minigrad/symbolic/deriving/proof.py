@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ProofError
-from ..notation.prose import prose
+from ..printing.text import prose
 
 __all__ = ["Proof", "ProofStep", "Statement", "aligned", "stands"]
 

@@ -5,11 +5,10 @@ from typing import Any
 
 from ...errors import ShapeError
 from ..errors import FormulaError
+from .arithmetic import add, scale, split, times, zero
 from .dims import as_dim
-from .monomials import scale, split, times, zero
-from .pieces import function
+from .entries import function
 from .products import outer, product
-from .sums import add
 from .term import Term, make
 
 __all__ = ["block", "concat", "pad", "part", "stack"]

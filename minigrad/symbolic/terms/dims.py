@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import FormulaError
-from .labels import check_name
+from .names import check_name
 
 __all__ = ["Dim", "as_dim", "in_numbers"]
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FormulaError
+from .arithmetic import ONE, add, diag, ones, power, scale, split, summands, times, zero
 from .blocks import block, part, stack
-from .monomials import ONE, ones, power, scale, split, summands, times, zero
 from .products import hadamard, identity, outer, product, row, transpose
-from .sums import add, diag
 from .term import Term
-from .walk import fold
+from .traversal import fold
 
 __all__ = ["differential", "linear_part", "read_linear"]
 

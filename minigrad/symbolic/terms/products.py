@@ -8,13 +8,46 @@ from math import prod
 from typing import Any
 
 from ...errors import ShapeError
-from .monomials import ONE, ones, power, scale, split, times, zero
-from .pieces import entry, function, place
-from .sums import add, diag
+from .arithmetic import ONE, add, diag, ones, power, scale, split, times, zero
+from .entries import entry, function, place
+from .names import Index
 from .term import Term, make
-from .walk import fold
+from .traversal import fold
 
-__all__ = ["basis", "cell", "hadamard", "identity", "inner", "outer", "product", "row", "total", "transpose"]
+__all__ = [
+    "basis",
+    "cell",
+    "hadamard",
+    "identity",
+    "inner",
+    "ordered_product",
+    "outer",
+    "product",
+    "row",
+    "sum_over",
+    "total",
+    "transpose",
+]
+
+
+def sum_over(body: Term, letter: str, first: Index, last: Index) -> Term:
+    """``Σ_{letter=first}^{last} body``; a plain number is taken out."""
+    if body.kind == "zero":
+        return zero(body.shape)
+    coefficient, scalar, inner = split(body)
+    inner = scale(1, scalar, inner)
+    return scale(coefficient, ONE, make("sum_over", (inner,), (letter, first, last), body.shape))
+
+
+def ordered_product(factor: Term, letter: str, first: Index, last: Index, *, descending: bool = True) -> Term:
+    """``J_last … J_first``, as the chain rule multiplies: the latest factor on the left.
+
+    Ascending order, the earliest on the left, exists so that a wrong claim can be stated. An empty
+    range gives I.
+    """
+    if first.symbol == last.symbol and last.offset == first.offset - 1:
+        return make("identity", shape=factor.shape)
+    return make("ordered", (factor,), (letter, first, last, descending), factor.shape)
 
 
 def identity(size: Any) -> Term:

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .arithmetic import ONE, add, diag, scale, times
 from .blocks import block, concat, part, stack
-from .labels import Index, Label
-from .monomials import ONE, scale, times
-from .pieces import entry, function, softmax
-from .products import cell, hadamard, outer, product, row, total, transpose
-from .ranges import ordered_product, sum_over
-from .sums import add, diag
+from .entries import entry, function, softmax
+from .names import Index, Label
+from .products import cell, hadamard, ordered_product, outer, product, row, sum_over, total, transpose
 from .term import Term, make
-from .walk import fold
+from .traversal import fold
 
 __all__ = ["at_time", "rebuild", "substitute"]
 

@@ -4,9 +4,8 @@ from typing import Any
 
 from ...tensor import Tensor, leaf
 from ..errors import FormulaError
-from . import algebra as algebra  # what primitives do on terms; it enters itself in `ALGEBRA`
 from .dims import as_dim
-from .labels import Label, label_here
+from .names import Label, label_here
 from .term import Term, make
 
 __all__ = ["symbol", "symbol_term"]

@@ -50,21 +50,15 @@ import numpy as np
 
 from ...primitive import PRIMITIVES, Primitive
 from ...tensor import METHODS, bind
-from .labels import Label, label_here
+from .names import Label, label_here
 
-__all__ = ["ALGEBRA", "PRINTERS", "Term", "make"]
+__all__ = ["Term", "make"]
 
 #: Every term alive, by how it is built.
 _TERMS: WeakValueDictionary[Any, "Term"] = WeakValueDictionary()
 
 #: Two threads must not make one term twice; a finalizer that runs meanwhile may make terms itself.
 _MAKING = RLock()
-
-#: What terms can do that is defined on top of them; filled by `algebra` and `sympy_forms`.
-ALGEBRA: dict[str, Callable[..., Any]] = {}
-
-#: How a term is written, by format; filled by `text`, `latex` and `mathml`.
-PRINTERS: dict[str, Callable[["Term"], str]] = {}
 
 #: Names come first in a product, then what is simple, then sums, as in f ⊙ (1 − f).
 _RANKS = {
@@ -114,7 +108,7 @@ class Term:
 
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Any, params: Any) -> "Term":
-        """What a primitive of the engine means on terms; see `minigrad.symbolic.terms.algebra`.
+        """What a primitive of the engine means on terms; see `minigrad.symbolic.terms.primitives`.
 
         Parameters
         ----------
@@ -135,7 +129,9 @@ class Term:
         FormulaError
             If the operation has no formula.
         """
-        return ALGEBRA["evaluate"](primitive, values, params)
+        from .primitives import evaluate_primitive
+
+        return evaluate_primitive(primitive, values, params)
 
     @property
     def ndim(self) -> int:
@@ -149,15 +145,21 @@ class Term:
 
     def text(self) -> str:
         """The formula as one line of text."""
-        return PRINTERS["text"](self)
+        from ..printing.text import text
+
+        return text(self)
 
     def latex(self) -> str:
         """The formula in LaTeX's mathematics mode."""
-        return PRINTERS["latex"](self)
+        from ..printing.latex import latex
+
+        return latex(self)
 
     def mathml(self) -> str:
         """The formula as MathML; needs ``latex2mathml``."""
-        return PRINTERS["mathml"](self)
+        from ..printing.latex import mathml
+
+        return mathml(self)
 
     def to_sympy(self, sizes: Any = None, *, open_names: bool = False) -> Any:
         """The formula in SymPy; see `minigrad.symbolic.to_sympy`.
@@ -174,7 +176,9 @@ class Term:
         sympy.Expr, sympy.MatrixExpr or sympy.Matrix
             The same formula.
         """
-        return ALGEBRA["to_sympy"](self, sizes, open_names=open_names)
+        from ..printing.to_sympy import to_sympy
+
+        return to_sympy(self, sizes, open_names=open_names)
 
     def named(self, name: str) -> "Term":
         """The same value under a name that derivations and printers keep.
@@ -218,13 +222,13 @@ class Term:
         return METHODS["getitem"](self, index)
 
     def __str__(self) -> str:
-        return PRINTERS["text"](self)
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self} {self.shape}>"
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {PRINTERS['latex'](self)}$"
+        return f"$\\displaystyle {self.latex()}$"
 
 
 def make(kind: str, args: tuple[Term, ...] = (), data: Any = None, shape: tuple[Any, ...] = ()) -> Term:

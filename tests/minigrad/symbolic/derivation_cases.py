@@ -6,7 +6,7 @@ import numpy as np
 
 from cells import GRU, LSTM, RNN, AttentionCell, Stacked
 from cells.lstm import VARIANTS
-from minigrad.tree import flatten
+from minigrad.pytree import flatten
 
 #: One cell for each kind and each switch.
 CELLS: dict[str, Any] = {

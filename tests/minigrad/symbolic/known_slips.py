@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from verdict_changes import nodes, parse, put, write
 from verdict_oracle import World
 
-from minigrad.symbolic.reading.expressions import Binary, Call, Expression, Name, Negative, Number, Power
+from minigrad.symbolic.parsing.syntax import Binary, Call, Expression, Name, Negative, Number, Power
 
 #: What is written for a slip, and the words of which its hint must have one.
 CLASSES = {

@@ -8,13 +8,13 @@ from derivation_cases import CELLS, REMEMBERING, random_like, random_step
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, Attention, Readout, Stacked, unroll
+from minigrad.pytree import flatten
 from minigrad.sweep import reverse_sweep
 from minigrad.symbolic import FormulaError, derive, equal, evaluate, normal_form
-from minigrad.symbolic.terms.labels import NEXT, NOW
 from minigrad.symbolic.terms.linear import read_linear
+from minigrad.symbolic.terms.names import NEXT, NOW
 from minigrad.symbolic.terms.products import transpose
 from minigrad.symbolic.terms.rebuild import at_time
-from minigrad.tree import flatten
 
 EVERY = CELLS | REMEMBERING
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import LSTM, RNN, Attention, Readout
 from minigrad.symbolic import FormulaError, derive, evaluate, normal_form
-from minigrad.symbolic.notation.mathml import mathml
-from minigrad.symbolic.notation.sympy_forms import symbol_entries, to_sympy
-from minigrad.symbolic.terms.fields import FRACTIONS, SYMPY, integers_modulo
-from minigrad.symbolic.terms.walk import leaves
+from minigrad.symbolic.printing.latex import mathml
+from minigrad.symbolic.printing.to_sympy import symbol_entries, to_sympy
+from minigrad.symbolic.terms.evaluate import FRACTIONS, SYMPY, integers_modulo
+from minigrad.symbolic.terms.traversal import leaves
 
 PRIME = 2**61 - 1
 SIZES = {"H": 3, "D": 2}

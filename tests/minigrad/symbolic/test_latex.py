@@ -14,7 +14,7 @@ from derivation_cases import CELLS, REMEMBERING
 
 from cells import RNN, Attention, Readout, claims
 from minigrad.symbolic import FormulaError, check_derivation, derive
-from minigrad.symbolic.notation.prose import SIGNS, prose
+from minigrad.symbolic.printing.text import SIGNS, prose
 
 #: Every command here was compiled by pdflatex with amsmath alone, by KaTeX in its strict mode and by MathJax.
 COMPILED = {

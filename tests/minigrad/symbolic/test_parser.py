@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cells import LSTM, RNN
 from minigrad.symbolic import FormulaError, check_derivation
-from minigrad.symbolic.reading.expressions import FUNCTIONS, Binary, Call, Name, Negative, Number, Power
-from minigrad.symbolic.reading.limits import MAX_CHARACTERS, MAX_LINES
-from minigrad.symbolic.reading.parser import parse_line
+from minigrad.symbolic.parsing.limits import MAX_CHARACTERS, MAX_LINES
+from minigrad.symbolic.parsing.parser import parse_line
+from minigrad.symbolic.parsing.syntax import FUNCTIONS, Binary, Call, Name, Negative, Number, Power
 
 
 @pytest.mark.parametrize(

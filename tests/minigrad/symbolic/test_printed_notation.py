@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cells import RNN, Attention
 from minigrad.symbolic import FormulaError, check_derivation
-from minigrad.symbolic.reading.expressions import Binary, Call, Expression, Name, Number, parts, with_parts
-from minigrad.symbolic.reading.parser import parse_line
-from minigrad.symbolic.reading.printed import read_printed
+from minigrad.symbolic.parsing.parser import parse_line
+from minigrad.symbolic.parsing.syntax import Binary, Call, Expression, Name, Number, parts, with_parts
+from minigrad.symbolic.parsing.unicode import read_printed
 
 NET = RNN(2, 3)
 

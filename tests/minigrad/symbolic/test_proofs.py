@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import GRU, LSTM, RNN, Attention
 from minigrad.primitive import PRIMITIVES
+from minigrad.pytree import flatten
 from minigrad.symbolic import FormulaError, ProofError, derive, evaluate
+from minigrad.symbolic.deriving.activation_bounds import slope_proof, softmax_proof, vanishing_proof
 from minigrad.symbolic.deriving.induction import Transition
 from minigrad.symbolic.deriving.proof import Proof, ProofStep, Statement
-from minigrad.symbolic.deriving.slopes import slope_proof, softmax_proof, vanishing_proof
-from minigrad.symbolic.terms.labels import Index
-from minigrad.symbolic.terms.products import product, transpose
-from minigrad.symbolic.terms.ranges import ordered_product
+from minigrad.symbolic.terms.names import Index
+from minigrad.symbolic.terms.products import ordered_product, product, transpose
 from minigrad.symbolic.terms.term import Term
-from minigrad.tree import flatten
 
 K1, T = Index("k", 1), Index("T")
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import RNN
 from minigrad.symbolic import Term, check_derivation, evaluate
-from minigrad.symbolic.terms import relations
-from minigrad.symbolic.terms.pieces import function, softmax
-from minigrad.symbolic.terms.relations import related_form
+from minigrad.symbolic.terms import normal_form as relations
+from minigrad.symbolic.terms.entries import function, softmax
+from minigrad.symbolic.terms.normal_form import related_form
 
 A, B = (mg.symbol(name, ("n",)).value for name in "ab")
 

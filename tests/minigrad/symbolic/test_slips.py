@@ -10,7 +10,7 @@ from verdict_lines import DERIVATIONS, world
 from cells import GRU, LSTM, RNN
 from minigrad.symbolic import check_derivation
 from minigrad.symbolic.checking import checker
-from minigrad.symbolic.checking.slips import Slip, find_slip
+from minigrad.symbolic.checking.hints.diagnose import Slip, find_slip
 
 #: How many lines of each class are tried for each cell.
 LINES = 2

@@ -15,15 +15,14 @@ import minigrad as mg
 from minigrad.errors import ShapeError
 from minigrad.primitive import PRIMITIVES
 from minigrad.symbolic import FormulaError, Term, equal, evaluate, latex, normal_form, text
+from minigrad.symbolic.terms.arithmetic import add, diag, number, power
 from minigrad.symbolic.terms.blocks import block, concat, stack
 from minigrad.symbolic.terms.dims import Dim
-from minigrad.symbolic.terms.labels import Label
+from minigrad.symbolic.terms.entries import entry, function, softmax
 from minigrad.symbolic.terms.linear import read_linear
-from minigrad.symbolic.terms.monomials import number, power
-from minigrad.symbolic.terms.pieces import entry, function, softmax
+from minigrad.symbolic.terms.names import Label
 from minigrad.symbolic.terms.products import hadamard, inner, product, row, total, transpose
 from minigrad.symbolic.terms.rebuild import substitute
-from minigrad.symbolic.terms.sums import add, diag
 from minigrad.symbolic.terms.term import make
 
 N = 3

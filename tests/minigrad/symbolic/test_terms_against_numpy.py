@@ -9,7 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad.errors import ShapeError
 from minigrad.symbolic import FormulaError, Term, evaluate, normal_form
-from minigrad.symbolic.terms.relations import related_form
+from minigrad.symbolic.terms.normal_form import related_form
 
 _RNG = np.random.default_rng(4)
 SIZES = {"m": 2, "n": 3}

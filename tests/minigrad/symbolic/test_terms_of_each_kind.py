@@ -9,21 +9,30 @@ import sympy
 
 import minigrad as mg
 from minigrad.symbolic import FormulaError, Term, equal, evaluate, latex, mathml, normal_form, text, to_sympy
-from minigrad.symbolic.deriving.intervals import Interval
-from minigrad.symbolic.deriving.norms import Norms
-from minigrad.symbolic.notation.sympy_forms import symbol_entries
+from minigrad.symbolic.deriving.norms import Interval, Norms
+from minigrad.symbolic.printing.to_sympy import symbol_entries
+from minigrad.symbolic.terms.arithmetic import add, diag, minus, number, ones, power, zero
 from minigrad.symbolic.terms.blocks import block, concat, part, stack
 from minigrad.symbolic.terms.dims import Dim, as_dim, in_numbers
-from minigrad.symbolic.terms.fields import FRACTIONS, integers_modulo
-from minigrad.symbolic.terms.labels import Index
+from minigrad.symbolic.terms.entries import entry, function, softmax
+from minigrad.symbolic.terms.evaluate import FRACTIONS, integers_modulo
 from minigrad.symbolic.terms.linear import differential, read_linear
-from minigrad.symbolic.terms.monomials import number, ones, power, zero
-from minigrad.symbolic.terms.pieces import entry, function, softmax
-from minigrad.symbolic.terms.products import basis, cell, hadamard, identity, outer, product, row, total, transpose
-from minigrad.symbolic.terms.ranges import ordered_product, sum_over
+from minigrad.symbolic.terms.names import Index
+from minigrad.symbolic.terms.normal_form import related_form
+from minigrad.symbolic.terms.products import (
+    basis,
+    cell,
+    hadamard,
+    identity,
+    ordered_product,
+    outer,
+    product,
+    row,
+    sum_over,
+    total,
+    transpose,
+)
 from minigrad.symbolic.terms.rebuild import at_time, substitute
-from minigrad.symbolic.terms.relations import related_form
-from minigrad.symbolic.terms.sums import add, diag, minus
 
 _RNG = np.random.default_rng(5)
 VALUES: dict[str, Any] = {name: _RNG.uniform(0.3, 1.7, 3) for name in "uvwz"}

@@ -9,8 +9,8 @@ from verdict_lines import DERIVATIONS, world
 
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Readout
 from minigrad.symbolic import FormulaError, check_derivation, derive
-from minigrad.symbolic.checking.judge import Judge
-from minigrad.symbolic.checking.measured import Measured
+from minigrad.symbolic.checking.counterexamples import Judge
+from minigrad.symbolic.checking.rounding import Measured
 from minigrad.testing import assert_derivation
 from minigrad.testing.derivations import DerivationError
 

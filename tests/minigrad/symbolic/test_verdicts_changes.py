@@ -57,7 +57,7 @@ def is_true(name: str, line: str) -> bool:
 def test_single_slips_are_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip at a random place is refuted, unless plain NumPy finds the line still true; no wrong line is proved."""
     monkeypatch.setattr("minigrad.symbolic.checking.checker.name_the_slip", lambda *_: None)
-    monkeypatch.setattr("minigrad.symbolic.checking.consequences.MAX_SOURCES", 0)
+    monkeypatch.setattr("minigrad.symbolic.checking.checker.MAX_SOURCES", 0)
     cell, lines, _ = DERIVATIONS[name]
     net, rng = world(name), np.random.default_rng(len(name))
     changed = []

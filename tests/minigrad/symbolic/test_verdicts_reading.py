@@ -6,8 +6,8 @@ import pytest
 
 from cells import GRU, LSTM, RNN, Attention, AttentionCell, Bidirectional, Stacked
 from minigrad.symbolic import FormulaError, check_derivation
-from minigrad.symbolic.reading.letters import spelled
-from minigrad.symbolic.reading.parser import parse_line
+from minigrad.symbolic.parsing.names import spelled
+from minigrad.symbolic.parsing.parser import parse_line
 from minigrad.testing import assert_derivation
 from minigrad.testing.derivations import DerivationError
 

@@ -6,8 +6,8 @@ import pytest
 
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Readout, Stacked
 from minigrad.symbolic import FormulaError, check_derivation, derive, latex, text
+from minigrad.symbolic.deriving.activation_bounds import slope_proof
 from minigrad.symbolic.deriving.induction import peel
-from minigrad.symbolic.deriving.slopes import slope_proof
 from minigrad.symbolic.terms.blocks import part
 from minigrad.symbolic.terms.products import cell, row
 from minigrad.symbolic.terms.symbols import symbol

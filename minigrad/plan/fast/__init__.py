@@ -1,5 +1,0 @@
-"""The optional backend: what repeats in a plan becomes loops of machine code, compiled by Numba."""
-
-from .backend import fuse, require
-
-__all__ = ["fuse", "require"]

@@ -1,0 +1,144 @@
+"""Choosing between values entry by entry: comparisons, where, maximum."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..primitive import register
+from ..tensor import bind
+from .broadcasting import expand, unbroadcast
+
+__all__ = ["maximum", "minimum", "where"]
+
+
+def _comparison(name: str, value: Callable[..., Any]) -> None:
+    """A comparison is piecewise constant: no derivative, but a node, so that a traced graph can be replayed."""
+    register(name, value, vjps=(None, None), jvps=(None, None))
+
+
+_comparison("less", np.less)
+_comparison("less_equal", np.less_equal)
+_comparison("greater", np.greater)
+_comparison("greater_equal", np.greater_equal)
+_comparison("equal", np.equal)
+_comparison("not_equal", np.not_equal)
+
+
+def _where_vjp_a(g: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+    """y = a where the mask holds: ā = ȳ there, 0 elsewhere."""
+    return unbroadcast(where(mask, g, 0.0), a)
+
+
+def _where_vjp_b(g: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+    """y = b where the mask does not hold: b̄ = ȳ there, 0 elsewhere."""
+    return unbroadcast(where(mask, 0.0, g), b)
+
+
+def _where_jvp_a(t: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+    """ẏ = ȧ where the mask holds, 0 elsewhere."""
+    return expand(where(mask, t, 0.0), y)
+
+
+def _where_jvp_b(t: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+    """ẏ = ḃ where the mask does not hold, 0 elsewhere."""
+    return expand(where(mask, 0.0, t), y)
+
+
+_where = register("where", np.where, vjps=(None, _where_vjp_a, _where_vjp_b), jvps=(None, _where_jvp_a, _where_jvp_b))
+
+
+def where(mask: Any, a: Any, b: Any) -> Any:
+    """``a`` where the mask holds, else ``b``, shapes broadcast. No gradient goes to the mask.
+
+    Both branches are evaluated: a NaN in the branch that is not taken does not reach the value, but
+    0 · inf in its own rule can reach its gradient. Make the untaken branch safe as well.
+
+    Parameters
+    ----------
+    mask : array or Tensor
+        Of booleans.
+    a, b : array, Tensor or term
+        Of shapes that broadcast with the mask's.
+
+    Returns
+    -------
+    like a
+        Of the shape to which all three broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
+    return bind(_where, (mask, a, b))
+
+
+def _chosen(t: Any, winner: Any, loser: Any) -> Any:
+    """`t` where `winner` is the larger, half of it at a tie, 0 elsewhere."""
+    return where(winner > loser, t, where(winner == loser, 0.5 * t, 0.0))
+
+
+def _maximum_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = max(a, b): ā = ȳ where a > b, ȳ/2 where a = b."""
+    return unbroadcast(_chosen(g, a, b), a)
+
+
+def _maximum_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = max(a, b): b̄ = ȳ where b > a, ȳ/2 where a = b."""
+    return unbroadcast(_chosen(g, b, a), b)
+
+
+def _maximum_jvp_a(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = max(a, b): ẏ = ȧ where a > b, ȧ/2 where a = b."""
+    return _chosen(t, a, b)
+
+
+def _maximum_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = max(a, b): ẏ = ḃ where b > a, ḃ/2 where a = b."""
+    return _chosen(t, b, a)
+
+
+_maximum = register("maximum", np.maximum, vjps=(_maximum_vjp_a, _maximum_vjp_b), jvps=(_maximum_jvp_a, _maximum_jvp_b))
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """``max(a, b)``, shapes broadcast. At a tie each side gets half of the gradient.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
+    return bind(_maximum, (a, b))
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """``min(a, b) = −max(−a, −b)``, shapes broadcast. At a tie each side gets half of the gradient.
+
+    Parameters
+    ----------
+    a, b : array, Tensor or term
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    like a
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
+    return -maximum(-a, -b)

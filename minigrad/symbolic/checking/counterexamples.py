@@ -1,0 +1,254 @@
+"""Trying a line on real nets, small ones first: the search for a counterexample."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormulaError
+from ..parsing.evaluate import MisfitError, evaluate
+from ..parsing.names import spoken
+from ..parsing.syntax import Call, Expression, Line, Name, outside_sums, subexpressions
+from .rounding import MEASURED, Measured
+from .simulation import OutsideError, Run, drive
+
+__all__ = ["Counterexample", "Judge", "Trial"]
+
+#: Sizes (T, H, D, K) from small to large, so that the first failure is a small one. From the fifth on all
+#: sizes differ, so that no transposition can hide behind equal lengths.
+LADDER = ((1, 1, 1, 2), (2, 1, 1, 2), (1, 2, 1, 2), (2, 2, 1, 2), (2, 2, 3, 4), (3, 3, 2, 4), (4, 2, 3, 5))
+SEEDS = (0, 1)
+
+#: Both sides come from a few dozen operations in float64; what differs by more than this is different.
+TOLERANCE = 1e-9
+
+#: How far rounding can put a value off, as a part of the numbers that it was made of.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A state that a real net reaches, in which the two sides of a line differ.
+
+    Attributes
+    ----------
+    sizes : dict
+        T, H, D and K of the net.
+    step : int
+        The time step t.
+    letters : dict
+        The values of the letters that the line uses.
+    formula, truth : numpy.ndarray
+        What the line's formula gives, and what the derivative really is.
+    """
+
+    sizes: dict[str, int]
+    step: int
+    letters: dict[str, np.ndarray] = field(repr=False)
+    formula: np.ndarray
+    truth: np.ndarray
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
+        letters = "".join(f", {name} = {_short(value)}" for name, value in self.letters.items())
+        sides = f"the formula gives {_short(self.formula)}, true is {_short(self.truth)}"
+        return f"at {sizes}, t={self.step}{letters}: {sides}"
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of a line on real nets.
+
+    Attributes
+    ----------
+    counterexample : Counterexample or None
+        The first state in which the line fails.
+    held : int
+        In how many states it held.
+    undefined : int
+        In how many states the formula had no finite value, as a quotient by 0 has none.
+    early : bool
+        Whether a gradient's formula speaks of a step before the first, in its sum over all steps: then it
+        has no value in any run.
+    """
+
+    counterexample: Counterexample | None
+    held: int
+    undefined: int
+    early: bool = False
+
+
+class Judge:
+    """Evaluates lines in reachable states of one cell.
+
+    Attributes
+    ----------
+    definitions : dict of str to Expression
+        Names that earlier lines gave to formulas.
+    resize : bool
+        Whether nets of other sizes than the cell's are tried.
+    """
+
+    def __init__(self, cell: Any, readout: Any, definitions: dict[str, Expression], *, resize: bool = True) -> None:
+        self.cell = cell
+        self.resize = resize
+        self.readout = readout
+        self.definitions = definitions
+        self._runs: dict[tuple[Any, int], Run] = {}
+        self._defined: dict[tuple[Run, str, int], Any] = {}
+        self._truths: dict[tuple[Run, str, str, int], np.ndarray] = {}
+
+    def trial(self, line: Line) -> Trial:
+        """Try a line on the ladder, up to the first state in which it fails."""
+        held = undefined = 0
+        for sizes in LADDER:
+            for seed in SEEDS:
+                run = self._run(sizes, seed)
+                for t, formula, truth in self._sides(line, run):
+                    if not np.isfinite(formula.value).all():
+                        undefined += 1
+                    elif _differ(formula, truth):
+                        letters = {spoken(name): self._letter(name, run, t).value for name in self._names(line, run)}
+                        found = Counterexample(dict(run.sizes), t, letters, formula.value, truth)
+                        return Trial(found, held, undefined)
+                    else:
+                        held += 1
+        return Trial(None, held, undefined, held == undefined == 0 and self._starts_too_early(line))
+
+    def _starts_too_early(self, line: Line) -> bool:
+        """Whether a sum over time in the line begins before the first step."""
+        if not any(isinstance(part, Call) and part.function == "sum_t" for part in subexpressions(line.formula)):
+            return False
+        try:
+            self._evaluate(line.formula, self._run(LADDER[-1], SEEDS[0]), 1)
+        except OutsideError as error:
+            return error.early
+        return False
+
+    def holds(self, line: Line) -> bool:
+        """Whether a line holds where sizes are all different; quick, for trying repairs."""
+        tried = False
+        try:
+            for formula, truth in self.pairs(line):
+                if _differ(formula, truth):
+                    return False
+                tried = True
+        except FormulaError:
+            return False
+        return tried
+
+    def pairs(self, line: Line) -> Iterator[tuple[Measured, np.ndarray]]:
+        """Both sides of a line in a few states of nets whose sizes are all different."""
+        for seed in SEEDS:
+            for _, formula, truth in self._sides(line, self._run(LADDER[4], seed), strict=True):
+                if np.isfinite(formula.value).all():
+                    yield formula, truth
+
+    def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
+        if (sizes, seed) not in self._runs:
+            named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
+            if not self.resize:
+                named["K"] = getattr(self.readout, "classes", named["K"])
+            self._runs[sizes, seed] = drive(self.cell, self.readout, named, seed, resize=self.resize)
+        return self._runs[sizes, seed]
+
+    def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
+        """``(t, formula, truth)`` at every step; at one if neither side of a parameter's gradient depends on it.
+
+        Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
+        """
+        constant = {*run.params, *run.readout_letters, *run.sizes}
+        whole = line.of == "E" and line.by in constant and constant.issuperset(outside_sums(line.formula))
+        for t in (1,) if whole else run.times:
+            try:
+                formula = self._evaluate(line.formula, run, t)
+                truth = self._truth(line, run, t)
+            except (OutsideError, MisfitError):
+                if strict:
+                    raise
+                continue
+            yield t, formula, truth
+
+    def _truth(self, line: Line, run: Run, t: int) -> np.ndarray:
+        if line.of is None:
+            return run.value(line.by, t)
+        key = run, line.of, line.by, t
+        if key not in self._truths:
+            self._truths[key] = run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
+        return self._truths[key]
+
+    def _evaluate(self, formula: Expression, run: Run, t: int) -> Measured:
+        def over_time(inner: Expression) -> Measured:
+            with np.errstate(all="ignore"):
+                summands = [self._evaluate(inner, run, step) for step in range(1, run.steps + 1)]
+                if len({one.shape for one in summands}) > 1:
+                    raise MisfitError("the summands of different steps have different sizes, as weights α have")
+                return reduce(add, summands)
+
+        found: Measured = evaluate(
+            formula, MEASURED, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
+        )
+        return found
+
+    def _letter(self, name: str, run: Run, t: int) -> Measured:
+        for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
+            stem = name.removesuffix(suffix)
+            if name.endswith(suffix) and stem in self.definitions:
+                return self._definition(stem, run, t + shift)
+        return Measured.given(run.value(name, t))
+
+    def _definition(self, wanted: str, run: Run, t: int) -> Measured:
+        """The value of a defined name; all names are worked out in their order, each once at every step."""
+        if (run, wanted, t) in self._defined:
+            return self._known(run, wanted, t)
+        for name, formula in self.definitions.items():
+            for step in range(1, run.steps + 2):
+                if (run, name, step) not in self._defined:
+                    self._defined[run, name, step] = self._or_error(formula, run, step)
+            if name == wanted:
+                break
+        return self._known(run, wanted, t)
+
+    def _known(self, run: Run, wanted: str, t: int) -> Measured:
+        found = self._defined.get((run, wanted, t), OutsideError(wanted, t))
+        if isinstance(found, OutsideError):
+            raise found
+        return found
+
+    def _or_error(self, formula: Expression, run: Run, t: int) -> Any:
+        try:
+            return self._evaluate(formula, run, t)
+        except OutsideError as error:
+            return error
+
+    def _size(self, name: str, run: Run) -> int:
+        return run.sizes[name] if name in run.sizes else len(run.value(name, 1))
+
+    def _names(self, line: Line, run: Run) -> list[str]:
+        """The letters of a line that have one value at a step; what stands under sum_t has many."""
+        inside = {
+            name.name
+            for part in subexpressions(line.formula)
+            if isinstance(part, Call) and part.function == "sum_t"
+            for name in subexpressions(part)
+            if isinstance(name, Name)
+        }
+        names = [part.name for part in subexpressions(line.formula) if isinstance(part, Name)]
+        return [name for name in dict.fromkeys(names) if name not in inside and name not in run.sizes]
+
+
+def _differ(formula: Measured, truth: np.ndarray) -> bool:
+    """Whether two values are further apart than rounding can put them."""
+    if formula.shape != truth.shape:
+        return True
+    scale = 1.0 + float(np.max(np.abs(truth), initial=0.0))
+    with np.errstate(all="ignore"):
+        allowed = TOLERANCE * scale + ROUNDING * formula.size
+        return bool(np.any(np.abs(formula.value - truth) > allowed))

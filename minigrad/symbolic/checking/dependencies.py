@@ -1,0 +1,154 @@
+"""Which letters the lines of a derivation answer: say out of others, and not out of themselves in a circle.
+
+A line is true or not whatever it is used for. As an answer to "what is ∂E/∂f?" the true line
+``d_f = d_a_f / (f * (1 - f))`` is worth something only if others say what d_a_f is, and not by d_f. Given without a
+line is what the engine has when it comes to a letter: for an adjoint the adjoints that the reverse sweep meets before
+it, those of the next step, and all values; for a value what is computed before it. In a two-way net, whose halves run
+against each other, only letters of one step are compared.
+"""
+
+from collections.abc import Iterable
+
+from ..deriving.derivation import Derivation
+from ..parsing.names import spoken
+from ..parsing.syntax import Line
+from ..terms.names import NOW, Label
+from ..terms.term import Term
+from ..terms.traversal import leaves
+from .context import STEPS, as_key
+from .verdict import Verdict
+
+__all__ = ["Answers", "answered"]
+
+
+def answered(verdicts: Iterable[Verdict], *, allow_undecided: bool = False) -> set[str]:
+    """The targets about which a derivation really says something.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+        From `check_derivation`.
+    allow_undecided : bool
+        Count lines that held wherever they were tried, too.
+
+    Returns
+    -------
+    set of str
+        As in `Verdict.target`: of lines that are proved, make a claim, and take no letter from what is made of it,
+        unless other lines answer that one.
+
+    Examples
+    --------
+    >>> from cells import LSTM
+    >>> from minigrad.symbolic import check_derivation
+    >>> lines = ["d_c = d_c", "d_f = d_a_f / (f * (1 - f))", "d_i = d_c * g"]
+    >>> sorted(answered(check_derivation(LSTM(2, 3), lines)))
+    ['d_i']
+    """
+    true = [one for one in verdicts if one.status == "proved" or (allow_undecided and one.held)]
+    claims = [one for one in true if not one.defines]
+    return {one.target for one in claims if not one.needs or _follow_without(one.target, claims).issuperset(one.needs)}
+
+
+def _follow_without(letter: str, claims: list[Verdict]) -> set[str]:
+    """The targets that lines answer which do not rest on a letter, themselves or by way of others."""
+    stated = {one.target for one in claims}
+    usable = [one for one in claims if letter not in (*one.needs, *one.uses)]
+    found: set[str] = set()
+    while True:
+        new = {one.target for one in usable if found.issuperset({*one.needs, *stated.intersection(one.uses)})} - found
+        if not new:
+            return found
+        found |= new
+
+
+class Answers:
+    """What lines about one derivation take for granted.
+
+    Attributes
+    ----------
+    derivation : Derivation
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        step, readout = derivation.step, derivation.readout
+        swept = [] if readout is None else [readout.adjoints["yhat"], readout.adjoints["logits"]]
+        swept += [step.seed(key) for key in derivation.adjoints_of_a_step]
+        heard = {} if readout is None else readout.values
+        values = [*(value.value for value in step.values.values()), *heard.values()]
+        self._adjoints = {term.label.at(NOW): i for i, term in enumerate(swept)}
+        self._values = {term.label.at(NOW): i for i, term in enumerate(values) if term.kind in ("symbol", "named")}
+
+    def target(self, line: Line) -> str:
+        """The left side, as it is called for step t: ``d_h`` for ``∂E/∂h_{t-1}``, ``dh/dh_prev`` for ``dh_next/dh``."""
+        if line.letter is None:
+            return self._jacobian(str(line.of), line.by)
+        key, _ = self._key_and_step(line)
+        return spoken(f"d_{key}" if line.of == "E" else key)
+
+    def rests_on(self, line: Line, written: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What a true line needs, letters that come after its own or its own; and what of its step it uses besides."""
+        own, here = self._own(line)
+        if own is None:
+            return (), ()
+        order = self._adjoints if line.of == "E" else self._values
+        needs, uses = [], []
+        for part in leaves(written):
+            label, when = part.label.at(NOW), _step(part)
+            if label in self._adjoints and line.of is None:
+                needs.append(self.target(line))
+            elif label in order and self._is_after(order[label], when, order[own], here, adjoint=line.of == "E"):
+                needs.append(_letter(label.key))
+            elif label in order and when == here:
+                uses.append(_letter(label.key))
+        return tuple(dict.fromkeys(needs)), tuple(dict.fromkeys(uses))
+
+    def _is_after(self, place: int, when: int | None, own: int, here: int, *, adjoint: bool) -> bool:
+        """Whether the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
+        if when is None or when == here or self.derivation.step.is_two_way():
+            return place >= own and when in (None, here)
+        return (when < here) if adjoint else (when > here)
+
+    def _own(self, line: Line) -> tuple[Label | None, int]:
+        """The label of a line's letter, if it has an order, and the step it is about."""
+        if line.letter is None:
+            return None, 0
+        key, here = self._key_and_step(line)
+        order = self._adjoints if line.of == "E" else self._values
+        named = {label.key: label for label in order}
+        if line.of != "E":
+            return named.get(key), here
+        place, _, name = key.rpartition(".")
+        return named.get(f"{place}.d_{name}" if place else f"d_{name}"), here
+
+    def _key_and_step(self, line: Line) -> tuple[str, int]:
+        """``h`` and −1 for ``d_h_prev``, if h has an adjoint that the step computes."""
+        key = as_key(line.by)
+        if line.of == "E" and key not in self.derivation.adjoints_of_a_step:
+            for suffix, time in STEPS:
+                if key.removesuffix(suffix) in self.derivation.adjoints_of_a_step and key.endswith(suffix):
+                    return key.removesuffix(suffix), time.offset
+        return line.by, 0
+
+    def _jacobian(self, of: str, by: str) -> str:
+        step = self.derivation.step
+        if of.endswith("_next") and not step.is_two_way() and not step.remembers():
+            of = of.removesuffix("_next")
+            earlier = by.removesuffix("_next") if by.endswith("_next") else f"{by}_prev"
+            by = by if by in step.parameters else earlier
+        return f"d{spoken(of)}/d{spoken(by)}"
+
+
+def _step(part: Term) -> int | None:
+    """How many steps after step t a letter is; None for what has no time."""
+    time = part.label.time
+    return time.offset if time is not None and time.symbol == "t" else None
+
+
+def _letter(key: str) -> str:
+    """``d_h1`` for the key of a seed, ``layer1.d_h``."""
+    place, _, name = key.rpartition(".")
+    if place and name.startswith("d_"):
+        return spoken(f"d_{place}.{name.removeprefix('d_')}")
+    return spoken(key)

@@ -1,0 +1,1 @@
+"""Naming the error of a refuted line."""

@@ -1,0 +1,1 @@
+"""Measurements of gradient flow: numbers only, without matplotlib and Graphviz."""

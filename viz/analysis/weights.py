@@ -1,0 +1,255 @@
+"""A recurrent net of PyTorch, looked at as it is: what its weights do to a gradient."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from cells import Bidirectional, Cell, Layer, Stacked, from_torch, unroll
+from minigrad import Graph
+from minigrad.pytree import flatten
+
+from ..errors import ReportInputError
+from ..plots.flow import flow_norms
+from .diagnosis import Diagnosis, diagnose, finite
+from .formulas import Explained, explain
+from .memory import LagNorms, lag_norms, step_jacobians
+from .training import read_corpus
+
+__all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One cell of a net: its place, such as ``layer 2, backward``, and what was measured on it.
+
+    Attributes
+    ----------
+    graph : Graph
+        Of the sum of this cell's own last output, on what it reads in the net.
+    state_names : tuple of str
+        h, and c if there is one.
+    """
+
+    title: str
+    cell: Cell
+    graph: Graph
+    lags: LagNorms
+    explained: Explained
+    state_names: tuple[str, ...]
+
+    def diagnosis(self) -> Diagnosis:
+        """How gradients fare in this cell."""
+        return diagnose(self.lags, self.graph, self.explained.bound)
+
+
+@dataclass(frozen=True)
+class WeightFindings:
+    """What was measured on a net, and the graph it was measured on.
+
+    Attributes
+    ----------
+    title, source : str
+        What it is, and the name of the file.
+    facts : dict
+        Term by term.
+    parts : tuple of Part
+    graph : Graph
+        Of the sum of the last output.
+    state : str
+        The state that `flow` shows over time.
+    diagnoses : dict
+        By the parts' titles.
+    command : str
+    """
+
+    title: str
+    source: str
+    facts: dict[str, str]
+    steps: int
+    parts: tuple[Part, ...]
+    graph: Graph
+    state: str
+    diagnoses: dict[str, Diagnosis]
+    command: str
+
+    def sentences(self) -> list[str]:
+        """For readers, cell by cell."""
+        return [
+            f"{title}: {said}" if title and i == 0 else said
+            for title, one in self.diagnoses.items()
+            for i, said in enumerate(one.sentences())
+        ]
+
+    def json(self) -> str:
+        """The diagnosis; for several cells one for each, by title."""
+        found = {title: asdict(one) for title, one in self.diagnoses.items()}
+        return dumps(finite(found.get("", found)), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer, dict[str, Any]]:
+    """The net in a ``.safetensors`` file, in float64.
+
+    Raises
+    ------
+    ReportInputError
+        If there is no such file, or a weight is inf or nan.
+    StateDictError
+        If it is no safetensors file, or does not hold the weights of a recurrent net.
+    MissingSafetensorsError
+        If the extra ``safetensors`` is not installed.
+    """
+    place = Path(path)
+    if place.is_dir():
+        raise ReportInputError(f"{place} is a directory; pass a .safetensors file")
+    if not place.exists():
+        raise ReportInputError(f"no such file: {place}")
+    try:
+        cell, params = from_torch(place, prefix)
+    except OSError as error:
+        raise ReportInputError(f"cannot read {place}: {error.strerror or error}") from None
+    leaves, structure = flatten(params)
+    for leaf in leaves:
+        if not np.isfinite(leaf).all():
+            raise ReportInputError(f"{place} holds weights that are inf or nan; nothing can be measured with them")
+    return cell, structure.unflatten([np.asarray(leaf, np.float64) for leaf in leaves])
+
+
+def weight_findings(
+    path: str | os.PathLike[str],
+    text: str | os.PathLike[str] | None = None,
+    steps: int = 20,
+    seed: int = 0,
+    prefix: str = "",
+) -> WeightFindings:
+    """Run saved weights over a text or over random inputs, and measure.
+
+    Parameters
+    ----------
+    path : path
+        A ``.safetensors`` file.
+    text : path, optional
+        A UTF-8 text with as many different characters as the net has inputs: they are its one-hot inputs in
+        the order of their code points. Without it the inputs are standard normal numbers.
+    steps : int
+        T
+    seed : int
+        Of random inputs.
+    prefix : str
+        See `cells.from_torch`.
+
+    Raises
+    ------
+    ReportInputError
+        See `read_weights`; or if the text is too short or has another number of characters.
+    """
+    cell, params = read_weights(path, prefix)
+    xs, shown = _inputs(cell.input_size, text, steps, seed)
+    graph = _graph(cell, params, xs)
+    parts = tuple(_measured(*part) for part in _parts(cell, params, xs))
+    return WeightFindings(
+        title=_title(cell),
+        source=Path(path).name,
+        facts={
+            "Net": f"{_title(cell)}, {cell.input_size} inputs, {cell.hidden_size} outputs",
+            "Weights": f"{sum(np.size(leaf) for leaf in flatten(params)[0]):,} numbers, taken as they are",
+            "Shown for": shown,
+        },
+        steps=steps,
+        parts=parts,
+        graph=graph,
+        state=next(name for name in flow_norms(graph) if name.rpartition("/")[2] == "h"),
+        diagnoses={part.title: part.diagnosis() for part in parts},
+        command=_command(path, text, steps, seed, prefix),
+    )
+
+
+def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diagnosis]:
+    """How gradients fare in a net with these parameters on these inputs, cell by cell.
+
+    Parameters
+    ----------
+    cell : Layer
+        A cell, or a `Stacked` or `Bidirectional` net of cells, such as `cells.from_torch` returns.
+    params : dict
+        As the cell's `init` makes them, or `cells.from_torch` reads them.
+    xs : (T, D)
+        One sequence.
+
+    Returns
+    -------
+    dict of str to Diagnosis
+        By place in the net, such as ``layer 1, forward``; the place of a single cell is the empty text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cells import RNN
+    >>> cell = RNN(1, 1)
+    >>> params = {"U": np.zeros((1, 1)), "W": np.array([[0.5]]), "b": np.zeros(1)}
+    >>> print(diagnose_net(cell, params, np.zeros((3, 1)))[""].sentences()[0])
+    Over 3 steps the norm of the Jacobian goes from 1 to 0.125: a factor of 0.5 per step, so it halves every 1 steps.
+    """
+    xs = np.asarray(xs, np.float64)
+    measured = [_measured(*part) for part in _parts(cell, params, xs)]
+    return {part.title: part.diagnosis() for part in measured}
+
+
+def _inputs(size: int, text: Any, steps: int, seed: int) -> tuple[np.ndarray, str]:
+    if text is None:
+        return np.random.default_rng(seed).normal(size=(steps, size)), f"{steps} steps of standard normal inputs"
+    corpus = read_corpus(text)
+    if len(corpus.alphabet) != size:
+        raise ReportInputError(
+            f"the net has {size} inputs, but {corpus.title} has {len(corpus.alphabet)} different characters; "
+            "pass the text that it was trained on, or none for random inputs"
+        )
+    if len(corpus.codes) < steps:
+        raise ReportInputError(f"the text has {len(corpus.codes)} characters, too few for {steps} steps")
+    return np.eye(size)[corpus.codes[:steps]], f"“{corpus.text[:steps]}” from {corpus.title}"
+
+
+def _graph(cell: Layer, params: dict[str, Any], xs: np.ndarray) -> Graph:
+    return mg.trace(lambda p, xs: mg.named("E", mg.sum(unroll(cell, p, xs).outputs[-1])), params, xs)
+
+
+def _parts(cell: Any, params: dict[str, Any], xs: np.ndarray, place: str = "") -> Iterator[tuple[str, Cell, Any, Any]]:
+    """Every cell with its parameters and what it reads, in its own order of time."""
+    if isinstance(cell, Stacked):
+        for i, layer in enumerate(cell.layers, start=1):
+            own = params[f"layer {i}"]
+            yield from _parts(layer, own, xs, f"layer {i}")
+            xs = np.asarray(unroll(layer, own, xs).outputs)
+    elif isinstance(cell, Bidirectional):
+        comma = ", " if place else ""
+        yield from _parts(cell.forward, params["forward"], xs, f"{place}{comma}forward")
+        yield from _parts(cell.backward, params["backward"], xs[::-1], f"{place}{comma}backward")
+    else:
+        yield place, cell, params, xs
+
+
+def _measured(title: str, cell: Cell, params: dict[str, Any], xs: np.ndarray) -> Part:
+    lags = lag_norms(step_jacobians(cell, params, xs))
+    graph = _graph(cell, params, xs)
+    return Part(title, cell, graph, lags, explain(cell, None, params, len(xs)), cell.initial_state()._fields)
+
+
+def _title(cell: Any) -> str:
+    if isinstance(cell, Stacked):
+        return f"{len(cell.layers)}-layer {_title(cell.layers[0])}"
+    if isinstance(cell, Bidirectional):
+        return f"bidirectional {_title(cell.forward)}"
+    return type(cell).__name__
+
+
+def _command(path: Any, text: Any, steps: int, seed: int, prefix: str) -> str:
+    words = ["minigrad", "report", "--weights", Path(path).name]
+    words += ["--prefix", prefix] if prefix else []
+    words += ["--text", Path(text).name] if text is not None else []
+    return shlex.join([*words, "--steps", str(steps), "--seed", str(seed)])

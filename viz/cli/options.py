@@ -1,0 +1,149 @@
+"""What the commands share: one-line mistakes, numbers that are checked, and the net's options."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from ..analysis.findings import CELLS, Settings
+from ..errors import ReportInputError
+
+__all__ = [
+    "OPTIONS",
+    "Option",
+    "Parser",
+    "add_cell_option",
+    "add_net_options",
+    "add_weight_options",
+    "progress",
+    "require_no_training",
+    "settings",
+    "text_of",
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for a mistake; the usage is there for those who ask for it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a net: how it is read, and whether it is about training, which saved weights do without."""
+
+    name: str
+    metavar: str | None
+    read: Callable[[str], Any]
+    words: str
+    trains: bool = False
+
+
+def add_cell_option(command: argparse.ArgumentParser, default: str = Settings().cell) -> None:
+    """--cell"""
+    command.add_argument("--cell", choices=CELLS, help=f"which cell (default: {default})")
+
+
+def add_net_options(command: argparse.ArgumentParser, default_cell: str = Settings().cell) -> None:
+    """The text, the cell, its sizes, and how it is trained: see `OPTIONS`."""
+    command.add_argument(
+        "text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)"
+    )
+    add_cell_option(command, default_cell)
+    for option in OPTIONS:
+        default = getattr(Settings(), option.name)
+        words = f"{option.words} (default: {default})".strip()
+        flag = f"--{option.name.replace('_', '-')}"
+        command.add_argument(flag, type=option.read, metavar=option.metavar, help=words)
+
+
+def add_weight_options(command: argparse.ArgumentParser) -> None:
+    """--weights, --prefix and --text"""
+    add = command.add_argument
+    add("--weights", metavar="FILE", help="a .safetensors file with an RNN, LSTM or GRU of PyTorch; nothing is trained")
+    add("--prefix", default="", metavar="NAME", help="where the net stands in a larger model, such as encoder")
+    add("--text", dest="also_text", metavar="FILE", help="the same as TEXT; with --weights, its inputs one-hot")
+
+
+def require_no_training(options: argparse.Namespace) -> None:
+    """Refuse what would be ignored: saved weights are looked at as they are.
+
+    Raises
+    ------
+    ReportInputError
+        If there are options for training, or of the net's kind and size, beside weights; or a prefix without.
+    """
+    if options.weights is None:
+        if options.prefix:
+            raise ReportInputError("--prefix says where a net stands in a file of weights; pass --weights too")
+        return
+    named = ["cell", *(option.name for option in OPTIONS if option.trains)]
+    given = [f"--{name.replace('_', '-')}" for name in named if getattr(options, name) is not None]
+    if given:
+        raise ReportInputError(
+            f"with --weights nothing is trained, and the file says what the net is: leave out {' and '.join(given)}"
+        )
+
+
+def text_of(options: argparse.Namespace) -> str | None:
+    """The text, wherever it stands.
+
+    Raises
+    ------
+    ReportInputError
+        If there are two.
+    """
+    if options.text is not None and options.also_text is not None:
+        raise ReportInputError(f"there are two texts, {options.text} and {options.also_text}; pass one")
+    return options.text if options.also_text is None else options.also_text
+
+
+def _whole(smallest: int) -> Callable[[str], int]:
+    def parse(words: str) -> int:
+        try:
+            value = int(words)
+        except ValueError:
+            value = smallest - 1
+        if value < smallest:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {smallest}, got {words!r}")
+        return value
+
+    return parse
+
+
+def _positive(words: str) -> float:
+    try:
+        value = float(words)
+    except ValueError:
+        value = 0.0
+    if not value > 0 or not isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {words!r}")
+    return value
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    """The options of a net; the default for each that was not given."""
+    names = ["cell", *(option.name for option in OPTIONS)]
+    return Settings(**{name: getattr(options, name) for name in names if getattr(options, name) is not None})
+
+
+def progress(options: argparse.Namespace) -> Callable[[Any], Any]:
+    """A bar on a terminal, nothing in a pipe."""
+    total = settings(options).updates
+    return lambda updates: tqdm(updates, total=total, desc="training", unit="update", disable=None)
+
+
+#: The options of a net on every command that has one; their defaults are those of `Settings`.
+OPTIONS = (
+    Option("steps", "T", _whole(1), "time steps"),
+    Option("hidden", "H", _whole(1), "hidden units", trains=True),
+    Option("updates", "N", _whole(0), "training updates", trains=True),
+    Option("batch", "B", _whole(1), "sequences per update", trains=True),
+    Option("learning_rate", "R", _positive, "", trains=True),
+    Option("seed", None, _whole(0), "same seed, same bytes"),
+)

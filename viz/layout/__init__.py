@@ -1,0 +1,1 @@
+"""Positions and routes of what is drawn; knows no DOT."""

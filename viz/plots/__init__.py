@@ -1,0 +1,1 @@
+"""Plots as deterministic SVG, one file for each public function."""

@@ -1,0 +1,1 @@
+"""DOT text of a finished layout, and running Graphviz."""

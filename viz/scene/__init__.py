@@ -1,0 +1,1 @@
+"""Nodes and edges to draw, made from a graph and its adjoints."""

@@ -1,0 +1,161 @@
+"""How much of a graph one mark stands for: an operation, a gate with its weights, or a whole step."""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+
+from minigrad import Graph, Tensor
+from minigrad.sweep import Edge
+from minigrad.tensor import CONSTANT
+
+from .labels import is_parameter, step_of
+
+__all__ = ["DETAILS", "Group", "carried_nodes", "crosses_time", "families_of", "grouping"]
+
+
+def crosses_time(edge: Edge) -> bool:
+    """Whether a value is used at another time step than its own, or outside of time."""
+    return step_of(edge.source.scope) != step_of(edge.target.scope)
+
+
+def carried_nodes(nodes: Iterable[Tensor]) -> frozenset[int]:
+    """The serial numbers of the states: what is used at another time step, and what bears its name elsewhere."""
+    listed = [node for node in nodes if step_of(node.scope) is not None]
+    carried = {
+        (arg.name, _outside_time(arg.scope))
+        for node in listed
+        for arg in node.args
+        if isinstance(arg, Tensor) and step_of(arg.scope) not in (None, step_of(node.scope))
+    }
+    return frozenset(
+        node.serial for node in listed if node.name is not None and (node.name, _outside_time(node.scope)) in carried
+    )
+
+
+def families_of(nodes: Iterable[Tensor], states: Container[int]) -> dict[int, str]:
+    """What ties each state to the one that takes its place in the next step: its name, numbered where needed.
+
+    Layers without scopes of their own have several states of one name in a step; they are told apart by their order.
+    """
+    found: dict[int, str] = {}
+    seen: Counter[tuple[tuple[str, ...], str]] = Counter()
+    for node in nodes:
+        if node.serial in states:
+            name = node.name or ""
+            before = seen[node.scope, name]
+            seen[node.scope, name] += 1
+            found[node.serial] = name if before == 0 else f"{name} {before + 1}"
+    return found
+
+
+def _outside_time(scope: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part for part in scope if step_of((part,)) is None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that are drawn as one.
+
+    Attributes
+    ----------
+    face : Tensor
+        The last of them, whose name and value the mark shows.
+    members : tuple of Tensor
+        All of them, in order.
+    kind : str
+        "operation", "affine" or "step".
+    """
+
+    face: Tensor
+    members: tuple[Tensor, ...]
+    kind: str = "operation"
+
+
+def grouping(graph: Graph, detail: str) -> tuple[Group, ...]:
+    """Sort a graph's nodes into groups, see `DETAILS`: in the order of their faces; a node in none is not drawn."""
+    return DETAILS[detail](graph)
+
+
+def _operations(graph: Graph) -> tuple[Group, ...]:
+    """Every node by itself."""
+    return tuple(Group(node, (node,)) for node in graph.nodes)
+
+
+def _gates(graph: Graph) -> tuple[Group, ...]:
+    """Each U x + W h + b as one; weights, constants and whole sequences are left out."""
+    users: dict[int, list[Tensor]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.source.serial, []).append(edge.target)
+    hidden = {node.serial for node in graph.nodes if _is_background(node, users.get(node.serial, []))}
+    regions: dict[int, tuple[Tensor, ...]] = {}
+    for node in graph.nodes:
+        region = _affine_region(node, regions, users)
+        if region is not None:
+            regions[node.serial] = region
+    inner = {part.serial for region in regions.values() for part in region[:-1]}
+    groups = [
+        Group(node, regions.get(node.serial, (node,)), "affine" if node.serial in regions else "operation")
+        for node in graph.nodes
+        if node.serial not in inner and node.serial not in hidden
+    ]
+    return tuple(groups)
+
+
+def _is_background(node: Tensor, users: list[Tensor]) -> bool:
+    if not node.is_leaf or node.scope or not users:
+        return False
+    whole_sequence = all(user.primitive.name == "getitem" for user in users)
+    return node.primitive is CONSTANT or is_parameter(node) or whole_sequence
+
+
+def _affine_region(
+    node: Tensor, regions: dict[int, tuple[Tensor, ...]], users: dict[int, list[Tensor]]
+) -> tuple[Tensor, ...] | None:
+    """The nodes of the affine map that ends here; None if this is not one."""
+    args = [arg for arg in node.args if isinstance(arg, Tensor)]
+    name = node.primitive.name
+    if name in ("linear", "matmul") or (name == "multiply" and len(args) == 2):
+        return (node,) if sum(map(is_parameter, args)) == 1 else None
+    if name != "add" or len(args) != 2:
+        return None
+    region: tuple[Tensor, ...] = ()
+    for arg in args:
+        if is_parameter(arg):
+            continue
+        if arg.serial not in regions or arg.name is not None or len(users[arg.serial]) > 1 or arg.scope != node.scope:
+            return None
+        region += regions[arg.serial]
+    return (*region, node)
+
+
+def _steps(graph: Graph) -> tuple[Group, ...]:
+    """Every time step of a layer as one; its input and what is outside of time as at the level of gates."""
+    gathered: dict[tuple[str, ...], list[Group]] = {}
+    kept = []
+    for group in _gates(graph):
+        node = group.face
+        if step_of(node.scope) is None or _is_read(node):
+            kept.append(group)
+        else:
+            gathered.setdefault(node.scope, []).append(group)
+    kept += [group for groups in gathered.values() if len(groups) == 1 for group in groups if _joins(group)]
+    several = [groups for groups in gathered.values() if len(groups) > 1 or not _joins(groups[0])]
+    steps = [Group(groups[-1].face, tuple(node for g in groups for node in g.members), "step") for groups in several]
+    return tuple(sorted((*kept, *steps), key=lambda group: group.face.serial))
+
+
+def _is_read(node: Tensor) -> bool:
+    """Whether a step only takes this from elsewhere."""
+    if node.is_leaf:
+        return True
+    source = node.args[0]
+    return node.primitive.name in ("getitem", "alias") and isinstance(source, Tensor) and source.scope != node.scope
+
+
+def _joins(group: Group) -> bool:
+    """Whether it only puts the halves of a two-way net side by side."""
+    return len(group.members) == 1 and group.face.primitive.name == "concatenate"
+
+
+#: The levels of detail.
+DETAILS: dict[str, Callable[[Graph], tuple[Group, ...]]] = {"op": _operations, "gate": _gates, "cell": _steps}

@@ -1,0 +1,205 @@
+"""What stands on a node and in its tooltip: names with the time as subscript, symbols, short formulas."""
+
+import re
+from functools import lru_cache
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from minigrad import Tensor
+
+from ..style import FACTORS, SYMBOLS
+
+__all__ = [
+    "describe_factor",
+    "formula",
+    "is_parameter",
+    "is_time",
+    "norm",
+    "number",
+    "short_name",
+    "spectral_norm",
+    "step_of",
+    "symbol",
+    "title",
+    "wrapped_formula",
+]
+
+_STEP = re.compile(r"t=(\d+)")
+_SPAN = re.compile(r"t=\d+( … t=\d+)?")
+_LAST_KEY = re.compile(r'\["([^"\[\]]+)"\]$')
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+#: Sums of squares that neither overflowed nor lost small terms.
+_SAFE = (1e-200, 1e200)
+#: How deep a formula may look behind unnamed nodes.
+_DEPTH, _LONG = 4, 12
+#: Names that papers write with a Greek letter.
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
+
+
+@lru_cache(maxsize=4096)
+def step_of(scope: tuple[str, ...]) -> int | None:
+    """The time step a scope stands for: 3 for ``("layer 2", "t=3")``; None outside of time."""
+    for part in reversed(scope):
+        found = _STEP.fullmatch(part)
+        if found:
+            return int(found[1])
+    return None
+
+
+@lru_cache(maxsize=4096)
+def is_time(part: str) -> bool:
+    """Whether a scope stands for a time step, or for several that are drawn as one."""
+    return _SPAN.fullmatch(part) is not None
+
+
+def short_name(node: Tensor) -> str | None:
+    """The name as a formula would have it: ``W`` for ``params["W"]``, ``h₃`` for h at t=3; None if it has none."""
+    if node.name is None:
+        return None
+    key = _LAST_KEY.search(node.name)
+    if node.is_leaf and key:
+        return key[1]
+    step, name = step_of(node.scope), _GREEK.get(node.name, node.name)
+    return name if step is None else name + str(step).translate(_SUBSCRIPTS)
+
+
+def is_parameter(node: Tensor) -> bool:
+    """Whether a leaf is an entry of a dict that was passed in: parameters are kept in dicts."""
+    return node.is_leaf and node.name is not None and _LAST_KEY.search(node.name) is not None
+
+
+def symbol(node: Tensor) -> str:
+    """The sign for what a node does: σ, tanh, ⊙, +."""
+    name = node.primitive.name
+    if name == "linear":
+        return " ".join(_operand(arg) or "·" for arg in node.args)
+    sign = SYMBOLS.get(name, name)
+    if name in ("negative", "transpose"):
+        operand = _operand(node.args[0]) or "(·)"
+        return f"−{operand}" if name == "negative" else f"{operand}ᵀ"
+    if len(node.args) == 2 and name in SYMBOLS and not all(isinstance(arg, Tensor) for arg in node.args):
+        first, second = node.args
+        return f"{sign} {number(second)}" if isinstance(first, Tensor) else f"{number(first)} {sign}"
+    return sign
+
+
+def _operand(arg: Any) -> str | None:
+    return short_name(arg) if isinstance(arg, Tensor) else number(arg)
+
+
+def title(node: Tensor, otherwise: str | None = None) -> str:
+    """What stands on a node: its name, or else another, and under it the sign for what it does."""
+    name = short_name(node) or otherwise
+    if node.is_leaf:
+        return name or _constant(node.value)
+    if name is not None and node.primitive.name in ("getitem", "alias"):
+        return name
+    if name is None and node.primitive.name == "getitem" and node.args[0].name is not None:
+        return formula(node)
+    return symbol(node) if name is None else f"{name}\n{symbol(node)}"
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return number(value.item())
+    return f"constant {getattr(value, 'shape', '')}".strip()
+
+
+def formula(node: Tensor, depth: int = _DEPTH) -> str:
+    """How a node is computed, in terms of the named nodes behind it: ``σ(U_f x₃ + W_f h₂ + b_f)``."""
+    if node.is_leaf:
+        return short_name(node) or _constant(node.value)
+    name = node.primitive.name
+    parts = [_part(arg, depth - 1, name, step_of(node.scope)) for arg in node.args]
+    if name == "alias":
+        return parts[0]
+    if name == "linear":
+        return " ".join(parts)
+    if name == "getitem":
+        return f"{parts[0]}[{_index(node.params.get('index'))}]"
+    if name in ("add", "subtract", "multiply", "divide"):
+        return f" {SYMBOLS[name]} ".join(parts)
+    if name == "negative":
+        return f"−{parts[0]}"
+    if name == "transpose":
+        return f"{parts[0]}ᵀ"
+    shown = parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]]
+    return f"{SYMBOLS.get(name, name)}({', '.join(shown)})"
+
+
+def wrapped_formula(node: Tensor, width: int = 13) -> str:
+    """The formula of a sum over several lines, broken at its plus signs."""
+    lines = [""]
+    for i, term in enumerate(formula(node, _LONG).split(" + ")):
+        piece = term if i == 0 else f"+ {term}"
+        if lines[-1] and len(lines[-1]) + len(piece) >= width:
+            lines.append(piece)
+        else:
+            lines[-1] = f"{lines[-1]} {piece}".strip()
+    return "\n".join(lines)
+
+
+def _part(arg: Any, depth: int, inside: str, step: int | None) -> str:
+    """One operand, in brackets where the formula would be misread without them; other steps have their own."""
+    if not isinstance(arg, Tensor):
+        return number(arg)
+    if arg.name is not None or arg.is_leaf:
+        return short_name(arg) or _constant(arg.value)
+    if depth <= 0 or step_of(arg.scope) not in (None, step):
+        return "…"
+    words = formula(arg, depth)
+    loose = arg.primitive.name in ("add", "subtract", "negative", "multiply", "divide")
+    fits = inside == "add" or (inside == "multiply" and arg.primitive.name == "multiply")
+    closed = inside not in ("add", "subtract", "multiply", "divide", "negative", "linear", "getitem", "transpose")
+    return words if fits or closed or not loose else f"({words})"
+
+
+def _index(index: Any) -> str:
+    if isinstance(index, tuple):
+        return ", ".join(_index(part) for part in index)
+    return str(index) if isinstance(index, int) else "…"
+
+
+def describe_factor(node: Tensor) -> str | None:
+    """The local factor of an elementwise function: ``tanh′ = 1 − y²: mean 0.42``."""
+    slope = node.primitive.slope
+    if slope is None or not isinstance(node.value, np.ndarray) or node.value.size == 0:
+        return None
+    with np.errstate(all="ignore"):
+        mean = float(np.mean(slope(node.value, *(getattr(arg, "value", arg) for arg in node.args))))
+    name = node.primitive.name
+    known = f" = {FACTORS[name]}" if name in FACTORS else ""
+    return f"{SYMBOLS.get(name, name)}′{known}: mean {number(mean)}"
+
+
+def norm(value: Any) -> float | None:
+    """The Euclidean norm of all entries; None for what has none (formulas, indices)."""
+    if not isinstance(value, np.ndarray | float | int) or np.asarray(value).dtype.kind not in "fiub":
+        return None
+    flat = np.asarray(value, np.float64).ravel()
+    with np.errstate(all="ignore"):
+        squares = float(flat @ flat)
+        if _SAFE[0] < squares < _SAFE[1]:
+            return sqrt(squares)
+        largest = float(np.max(np.abs(flat), initial=0.0))
+        if largest == 0.0 or not np.isfinite(largest):
+            return largest
+        return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
+
+
+def spectral_norm(matrix: np.ndarray) -> float:
+    """The largest singular value; nan or inf if there is one in the matrix."""
+    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float(np.abs(matrix).max())
+
+
+def number(x: float) -> str:
+    """Three significant digits, the same on every platform.
+
+    Examples
+    --------
+    >>> number(0.4194), number(1.0), number(1.7e-9), number(float("nan"))
+    ('0.419', '1', '1.7e-09', 'nan')
+    """
+    return f"{x:.3g}"

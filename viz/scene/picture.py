@@ -1,0 +1,129 @@
+"""What is drawn, before anyone has said where: marks, lines between them, and a scale."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..colour_scale import Scale
+from .labels import is_time
+
+__all__ = ["Frames", "Line", "Mark", "Picture", "Scope", "frames_of"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One drawn node.
+
+    Attributes
+    ----------
+    key : str
+        A plain identifier, made from the order of the nodes.
+    label, tooltip : str
+        As they are to be read; escaping comes later.
+    kind : str
+        A key of `style.KINDS`.
+    scope : tuple of str
+        The frames it stands in, outermost first.
+    step : int or None
+        The column it stands in, or beside if it is carried: the time step, counted as if a fold were one;
+        None outside of time.
+    carried : bool
+        It stands for a state on its way from one time step to the next, between their frames.
+    family : str
+        What a carried state is called at every step.
+    entrywise : bool
+        It acts entry by entry, so that a state can pass straight through it.
+    """
+
+    key: str
+    label: str
+    kind: str
+    tooltip: str
+    scope: tuple[str, ...] = ()
+    step: int | None = None
+    carried: bool = False
+    family: str = ""
+    entrywise: bool = False
+
+    @property
+    def lane(self) -> tuple[str, ...]:
+        """The scopes other than the time step: a layer, a direction."""
+        return tuple(part for part in self.scope if not is_time(part))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One use of a value; its gradient flows the other way.
+
+    Attributes
+    ----------
+    tail, head : str
+        Keys of the marks, in the direction of the computation.
+    share : float or None
+        The norm of what flows back along it; None if nothing was swept here.
+    tooltip : str
+        Of the forward line.
+    note : str
+        The tooltip of the gradient.
+    delivers : bool
+        It is no use by an operation: it leads from where a state is made to the state's own mark.
+    """
+
+    tail: str
+    head: str
+    share: float | None
+    tooltip: str
+    note: str = ""
+    delivers: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Marks and lines in the order of the computation.
+
+    Attributes
+    ----------
+    title : str
+        Read out by screen readers, and shown where there is nothing else.
+    remark : str
+        Shown under the drawing: what the reader has to know about it.
+    """
+
+    marks: tuple[Mark, ...]
+    lines: tuple[Line, ...]
+    title: str
+    remark: str = ""
+    scale: Scale = field(default_factory=Scale)
+
+
+Scope = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a picture, in the order in which they appear.
+
+    Attributes
+    ----------
+    inside : dict
+        The marks that stand in a frame itself, by its scope.
+    children : dict
+        The frames right inside of a frame, by its scope; () stands for the whole picture.
+    numbers : dict
+        A number for each frame, the same for the same picture.
+    """
+
+    inside: dict[Scope, list[Mark]]
+    children: dict[Scope, list[Scope]]
+    numbers: dict[Scope, int]
+
+
+def frames_of(marks: Iterable[Mark]) -> Frames:
+    """The frames for all scopes in which marks stand."""
+    inside: dict[Scope, list[Mark]] = {}
+    children: dict[Scope, dict[Scope, None]] = {}
+    for mark in marks:
+        inside.setdefault(mark.scope, []).append(mark)
+        for depth in range(len(mark.scope)):
+            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
+    numbers = {scope: i for i, scope in enumerate(child for found in children.values() for child in found)}
+    return Frames(inside, {scope: list(found) for scope, found in children.items()}, numbers)

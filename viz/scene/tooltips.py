@@ -1,0 +1,54 @@
+"""What is said about a mark or a line when it is pointed at."""
+
+from math import isinf, isnan
+
+from minigrad import Tensor
+from minigrad.sweep import Adjoints
+
+from .grouping import Group
+from .labels import describe_factor, formula, is_parameter, norm, number, short_name
+
+__all__ = ["called", "line_note", "mark_tooltip"]
+
+
+def mark_tooltip(group: Group, adjoints: Adjoints | None, copies: int = 1) -> str:
+    """Name and formula, shape, norm of the value and of its gradient, local factor."""
+    node = group.face
+    lines = [_definition(node), f"shape {node.shape}"]
+    size = norm(node.value)
+    if size is not None:
+        lines.append(f"norm of the value: {number(size)}")
+    adjoint = None if adjoints is None else norm(adjoints.nodes.get(node))
+    if adjoint is not None:
+        lines.append(f"norm of its gradient: {number(adjoint)}")
+    factor = describe_factor(node)
+    if factor is not None:
+        lines.append(f"local factor {factor}")
+    if group.kind == "affine":
+        lines += _weights(group)
+    if copies > 1:
+        lines.append(f"one node, drawn at {copies} places")
+    return "\n".join(lines)
+
+
+def _definition(node: Tensor) -> str:
+    if node.is_leaf and node.name is not None:
+        return node.name
+    name = short_name(node)
+    return formula(node) if name is None else f"{name} = {formula(node)}"
+
+
+def _weights(group: Group) -> list[str]:
+    found = {arg.serial: arg for node in group.members for arg in node.args if isinstance(arg, Tensor)}
+    return [f"{short_name(arg)}: {arg.name}, shape {arg.shape}" for arg in found.values() if is_parameter(arg)]
+
+
+def called(node: Tensor) -> str:
+    """A node's name, or its formula if it has none."""
+    return short_name(node) or formula(node, 2)
+
+
+def line_note(what: str, share: float) -> str:
+    """The number on a gradient, and what is special about it."""
+    remark = " (not a number)" if isnan(share) else " (overflowed)" if isinf(share) else ""
+    return f"{what}: norm {number(share)}{remark or (' (exactly zero)' if share == 0 else '')}"
