@@ -17,7 +17,7 @@ def test_a_notebook_shows_every_state_at_every_step(cell, recorded):
     """The table is well-formed, has a row for each part of the state and a cell for each step and the last norm."""
     rng = np.random.default_rng(0)
     params = cell.init(rng)
-    shown = mg.tree.tree_map(mg.tensor, params) if recorded else params
+    shown = mg.pytree.tree_map(mg.tensor, params) if recorded else params
 
     run = unroll(cell, shown, rng.normal(size=(5, 2)))
 

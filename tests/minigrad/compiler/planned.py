@@ -17,7 +17,7 @@ TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 def agree(f, args, passes, backend="numpy"):
     """Assert that the plan of f gives what f gives, also when replayed with other values."""
     compiled = mg.compile(f, passes=passes, backend=backend)
-    moved = mg.tree.tree_map(lambda x: x * x.dtype.type(0.9375) if x.dtype.kind == "f" else x, args)
+    moved = mg.pytree.tree_map(lambda x: x * x.dtype.type(0.9375) if x.dtype.kind == "f" else x, args)
     for values in (args, moved, args):
         results, structure = flatten(compiled(*values))
         expected, expected_structure = flatten(f(*values))

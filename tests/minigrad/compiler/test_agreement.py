@@ -47,7 +47,7 @@ def training_step(cell, dtype, lengths=None, truncate=None, steps=6, batch=(2,))
     rng = np.random.default_rng(0)
     readout = Readout(cell.hidden_size, 3)
     params = {"cell": cell.init(rng, dtype), "readout": readout.init(rng, dtype)}
-    params = mg.tree.tree_map(lambda p: p + 0.1 * rng.standard_normal(p.shape).astype(dtype), params)
+    params = mg.pytree.tree_map(lambda p: p + 0.1 * rng.standard_normal(p.shape).astype(dtype), params)
     xs = rng.standard_normal((steps, *batch, cell.input_size)).astype(dtype)
     ys = rng.integers(0, 3, (steps, *batch))
 

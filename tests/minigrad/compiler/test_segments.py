@@ -16,7 +16,7 @@ from minigrad.testing import strategies
 def agree(f, args, passes=frozenset(PASSES)):
     """Assert that the plan with kept checkpoints gives what f gives, also when replayed with other values."""
     compiled = mg.compile(f, passes=passes, keep_checkpoints=True)
-    moved = mg.tree.tree_map(lambda x: x * x.dtype.type(0.9375) if x.dtype.kind == "f" else x, args)
+    moved = mg.pytree.tree_map(lambda x: x * x.dtype.type(0.9375) if x.dtype.kind == "f" else x, args)
     for values in (args, moved, args):
         for result, wanted in zip(flatten(compiled(*values))[0], flatten(f(*values))[0], strict=True):
             assert result.dtype == wanted.dtype
