@@ -1,4 +1,4 @@
-"""Where in the model an operation stands: a path of names such as ``("layer 2", "t=3")``."""
+"""The context of an operation: the scopes it stands in, such as ``("layer 2", "t=3")``, and value-free tracing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,10 @@ from typing import Any
 from .errors import ValueDependentError
 
 __all__ = [
+    "Direction",
+    "Layer",
+    "TimeStep",
+    "as_scope",
     "check_course",
     "checkpoints_are_kept",
     "course_is_fixed",
@@ -15,6 +19,8 @@ __all__ = [
     "fixed_course",
     "kept_checkpoints",
     "scope",
+    "step_of",
+    "without_time",
 ]
 
 
@@ -60,6 +66,110 @@ def check_course(what: str, node: Any) -> None:
         )
 
 
+class TimeStep(str):
+    """The scope of a time step, printed and compared as ``"t=3"``.
+
+    Attributes
+    ----------
+    number : int
+        3 for ``t=3``. Steps count from 1; 0 is the time of initial states.
+
+    Examples
+    --------
+    >>> TimeStep(3), TimeStep(3).number
+    ('t=3', 3)
+    """
+
+    __slots__ = ("number",)
+    number: int
+
+    def __new__(cls, number: int) -> "TimeStep":
+        """The scope of step `number`."""
+        self = super().__new__(cls, f"t={number}")
+        self.number = number
+        return self
+
+    def __getnewargs__(self) -> tuple[int]:  # type: ignore[override]
+        return (self.number,)
+
+
+class Layer(str):
+    """The scope of a layer of a stacked net, printed and compared as ``"layer 2"``.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1.
+    """
+
+    __slots__ = ("number",)
+    number: int
+
+    def __new__(cls, number: int) -> "Layer":
+        """The scope of layer `number`."""
+        self = super().__new__(cls, f"layer {number}")
+        self.number = number
+        return self
+
+    def __getnewargs__(self) -> tuple[int]:  # type: ignore[override]
+        return (self.number,)
+
+
+class Direction(str):
+    """The scope of one direction of a bidirectional net: ``"forward"`` or ``"backward"``."""
+
+    __slots__ = ()
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether this direction reads from the last step to the first."""
+        return self == "backward"
+
+
+def as_scope(name: str) -> str:
+    """A scope's name as what it is: ``"t=3"`` is a `TimeStep`, ``"layer 2"`` a `Layer`, ``"forward"`` a `Direction`.
+
+    The one place where names of scopes are parsed.
+
+    Parameters
+    ----------
+    name : str
+        What a user wrote, or a scope that is typed already.
+
+    Returns
+    -------
+    str
+        A `TimeStep`, `Layer` or `Direction` where it is one, else the name.
+
+    Examples
+    --------
+    >>> type(as_scope("t=3")).__name__, type(as_scope("decoder")).__name__
+    ('TimeStep', 'str')
+    """
+    if isinstance(name, (TimeStep, Layer, Direction)):
+        return name
+    kind, _, digits = name.partition("=") if name.startswith("t=") else name.partition(" ")
+    if digits.isascii() and digits.isdigit() and str(int(digits)) == digits:
+        if kind == "t":
+            return TimeStep(int(digits))
+        if kind == "layer":
+            return Layer(int(digits))
+    return Direction(name) if name in ("forward", "backward") else name
+
+
+def step_of(scope: tuple[str, ...]) -> int | None:
+    """The innermost time step of a path of scopes: 3 for ``("layer 2", "t=3")``, None outside time."""
+    for part in reversed(scope):
+        if isinstance(part, TimeStep):
+            return part.number
+    return None
+
+
+def without_time(scope: tuple[str, ...]) -> tuple[str, ...]:
+    """A path of scopes without its time steps: ``("layer 2",)`` for ``("layer 2", "t=3")``."""
+    return tuple(part for part in scope if not isinstance(part, TimeStep))
+
+
 #: A context variable, so that threads and asynchronous tasks do not see each other's scopes.
 _SCOPE: ContextVar[tuple[str, ...]] = ContextVar("minigrad_scope", default=())
 
@@ -73,7 +183,7 @@ def scope(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : str
-        Any text; time steps are written ``"t=3"``.
+        Any text; ``"t=3"`` is the time step 3, see `as_scope`.
 
     Returns
     -------
@@ -88,7 +198,7 @@ def scope(name: str) -> Iterator[None]:
     >>> f.scope
     ('t=3',)
     """
-    token = _SCOPE.set((*_SCOPE.get(), str(name)))
+    token = _SCOPE.set((*_SCOPE.get(), as_scope(name if isinstance(name, str) else str(name))))
     try:
         yield
     finally:
