@@ -63,7 +63,7 @@ def _tests(path: Path) -> Iterator[tuple[str, bool, str]]:
     """Name, whether slow, and sentence of every test in a file."""
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            slow = any(ast.unparse(mark) == "pytest.mark.slow" for mark in node.decorator_list)
+            slow = any(ast.unparse(mark) == "pytest.mark.nightly" for mark in node.decorator_list)
             yield node.name, slow, " ".join((ast.get_docstring(node) or "").split())
 
 
@@ -76,7 +76,7 @@ def page() -> str:
         title = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         lines += [f"## {title.splitlines()[0]}\n", "| what was tried, and what happens | test |", "|---|---|"]
         for name, slow, sentence in _tests(path):
-            lines.append(f"| {sentence.replace('|', chr(92) + '|')} | `{name}`{' (slow)' if slow else ''} |")
+            lines.append(f"| {sentence.replace('|', chr(92) + '|')} | `{name}`{' (nightly)' if slow else ''} |")
         lines.append("")
     return "\n".join([*lines, FUZZING, LIMITS])
 

@@ -46,7 +46,7 @@ def shell(script: str) -> tuple[int, str, str]:
 
 @needs_mounts
 @pytest.mark.parametrize(
-    "command", ["draw", *(pytest.param(name, marks=pytest.mark.slow) for name in ("flow", "report"))]
+    "command", ["draw", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("flow", "report"))]
 )
 def test_a_full_disk(tmp_path: Path, command: str) -> None:
     """On a disk of 8 kB draw, flow and report end with exit code 2 and one line; nothing is left on the disk."""
@@ -165,7 +165,7 @@ def test_many_writers_of_one_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["g.svg"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_reports_at_once(tmp_path: Path) -> None:
     """Two processes that write one report both succeed, and the page is the one that either would have written."""
     (tmp_path / "alone").mkdir()

@@ -159,7 +159,7 @@ def heard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("heard")
-@pytest.mark.parametrize("command", [pytest.param("report", marks=pytest.mark.slow), "draw"])
+@pytest.mark.parametrize("command", [pytest.param("report", marks=pytest.mark.nightly), "draw"])
 def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str) -> None:
     """Ctrl-C while dot draws: exit code 130, one line, no file; the same command then works."""
     slow = tmp_path / "slow-dot"
@@ -186,7 +186,7 @@ def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str) -> None:
     assert os.listdir(tmp_path / "place") == [out.name]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0])
 def test_a_report_at_some_moment(tmp_path: Path, seconds: float) -> None:

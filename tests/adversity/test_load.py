@@ -18,7 +18,7 @@ def loss_of(cell: Any) -> Any:
     return lambda params, xs: mg.sum(unroll(cell, params, xs).outputs[-1] ** 2)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_hundred_thousand_steps() -> None:
     """An RNN over 100,000 steps: the gradient is found without recursion and equals a plain backward loop's."""
     T, rng = 100_000, np.random.default_rng(0)
@@ -45,7 +45,7 @@ def test_a_hundred_thousand_steps() -> None:
     np.testing.assert_allclose(by_input, inputs, rtol=1e-9, atol=1e-300)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_hundred_thousand_operations() -> None:
     """A chain of 200,000 operations on one number is swept both ways; the slope is the product of the slopes."""
     T, x = 100_000, 0.5
@@ -63,7 +63,7 @@ def test_a_hundred_thousand_operations() -> None:
     assert float(mg.jvp(f, (x,), (1.0,))[1]) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("make", [RNN, GRU, LSTM])
 def test_two_thousand_units(make: Any) -> None:
     """One step of 2,048 units gives the gradient that a central difference finds along a random direction."""
@@ -91,7 +91,7 @@ def _resident() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to read the memory in use")
-@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_many_small_graphs(count: int) -> None:
     """After 10,000 graphs in a row, 100 of them compiled, memory is where it was after the first tenth of them."""
     cell, rng = RNN(2, 3), np.random.default_rng(0)

@@ -88,8 +88,8 @@ TWO_UNITS = ("rnn tanh", "rnn relu", "rnn sigmoid", "rnn identity", "lstm NP", "
 @pytest.mark.parametrize(
     ("name", "H"),
     [
-        *(pytest.param(name, 1, marks=[] if name in QUICK else [pytest.mark.slow]) for name in STEPS),
-        *(pytest.param(name, 2, marks=pytest.mark.slow) for name in TWO_UNITS),
+        *(pytest.param(name, 1, marks=[] if name in QUICK else [pytest.mark.nightly]) for name in STEPS),
+        *(pytest.param(name, 2, marks=pytest.mark.nightly) for name in TWO_UNITS),
     ],
 )
 def test_cells(name: str, H: int) -> None:

@@ -58,7 +58,7 @@ def test_cells(name, dtype):
 
 
 @needs_numba
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("passes", [frozenset(PASSES), frozenset({"homes", "reuse"}), frozenset()])
