@@ -1,7 +1,7 @@
 """Derivatives of functions: grad, value_and_grad, vjp, jvp, and `Tensor.backward`.
 
-Each transform calls the function on fresh leaves, which records a graph, and sweeps it once; `lifting` has
-what they share.
+Each transform calls the function on fresh leaves, which records a graph, and sweeps it once;
+`transforms` has what they have in common.
 """
 
 from collections.abc import Callable, Sequence
@@ -103,8 +103,8 @@ def backward(output: Tensor, seed: Any = None) -> None:
         )
     for node, adjoint in reverse_sweep([(output, cotangent)]).nodes.items():
         if node.primitive is INPUT:
-            share = adjoint if is_symbolic(adjoint) else np.array(adjoint, node.dtype)
-            node.grad = share if node.grad is None else node.grad + share
+            contribution = adjoint if is_symbolic(adjoint) else np.array(adjoint, node.dtype)
+            node.grad = contribution if node.grad is None else node.grad + contribution
 
 
 METHODS["backward"] = backward

@@ -12,38 +12,38 @@ __all__ = [
     "Layer",
     "TimeStep",
     "as_scope",
-    "check_course",
     "checkpoints_are_kept",
-    "course_is_fixed",
     "current_scope",
-    "fixed_course",
     "kept_checkpoints",
+    "require_concrete",
     "scope",
     "step_of",
+    "tracing_is_value_free",
+    "value_free_tracing",
     "without_time",
 ]
 
 
-#: Whether what is traced now will be replayed for other values, and whether it then keeps its checkpoints.
-_FIXED: ContextVar[bool] = ContextVar("minigrad_fixed_course", default=False)
+#: True while a trace is made that will be replayed for other values; and while it keeps its checkpoints.
+_VALUE_FREE: ContextVar[bool] = ContextVar("minigrad_value_free", default=False)
 _KEPT: ContextVar[bool] = ContextVar("minigrad_kept_checkpoints", default=False)
 
-course_is_fixed, checkpoints_are_kept = _FIXED.get, _KEPT.get
+tracing_is_value_free, checkpoints_are_kept = _VALUE_FREE.get, _KEPT.get
 
 
 @contextmanager
-def fixed_course() -> Iterator[None]:
+def value_free_tracing() -> Iterator[None]:
     """Mark that what is traced in the block will be replayed for other values."""
-    token = _FIXED.set(True)
+    token = _VALUE_FREE.set(True)
     try:
         yield
     finally:
-        _FIXED.reset(token)
+        _VALUE_FREE.reset(token)
 
 
 @contextmanager
 def kept_checkpoints(kept: bool = True) -> Iterator[None]:
-    """Mark that a trace with a fixed course shall have one node for each checkpoint, and one for its pullback."""
+    """Mark that a value-free trace shall have one node for each checkpoint, and one for its pullback."""
     token = _KEPT.set(kept)
     try:
         yield
@@ -51,15 +51,15 @@ def kept_checkpoints(kept: bool = True) -> Iterator[None]:
         _KEPT.reset(token)
 
 
-def check_course(what: str, node: Any) -> None:
-    """Refuse to give a node's value to Python code whose course could depend on it.
+def require_concrete(what: str, node: Any) -> None:
+    """Refuse to give a node's value to Python code while a value-free trace is made: it could branch on it.
 
     Raises
     ------
     ValueDependentError
-        Inside of `fixed_course`.
+        Inside of `value_free_tracing`.
     """
-    if _FIXED.get():
+    if _VALUE_FREE.get():
         raise ValueDependentError(
             f"{what} needs the value of a Tensor of shape {node.shape} while the function is being compiled, but a "
             "compiled function is replayed for any values. Choose with minigrad.where, or do not compile the function."
@@ -122,7 +122,7 @@ class Direction(str):
 
     @property
     def reads_backwards(self) -> bool:
-        """Whether this direction reads from the last step to the first."""
+        """True if this direction reads from the last step to the first."""
         return self == "backward"
 
 

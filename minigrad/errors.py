@@ -51,7 +51,7 @@ class UnsupportedNumPyError(MinigradError, TypeError):
 
 
 class ValueDependentError(MinigradError, TypeError):
-    """A compiled function whose course depends on the values of its arguments, not on their shapes alone."""
+    """A compiled function whose operations depend on the values of its arguments, not on their shapes alone."""
 
 
 class DroppedGradientError(MinigradError, TypeError):

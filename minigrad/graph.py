@@ -137,7 +137,7 @@ class Graph:
         return which
 
     def adjoints(self, seed: Any = None, output: "Tensor | str | None" = None) -> Adjoints:
-        """The adjoint of every node and the share of every edge, ∂output/∂node, by one reverse sweep.
+        """The adjoint ∂output/∂node of every node and the contribution of every edge, by one reverse sweep.
 
         The nodes are not touched, so asking twice gives the same answer twice.
 
@@ -151,8 +151,8 @@ class Graph:
         Returns
         -------
         Adjoints
-            ``nodes``: a mapping of node to adjoint, of the node's shape. ``shares``: a mapping of `Edge` to the term
-            that it added to the adjoint of its source; a `Piece` where only some entries are touched.
+            ``nodes``: a mapping of node to adjoint, of the node's shape. ``edges``: a mapping of `Edge` to the term
+            that it added to the adjoint of its source; a `SparseCotangent` where only some entries are touched.
 
         Raises
         ------

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from .errors import NaNWarning
-from .sweep import Edge, Piece, ancestors, reverse_sweep
+from .sweep import Edge, SparseCotangent, ancestors, reverse_sweep
 from .tensor import Tensor, describe
 
-__all__ = ["first_nan", "first_nan_share", "has_nan", "warn_of_nan"]
+__all__ = ["first_nan", "first_nan_edge", "has_nan", "warn_of_nan"]
 
 
 def has_nan(value: Any) -> bool:
-    """Whether an array, a Tensor or a piece of an array holds a NaN."""
-    inner = value.g if isinstance(value, Piece) else value
+    """Whether an array, a Tensor or a sparse cotangent holds a NaN."""
+    inner = value.g if isinstance(value, SparseCotangent) else value
     array = inner.value if isinstance(inner, Tensor) else inner
     return isinstance(array, np.ndarray | np.generic) and array.dtype.kind in "fc" and bool(np.isnan(array).any())
 
@@ -28,11 +28,11 @@ def first_nan(nodes: Iterable[Tensor]) -> Tensor | None:
     return None
 
 
-def first_nan_share(output: Tensor, cotangent: Any) -> Edge | None:
+def first_nan_edge(output: Tensor, cotangent: Any) -> Edge | None:
     """The first edge, in the order of the reverse sweep, on which a cotangent without NaN becomes one with."""
     adjoints = reverse_sweep([(output, cotangent)], keep_all=True)
-    for edge, share in adjoints.shares.items():
-        if has_nan(share) and not has_nan(adjoints.nodes[edge.target]):
+    for edge, cotangent_of_edge in adjoints.edges.items():
+        if has_nan(cotangent_of_edge) and not has_nan(adjoints.nodes[edge.target]):
             return edge
     return None
 
@@ -44,7 +44,7 @@ def warn_of_nan(output: Tensor, cotangent: Any, gradients: Iterable[Any]) -> Non
         text = "" if origin is None else f"; it arose in {describe(origin)}"
         warnings.warn(f"the output {describe(output)} is NaN{text}", NaNWarning, stacklevel=4)
     elif any(has_nan(g) for g in gradients):
-        edge = first_nan_share(output, cotangent)
+        edge = first_nan_edge(output, cotangent)
         text = (
             ""
             if edge is None

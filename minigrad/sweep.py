@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .primitive import PRIMITIVES
 from .tensor import SCALARS, Tensor, bind, describe
 
-__all__ = ["Adjoints", "Edge", "Piece", "ancestors", "forward_sweep", "reverse_sweep"]
+__all__ = ["Adjoints", "Edge", "SparseCotangent", "ancestors", "forward_sweep", "reverse_sweep"]
 
 
 class Edge(NamedTuple):
@@ -30,10 +30,10 @@ class Edge(NamedTuple):
     position: int
 
 
-class Piece(NamedTuple):
-    """The cotangent of a whole array of which only the part at `index` was used.
+class SparseCotangent(NamedTuple):
+    """The cotangent of an array that is zero but at `index`, where it is `g`.
 
-    Rules of indexing return it instead of an array of zeros with `g` inside; the sweep puts all pieces
+    Rules of indexing return it instead of an array of zeros with `g` inside; the sweep scatters all those
     of a node into one array.
     """
 
@@ -48,26 +48,31 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Adjoints:
-    """What a reverse sweep found: an adjoint for every node, a share for every edge.
+    """The result of a reverse sweep: the adjoint of every node, the cotangent of every edge.
 
     Attributes
     ----------
     nodes : dict
         ∂output/∂node of every node that the sweep reached.
-    shares : dict
-        The term that each `Edge` added to its source's adjoint, an array or a `Piece`; empty unless
-        asked for. The shares of the edges that leave a node add up to its adjoint.
+    edges : dict
+        The contribution of each `Edge` to its source's adjoint, an array or a `SparseCotangent`; empty unless
+        asked for. The contributions of the edges that leave a node add up to its adjoint.
     """
 
     nodes: dict[Tensor, Any] = field(default_factory=dict)
-    shares: dict[Edge, Any] = field(default_factory=dict)
+    edges: dict[Edge, Any] = field(default_factory=dict)
+
+    @property
+    def shares(self) -> dict[Edge, Any]:
+        """`edges` under its earlier name."""
+        return self.edges
 
 
-def _assemble(pieces: list[Piece]) -> Any:
-    """Add all pieces into one array of zeros, made once however many pieces there are."""
-    indices = tuple(piece.index for piece in pieces)
-    gs = tuple(piece.g for piece in pieces)
-    return bind(PRIMITIVES["scatter"], gs, {"indices": indices, "shape": pieces[0].shape})
+def _assemble(parts: list[SparseCotangent]) -> Any:
+    """Add all parts into one array of zeros, made once however many parts there are."""
+    indices = tuple(part.index for part in parts)
+    gs = tuple(part.g for part in parts)
+    return bind(PRIMITIVES["scatter"], gs, {"indices": indices, "shape": parts[0].shape})
 
 
 class _Sum:
@@ -76,33 +81,33 @@ class _Sum:
     The first two make a fresh array; in a plain sweep later ones are added into it in place.
     """
 
-    __slots__ = ("owned", "pieces", "recorded", "total")
+    __slots__ = ("owned", "parts", "recorded", "total")
 
     def __init__(self, first: Any, recorded: bool) -> None:
-        self.pieces = [first] if type(first) is Piece else []
-        self.total = None if type(first) is Piece else first
+        self.parts = [first] if type(first) is SparseCotangent else []
+        self.total = None if type(first) is SparseCotangent else first
         self.recorded = recorded
         self.owned = False
 
-    def add(self, share: Any) -> "_Sum":
-        """Add one more share."""
-        if type(share) is Piece:
-            self.pieces.append(share)
+    def add(self, contribution: Any) -> "_Sum":
+        """Add one more contribution."""
+        if type(contribution) is SparseCotangent:
+            self.parts.append(contribution)
         elif self.total is None:
-            self.total = share
+            self.total = contribution
         elif self.owned:
-            self.total += share
+            self.total += contribution
         else:
-            self.total = self.total + share
+            self.total = self.total + contribution
             self.owned = not self.recorded
         return self
 
     def result(self) -> Any:
-        """The sum of all shares."""
-        if not self.pieces:
+        """The sum of all contributions."""
+        if not self.parts:
             return self.total
-        pieces = _assemble(self.pieces)
-        return pieces if self.total is None else self.total + pieces
+        parts = _assemble(self.parts)
+        return parts if self.total is None else self.total + parts
 
 
 def reverse_sweep(
@@ -114,8 +119,8 @@ def reverse_sweep(
 ) -> Adjoints:
     """Pull cotangents back from outputs to what they were computed from.
 
-    Each node's cotangent is complete when its turn comes; each rule then turns it into the share of
-    one argument: ``x̄ += vjp(ȳ, y, xs)``.
+    Each node's cotangent is complete when its turn comes; each rule then turns it into the contribution
+    to one argument: ``x̄ += vjp(ȳ, y, xs)``.
 
     Parameters
     ----------
@@ -127,7 +132,7 @@ def reverse_sweep(
     recorded : bool
         Run the rules on nodes instead of values, so that the result can be differentiated.
     keep_all : bool
-        Keep the adjoint of every node and the share of every edge; otherwise they are let go as soon
+        Keep the adjoint of every node and the cotangent of every edge; otherwise they are let go as soon
         as they have been used.
     """
     stops = {node.serial for node in targets}
@@ -145,7 +150,7 @@ def reverse_sweep(
     while queue:
         serial = -heappop(queue)
         node, g = waiting.pop(serial)
-        if type(g) is _Sum or type(g) is Piece:
+        if type(g) is _Sum or type(g) is SparseCotangent:
             g = g.result()
         stop = serial in stops
         args = node.args
@@ -155,37 +160,37 @@ def reverse_sweep(
             continue
         primitive, params = node.primitive, node.params
         y, xs = (node, args) if recorded else (node.value, node.values)
-        together = _all_shares(node, g, y, xs) if primitive.variadic else None
+        together = _all_contributions(node, g, y, xs) if primitive.variadic else None
         for position, arg in enumerate(args):
             if type(arg) is not Tensor or not arg.tracked or arg.serial < oldest:
                 continue
             if together is not None:
-                share = together[position]
+                contribution = together[position]
             elif (rule := primitive.vjps[position]) is not None:
                 try:
-                    share = rule(g, y, *xs, **params) if params else rule(g, y, *xs)
+                    contribution = rule(g, y, *xs, **params) if params else rule(g, y, *xs)
                 except Exception as error:
                     error.add_note(f"raised by the reverse rule of {describe(node)}, argument {position}")
                     raise
             else:
                 continue
-            if share is None:
+            if contribution is None:
                 continue
             if keep_all:
-                found.shares[Edge(arg, node, position)] = share
+                found.edges[Edge(arg, node, position)] = contribution
             entry = waiting.get(arg.serial)
             if entry is None:
-                waiting[arg.serial] = [arg, share]
+                waiting[arg.serial] = [arg, contribution]
                 heappush(queue, -arg.serial)
             elif type(entry[1]) is _Sum:
-                entry[1].add(share)
+                entry[1].add(contribution)
             else:
-                entry[1] = _Sum(entry[1], recorded).add(share)
+                entry[1] = _Sum(entry[1], recorded).add(contribution)
     return found
 
 
-def _all_shares(node: Tensor, g: Any, y: Any, xs: Any) -> Any:
-    """The shares of all arguments of a variadic primitive: one rule gives them together."""
+def _all_contributions(node: Tensor, g: Any, y: Any, xs: Any) -> Any:
+    """The contributions to all arguments of a variadic primitive: one rule gives them together."""
     rule: Any = node.primitive.vjps[0]
     try:
         return rule(g, y, *xs, **node.params)

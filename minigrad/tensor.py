@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .context import check_course, current_scope
+from .context import current_scope, require_concrete
 from .errors import (
     DroppedGradientError,
     DtypeError,
@@ -174,7 +174,7 @@ class Tensor:
         ValueError
             If there is not exactly one entry.
         """
-        check_course(".item()", self)
+        require_concrete(".item()", self)
         return self.value.item()
 
     def __repr__(self) -> str:
@@ -196,7 +196,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        check_course("a branch (if, while, and, or, not, in)", self)
+        require_concrete("a branch (if, while, and, or, not, in)", self)
         return bool(self.value)
 
     # -- names and gradients ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..checkpoint import Segment, pulled_back
-from ..context import fixed_course
+from ..context import value_free_tracing
 from ..errors import ValueDependentError
 from ..tensor import leaf
 from ..transforms import recording
@@ -112,7 +112,7 @@ class Segments:
 
     def _traced(self, op: str, segment: Segment) -> tuple[Any, Body]:
         """The program of a segment, traced on shapes, and what it is known by."""
-        with recording(), fixed_course():
+        with recording(), value_free_tracing():
             given = [leaf(blank(value)) for value in segment.values[: len(segment.moving)]]
             inputs = [*given, *segment.free]
             if op == "checkpoint":

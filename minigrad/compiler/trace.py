@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..context import fixed_course
+from ..context import value_free_tracing
 from ..errors import TreeError, ValueDependentError
 from ..pytree import Structure, flatten
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
@@ -153,7 +153,7 @@ def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -
         if isinstance(value, np.ndarray | np.generic):
             lifted[i] = leaf(value, paths[i])
             inputs.append(lifted[i])
-    with recording(), fixed_course():
+    with recording(), value_free_tracing():
         result = f(*structure.unflatten(lifted))
     returned, out_structure = flatten(result)
     if not returned:

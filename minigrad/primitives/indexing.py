@@ -1,6 +1,6 @@
 """Picking entries out of an array; the reverse rules put cotangents back where the entries came from.
 
-A rule of indexing returns a `Piece`, not an array of zeros: T slices of one array of T steps would
+A rule of indexing returns a `SparseCotangent`, not an array of zeros: T slices of one array of T steps would
 otherwise cost T² memory traffic. The reverse sweep assembles all pieces of an array at once.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import register
-from ..sweep import Piece
+from ..sweep import SparseCotangent
 from ..tensor import Tensor, bind
 from .broadcasting import substitute
 from .shape import reshape
@@ -20,7 +20,7 @@ __all__ = ["getitem", "pick", "take"]
 
 def _getitem_vjp(g: Any, y: Any, x: Any, *, index: Any) -> Any:
     """y = x[index]: x̄ is ȳ at the index, 0 elsewhere."""
-    return Piece(g, index, x.shape)
+    return SparseCotangent(g, index, x.shape)
 
 
 _getitem = register(
@@ -64,7 +64,7 @@ def _take_vjp(g: Any, y: Any, x: Any, indices: Any, *, axis: int) -> Any:
     """y = x[indices]: ȳ goes back to the entries taken, and adds up where one was taken twice."""
     if isinstance(indices, Tensor):
         return bind(_put, (g, indices), {"axis": axis, "shape": x.shape})
-    return Piece(g, _at(indices, axis), x.shape)
+    return SparseCotangent(g, _at(indices, axis), x.shape)
 
 
 _take = register(

@@ -25,7 +25,7 @@ PACKAGES = tuple(os.path.join(ROOT, package) for package in ("minigrad", "cells"
 
 
 #: Context managers whose own two or three lines are left out: see "What is left as it is" in docs/faults.md.
-MANAGERS = ("scope", "recording", "kept_checkpoints", "fixed_course", "_no_collection")
+MANAGERS = ("scope", "recording", "kept_checkpoints", "value_free_tracing", "_no_collection")
 
 
 def interrupted(f: Callable[[], Any], after: int) -> int:

@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 from minigrad.primitive import PRIMITIVES
-from minigrad.sweep import Piece
+from minigrad.sweep import SparseCotangent
 
 Rule = Callable[..., Any]
 
@@ -26,10 +26,10 @@ def planted(name: str, mode: str, position: int, change: Callable[[Rule], Rule])
 
 
 def after(change: Callable[[Any], Any]) -> Callable[[Rule], Rule]:
-    """A change of what a rule returns; of each part, where it returns several, and of what a `Piece` carries."""
+    """A change of a rule's result; of each part of several, and of the cotangent in a `SparseCotangent`."""
 
     def apply(result: Any) -> Any:
-        if isinstance(result, Piece):
+        if isinstance(result, SparseCotangent):
             return result._replace(g=change(result.g))
         if isinstance(result, list):
             return [apply(part) for part in result]

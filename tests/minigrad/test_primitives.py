@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import minigrad as mg
 from minigrad.primitive import PRIMITIVES, elementwise, register
-from minigrad.sweep import Piece, forward_sweep, reverse_sweep
+from minigrad.sweep import SparseCotangent, forward_sweep, reverse_sweep
 from minigrad.tensor import SCALARS, bind, constant, is_floating
 from minigrad.testing import check_primitive, strategies
 
@@ -209,7 +209,7 @@ def apply(name: str, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any
 
 def dense(share: Any) -> Any:
     """A share as an array, also where indexing left a piece."""
-    return share.result() if isinstance(share, Piece) else share
+    return share.result() if isinstance(share, SparseCotangent) else share
 
 
 def test_registry_is_covered() -> None:
@@ -276,7 +276,7 @@ def test_float32_is_kept(name: str, data: st.DataObject) -> None:
         return
     g = np.ones(output.shape, np.float32)
 
-    shares = reverse_sweep([(output, g)], keep_all=True).shares
+    shares = reverse_sweep([(output, g)], keep_all=True).edges
     pushed = forward_sweep([output], {x: np.ones(x.shape, np.float32) for x in leaves})
 
     assert output.dtype == np.float32

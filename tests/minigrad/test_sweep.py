@@ -12,14 +12,14 @@ from hypothesis import given
 
 import minigrad as mg
 from minigrad.primitive import PRIMITIVES, Primitive, register
-from minigrad.sweep import Edge, Piece, ancestors, forward_sweep, reverse_sweep
+from minigrad.sweep import Edge, SparseCotangent, ancestors, forward_sweep, reverse_sweep
 from minigrad.tensor import bind
 from minigrad.testing import strategies
 
 
 def dense(share: Any) -> Any:
     """A share as an array, also where indexing left a piece."""
-    return share.result() if isinstance(share, Piece) else share
+    return share.result() if isinstance(share, SparseCotangent) else share
 
 
 @given(strategies.expressions())
@@ -32,7 +32,7 @@ def test_shares_add_up_to_adjoints(case: Any) -> None:
     output = next(iter(graph.outputs.values()))
     sums = {node: np.zeros(node.shape) for node in adjoints.nodes}
     sums[output] = sums[output] + 1.0
-    for edge, share in adjoints.shares.items():
+    for edge, share in adjoints.edges.items():
         sums[edge.source] = sums[edge.source] + dense(share)
     for node, adjoint in adjoints.nodes.items():
         assert adjoint.shape == node.shape
@@ -82,7 +82,7 @@ def test_a_node_used_twice_is_two_edges() -> None:
     adjoints = graph.adjoints()
 
     assert graph.edges == [Edge(y, output, 0), Edge(y, output, 1)]
-    assert {edge.position: float(share) for edge, share in adjoints.shares.items()} == {0: 3.0, 1: 3.0}
+    assert {edge.position: float(share) for edge, share in adjoints.edges.items()} == {0: 3.0, 1: 3.0}
     assert float(adjoints.nodes[y]) == 6.0
 
 
@@ -101,9 +101,9 @@ def test_shares_of_indexing_are_pieces() -> None:
     """A slice's share is kept as a piece of the whole, not as an array of zeros."""
     graph = mg.trace(lambda x: (x[1] * x[1:]).sum(), np.arange(3.0))
 
-    shares = [share for edge, share in graph.adjoints().shares.items() if edge.source is graph.inputs["x"]]
+    shares = [share for edge, share in graph.adjoints().edges.items() if edge.source is graph.inputs["x"]]
 
-    assert all(isinstance(share, Piece) for share in shares)
+    assert all(isinstance(share, SparseCotangent) for share in shares)
     assert sum(share.result() for share in shares).tolist() == [0.0, 4.0, 1.0]
 
 
@@ -118,7 +118,7 @@ def test_plain_sweeps_do_not_write_into_what_they_were_given() -> None:
 
     assert seed.tolist() == [1.0, 1.0]
     assert adjoints.nodes[x].tolist() == [5.0, 5.0]
-    assert all(share.tolist() == [1.0, 1.0] for share in adjoints.shares.values())
+    assert all(share.tolist() == [1.0, 1.0] for share in adjoints.edges.values())
 
 
 @contextmanager

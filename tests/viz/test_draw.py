@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 import viz
 from cells import GRU, unroll
-from minigrad.sweep import Piece
+from minigrad.sweep import SparseCotangent
 from minigrad.testing import strategies
 from viz.draw import picture_for
 from viz.render.layered import rows_passed
@@ -72,7 +72,7 @@ def test_every_edge_is_drawn_once(case):
     drawn = read(drawing.svg)
 
     assert len(drawn.edges) == len(graph.edges)
-    assert len(drawn.gradients) == len(graph.adjoints().shares)
+    assert len(drawn.gradients) == len(graph.adjoints().edges)
 
 
 @pytest.mark.parametrize("kind", [RNN, LSTM])
@@ -96,7 +96,7 @@ def test_a_net_has_a_mark_for_every_node(kind):
 def test_shares_drawn_are_the_shares_swept():
     """Line by line, the norm that is drawn is that of the share which the sweep found for this edge."""
     graph = net(RNN, 2)
-    shares = graph.adjoints().shares
+    shares = graph.adjoints().edges
 
     drawn = [line.share for line in picture_of(graph, graph.adjoints()).lines]
 
@@ -106,14 +106,14 @@ def test_shares_drawn_are_the_shares_swept():
 
 
 def _dense(share):
-    return share.result() if isinstance(share, Piece) else share
+    return share.result() if isinstance(share, SparseCotangent) else share
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4))
 def test_piece_norm_is_that_of_the_whole(indices):
     """A sparse share has the norm of the array it stands for, also where entries are used twice."""
     graph = mg.trace(lambda x: x[np.array(indices)].sum(), np.ones(4))
-    (piece,) = [share for share in graph.adjoints().shares.values() if isinstance(share, Piece)]
+    (piece,) = [share for share in graph.adjoints().edges.values() if isinstance(share, SparseCotangent)]
 
     assert share_norm(piece) == pytest.approx(np.linalg.norm(piece.result()), rel=1e-12)
 

@@ -58,7 +58,7 @@ def test_at_op_level_each_use_is_one_line(name):
     uses = [line for line in shown.lines if not line.delivers]
 
     assert len(uses) == len(graph.edges)
-    assert sum(line.share is not None for line in uses) == len(graph.adjoints().shares)
+    assert sum(line.share is not None for line in uses) == len(graph.adjoints().edges)
 
 
 @pytest.mark.parametrize("detail", DETAILS)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Graph, Tensor
-from minigrad.sweep import Piece
+from minigrad.sweep import SparseCotangent
 
 from ..errors import DrawingValueError
 from ..scene.labels import norm, short_name, step_of
@@ -57,10 +57,10 @@ def lag_parts(graph: Graph, parameter: Tensor | str) -> np.ndarray:
         )
     parts = np.zeros((outputs[0].shape[0], steps[-1], *weight.shape))
     for t, seed in enumerate(np.eye(len(parts), dtype=outputs[0].dtype)):
-        for edge, share in graph.adjoints(seed).shares.items():
+        for edge, share in graph.adjoints(seed).edges.items():
             step = step_of(edge.target.scope)
             if edge.source is weight and step is not None:
-                parts[t, step - 1] += share.result() if type(share) is Piece else share
+                parts[t, step - 1] += share.result() if type(share) is SparseCotangent else share
     return parts
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Graph, Tensor
-from minigrad.sweep import Piece, ancestors
+from minigrad.sweep import SparseCotangent, ancestors
 
 from ..errors import DrawingValueError
 from ..scene.grouping import grouping
@@ -100,7 +100,7 @@ def _shares(node: Tensor, g: Any, oldest: int) -> list[tuple[Tensor, Any]]:
     else:
         found = [rule and _apply(rule, g, node, xs, arg) for rule, arg in zip(primitive.vjps, node.args, strict=True)]
     return [
-        (arg, share.result() if type(share) is Piece else share)
+        (arg, share.result() if type(share) is SparseCotangent else share)
         for arg, share in zip(node.args, found, strict=True)
         if isinstance(arg, Tensor) and arg.tracked and arg.serial >= oldest and share is not None
     ]

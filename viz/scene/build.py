@@ -5,7 +5,7 @@ from math import hypot
 from typing import Any, NamedTuple
 
 from minigrad import Graph, Tensor
-from minigrad.sweep import Adjoints, Edge, Piece
+from minigrad.sweep import Adjoints, Edge, SparseCotangent
 from minigrad.tensor import CONSTANT
 
 from ..colour_scale import Scale
@@ -39,8 +39,8 @@ def kind_of(node: Tensor, outputs: Container[int] = (), named_apart: bool = Fals
 
 
 def share_norm(share: Any) -> float | None:
-    """The Euclidean norm of what an edge carries, without building the zeros around a `Piece`."""
-    if type(share) is not Piece:
+    """The Euclidean norm of what an edge carries, without building the zeros around a `SparseCotangent`."""
+    if type(share) is not SparseCotangent:
         return norm(share)
     indices = share.index if isinstance(share.index, tuple) else (share.index,)
     plain = all(isinstance(index, int | slice) or index is None or index is Ellipsis for index in indices)
@@ -61,7 +61,7 @@ def joint_norm(edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> float | Non
 def _norm_of_sum(shares: list[Any]) -> float | None:
     if len(shares) == 1:
         return share_norm(shares[0])
-    dense = [share.result() if type(share) is Piece else share for share in shares]
+    dense = [share.result() if type(share) is SparseCotangent else share for share in shares]
     return norm(sum(dense[1:], dense[0]))
 
 
@@ -220,7 +220,7 @@ class _Sketch:
 
     def lines(self) -> list[Line]:
         """One line for each use; uses of one value by one mark are one line, unless every use is wanted."""
-        shares = {} if self.adjoints is None else self.adjoints.shares
+        shares = {} if self.adjoints is None else self.adjoints.edges
         bundles: dict[_Use, list[Edge]] = {}
         deliveries: dict[int, list[Edge]] = {}
         for edge in self.graph.edges:
