@@ -2,7 +2,11 @@
 
 from minigrad.errors import MinigradError
 
-__all__ = ["AttentionMaskError", "MissingSafetensorsError", "NoStepError", "StateDictError"]
+__all__ = ["AnalysisError", "AttentionMaskError", "MissingSafetensorsError", "NoStepError", "StateDictError"]
+
+
+class AnalysisError(MinigradError, ValueError):
+    """A graph, net, text or file that an analysis cannot be made of."""
 
 
 class AttentionMaskError(MinigradError, ValueError):

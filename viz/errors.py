@@ -1,5 +1,6 @@
 """One class per mistake in drawing, each under the built-in that a caller would catch."""
 
+from cells.errors import AnalysisError
 from minigrad.errors import MinigradError
 
 __all__ = [
@@ -32,10 +33,6 @@ class DrawingTimeoutError(DrawingError, TimeoutError):
     """Graphviz did not finish within the time limit."""
 
 
-class DrawingValueError(DrawingError, ValueError):
-    """A graph or model of which this picture cannot be made."""
-
-
 class EngineError(DrawingError, RuntimeError):
     """Graphviz ran and failed."""
 
@@ -52,5 +49,5 @@ class OutputError(DrawingError, OSError):
     """A file that could not be written; what was there before is left as it was."""
 
 
-class ReportInputError(DrawingError, ValueError):
-    """A text, a file or a number that the report cannot be made from."""
+#: A graph of which a picture cannot be made, and a text or file of which a report cannot be made.
+DrawingValueError = ReportInputError = AnalysisError

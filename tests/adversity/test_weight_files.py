@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import LSTM, RNN, from_torch, to_torch
+from cells.analysis.weights import read_weights
 from cells.errors import StateDictError
-from viz.analysis.weights import read_weights
 from viz.cli.main import main
 from viz.errors import ReportInputError
 

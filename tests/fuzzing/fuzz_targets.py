@@ -13,13 +13,13 @@ import numpy as np
 import safetensors.numpy
 
 from cells import GRU, LSTM, RNN, to_torch
+from cells.analysis.training import read_corpus
+from cells.analysis.weights import read_weights
 from cells.errors import StateDictError
 from minigrad.pytree import flatten
 from minigrad.symbolic import FormulaError, check_derivation
 from minigrad.symbolic.parsing.parser import parse_line
 from minigrad.symbolic.parsing.syntax import Line
-from viz.analysis.training import read_corpus
-from viz.analysis.weights import read_weights
 from viz.cli.main import main
 from viz.errors import ReportInputError
 

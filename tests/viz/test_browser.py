@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from viz.analysis.findings import Settings
+from cells.analysis.findings import Settings
 from viz.report.report import report
 
 pytestmark = pytest.mark.browser

@@ -13,7 +13,7 @@ from command_line import assert_one_line, minigrad
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viz.analysis.training import POEM_CREDIT, read_corpus
+from cells.analysis.training import POEM_CREDIT, read_corpus
 from viz.errors import ReportInputError
 
 QUICK = ["--steps", "3", "--hidden", "3", "--updates", "2", "--batch", "2"]
@@ -89,7 +89,7 @@ def test_report_is_the_same_bytes_twice(tmp_path):
 
 def test_formulas_are_text_where_mathml_cannot_be_made(tmp_path, monkeypatch):
     """Without latex2mathml the page has the same formulas as text, escaped."""
-    monkeypatch.setattr("viz.analysis.formulas.find_spec", lambda name: None)
+    monkeypatch.setattr("cells.analysis.bounds.find_spec", lambda name: None)
 
     assert minigrad("report", "--cell", "rnn", "--out", tmp_path, *QUICK) == 0
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
-from viz.analysis.diagnosis import diagnose, saturation
-from viz.analysis.memory import LagNorms
+from cells.analysis.diagnosis import diagnose, saturation
+from cells.analysis.jacobians import LagNorms
 
 
 @pytest.mark.parametrize("kind", [RNN, LSTM, GRU])

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import minigrad as mg
 import viz
 from cells import GRU, unroll
+from cells.analysis.norms import norm
 from minigrad.sweep import SparseCotangent
 from minigrad.testing import strategies
 from viz.draw import picture_for
 from viz.render.layered import rows_passed
 from viz.scene.build import picture_of, share_norm
-from viz.scene.labels import norm
 
 GOLDEN = Path(__file__).parent / "golden"
 #: Everything that means something to DOT, to Graphviz's labels, to XML or to a browser.

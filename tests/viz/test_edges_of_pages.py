@@ -8,18 +8,18 @@ import pytest
 import minigrad as mg
 import viz
 from cells import RNN, AttentionCell, Readout
+from cells.analysis import route_parts
+from cells.analysis.bounds import explain
+from cells.analysis.diagnosis import _routes
+from cells.analysis.findings import Settings, findings
+from cells.analysis.training import LARGEST, read_corpus
 from minigrad.symbolic import derive
 from minigrad.symbolic.deriving.proof import Proof
 from tools.docs import gallery
 from viz import output as optional
-from viz.analysis.diagnosis import _routes
-from viz.analysis.findings import Settings, findings
-from viz.analysis.formulas import explain
-from viz.analysis.training import LARGEST, read_corpus
 from viz.cli.formulas import _bound
 from viz.errors import MissingLibraryError, ReportInputError
 from viz.layout.routing import beside
-from viz.plots.routes import route_parts
 from viz.render import engine
 from viz.report.report import _asked_first
 

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import GRU, LSTM, RNN, Readout, unroll
+from cells.analysis.bounds import explain, over_lags
+from cells.analysis.findings import CELLS, Settings, findings
+from cells.analysis.jacobians import lag_norms, step_jacobians
+from cells.analysis.training import read_corpus
 from minigrad.symbolic import derive
-from viz.analysis.findings import CELLS, Settings, findings
-from viz.analysis.formulas import explain, over_lags
-from viz.analysis.memory import lag_norms, step_jacobians
-from viz.analysis.training import read_corpus
 
 QUICK = {"steps": 5, "hidden": 4, "updates": 12, "batch": 4}
 

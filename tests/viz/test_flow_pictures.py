@@ -12,10 +12,7 @@ from matplotlib.colors import to_hex
 import minigrad as mg
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
-from viz.plots.dependency import dependency_norms
-from viz.plots.flow import flow_norms
-from viz.plots.lags import lag_parts
-from viz.plots.routes import DIRECT, gates_of, route_parts
+from cells.analysis.attribution import DIRECT, dependency_norms, flow_norms, gates_of, lag_parts, route_parts
 from viz.plots.svg import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
 from viz.style import NON_FINITE
 

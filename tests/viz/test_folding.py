@@ -4,7 +4,7 @@ from drawn import net_of, read
 
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.analysis.memory import step_jacobians
+from cells.analysis.jacobians import step_jacobians
 from viz.draw import picture_for
 from viz.scene.folding import Fold, fold_of
 

@@ -6,9 +6,9 @@ import pytest
 from command_line import assert_one_line, minigrad
 
 from cells import GRU, LSTM, RNN, Bidirectional, Stacked, to_torch, unroll
-from viz.analysis.findings import Settings
-from viz.analysis.memory import lag_norms, step_jacobians
-from viz.analysis.weights import diagnose_net, weight_findings
+from cells.analysis.findings import Settings
+from cells.analysis.jacobians import lag_norms, step_jacobians
+from cells.analysis.weights import diagnose_net, weight_findings
 from viz.report.report import report
 
 safetensors = pytest.importorskip("safetensors.numpy")

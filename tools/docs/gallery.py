@@ -9,8 +9,8 @@ import numpy as np
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Cell, Conv1d, FeedForward, Readout, Stacked, unroll
+from cells.analysis.bounds import explain
 from minigrad import Graph
-from viz.analysis.formulas import explain
 from viz.draw import draw
 from viz.output import write_all
 from viz.plots.dependency import dependency

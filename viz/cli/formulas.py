@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from cells import GRU, LSTM, RNN, Attention, Readout, claims
+from cells.analysis.training import read_text
 from cells.attention import SCORES
 from cells.cell import ACTIVATIONS
 from cells.lstm import VARIANTS
 from minigrad.symbolic import FormulaError, check_derivation, derive
 
-from ..analysis.training import read_text
 from ..errors import ReportInputError
 
 __all__ = ["add_formula_commands"]

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cells.analysis.diagnosis import diagnose
+from cells.analysis.findings import CELLS, findings
+from cells.analysis.training import read_corpus
+from cells.analysis.weights import weight_findings
 from minigrad.errors import MinigradError
 
-from ..analysis.diagnosis import diagnose
-from ..analysis.findings import CELLS, findings
-from ..analysis.training import read_corpus
-from ..analysis.weights import weight_findings
 from ..draw import DETAILS, draw
 from ..output import require_writable
 from ..plots.flow import flow

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from ..analysis.findings import CELLS, Settings
+from cells.analysis.findings import CELLS, Settings
+
 from ..errors import ReportInputError
 
 __all__ = [

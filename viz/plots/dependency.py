@@ -6,41 +6,12 @@ from typing import Any
 
 import numpy as np
 
-import minigrad as mg
+from cells.analysis.attribution import dependency_norms
 
 from ..errors import DrawingValueError
 from .svg import Heat, Plot, colour_bar, heat_on, plotted, scale_of
 
-__all__ = ["dependency", "dependency_norms"]
-
-
-def dependency_norms(f: Callable[[Any], Any], xs: np.ndarray) -> np.ndarray:
-    """‖∂y_t/∂x_s‖, the Frobenius norm of each block of the Jacobian.
-
-    A feed-forward net gives a diagonal, a convolution a band, a recurrent net a triangle, a bidirectional
-    one and attention a full square.
-
-    Parameters
-    ----------
-    f : callable
-        From (T, D) to (T', K).
-    xs : (T, D)
-
-    Returns
-    -------
-    (T', T)
-
-    Raises
-    ------
-    DrawingValueError
-        If the function does not map sequences to sequences.
-    """
-    blocks = np.asarray(mg.jacobian(f)(xs))
-    if blocks.ndim != 4:
-        raise DrawingValueError(
-            f"dependency needs a function from (T, D) to (T, K), got a Jacobian of shape {blocks.shape}"
-        )
-    return np.sqrt(np.sum(blocks**2, axis=(1, 3)))
+__all__ = ["dependency"]
 
 
 def dependency(

@@ -6,57 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from cells.analysis.attribution import flow_norms
 from minigrad import Graph
 
 from ..errors import DrawingValueError
-from ..scene.labels import norm, step_of
 from .svg import COLOURS, FEW, Curve, Heat, Plot, colour_bar, curves_on, heat_on, letters, plotted, scale_of
 
-__all__ = ["flow", "flow_norms"]
-
-
-def flow_norms(graph: Graph) -> dict[str, np.ndarray]:
-    """‖∂E/∂q_t‖ for everything that has a name at every time step, by name.
-
-    A name inside further scopes is written with them, ``layer 1/h``.
-
-    Parameters
-    ----------
-    graph : Graph
-        With one scalar output E.
-
-    Returns
-    -------
-    dict of (T,) arrays
-        For t = 1 … T; 0 where no gradient arrives, masked where there is nothing of that name.
-
-    Raises
-    ------
-    DrawingValueError
-        If nothing in the graph stands in a time step.
-    """
-    adjoints = graph.adjoints().nodes
-    found: dict[str, dict[int, float]] = {}
-    for node in graph.nodes:
-        step = step_of(node.scope)
-        if step is None or node.name is None or node.is_leaf:
-            continue
-        lane = "/".join(part for part in node.scope if step_of((part,)) is None)
-        size = norm(adjoints[node]) if node in adjoints else 0.0
-        found.setdefault(f"{lane}/{node.name}" if lane else node.name, {})[step] = 0.0 if size is None else size
-    if not found:
-        raise DrawingValueError(
-            'nothing in this graph stands in a time step; open scopes "t=1", "t=2", … as unroll does'
-        )
-    last = max(step for sizes in found.values() for step in sizes)
-    return {name: _over_time(sizes, last) for name, sizes in found.items()}
-
-
-def _over_time(sizes: Mapping[int, float], last: int) -> np.ndarray:
-    """One number for each step, masked where there is none."""
-    norms = np.array([sizes.get(t, 0.0) for t in range(1, last + 1)])
-    missing = [t not in sizes for t in range(1, last + 1)]
-    return np.ma.array(norms, mask=missing) if any(missing) else norms
+__all__ = ["flow"]
 
 
 def flow(

@@ -5,63 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from cells.analysis.attribution import lag_parts
+from cells.analysis.norms import norm
 from minigrad import Graph, Tensor
-from minigrad.sweep import SparseCotangent
 
-from ..errors import DrawingValueError
-from ..scene.labels import norm, short_name, step_of
+from ..scene.labels import short_name
 from .svg import Heat, Plot, colour_bar, heat_on, letters, plotted, scale_of
 
-__all__ = ["lag_parts", "lags"]
-
-
-def lag_parts(graph: Graph, parameter: Tensor | str) -> np.ndarray:
-    """∂⁺E_t/∂W through step k: the gradient of the loss of step t by the use of W at step k alone.
-
-    Summed over k it is ∂E_t/∂W, summed over t and k it is what BPTT gives for E = Σ_t E_t. Terms with
-    k > t are zero: a loss cannot blame what comes after it (unless the net looks ahead).
-
-    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013,
-    equations 3 and 4.
-
-    Parameters
-    ----------
-    graph : Graph
-        Its only output has shape (T,): the loss of each step.
-    parameter : Tensor or str
-        W, or its name in ``graph.inputs``.
-
-    Returns
-    -------
-    (T, T', ...)
-        ``(T, T', *W.shape)``: row t − 1, column k − 1, for the T' steps in which W is used.
-
-    Raises
-    ------
-    DrawingValueError
-        If the output is not a vector, or the parameter is not used in any time step.
-    UnknownNodeError
-        If the graph does not hold the parameter.
-    """
-    weight = graph.node(parameter)
-    outputs = list(graph.outputs.values())
-    if len(outputs) != 1 or outputs[0].ndim != 1:
-        shapes = ", ".join(str(node.shape) for node in outputs)
-        raise DrawingValueError(
-            f"lags needs one output of shape (T,), the loss of each step; got {shapes}: no .mean() there"
-        )
-    steps = sorted({step_of(e.target.scope) or 0 for e in graph.edges if e.source is weight} - {0})
-    if not steps:
-        raise DrawingValueError(
-            f"{short_name(weight)} is not used in any time step; name a weight of the recurrent cell"
-        )
-    parts = np.zeros((outputs[0].shape[0], steps[-1], *weight.shape))
-    for t, seed in enumerate(np.eye(len(parts), dtype=outputs[0].dtype)):
-        for edge, share in graph.adjoints(seed).edges.items():
-            step = step_of(edge.target.scope)
-            if edge.source is weight and step is not None:
-                parts[t, step - 1] += share.result() if type(share) is SparseCotangent else share
-    return parts
+__all__ = ["lags"]
 
 
 def lags(graph: Graph, parameter: Tensor | str, path: str | os.PathLike[str] | None = None) -> Plot:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from cells import Run
+from cells.analysis.norms import norm
 
 from ..colour_scale import Scale, colour
-from ..scene.labels import norm, number
+from ..scene.labels import number
 from ..style import NON_FINITE, ZERO
 
 __all__ = ["run_html", "state_norms"]

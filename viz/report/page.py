@@ -9,10 +9,10 @@ from importlib.resources import files
 
 import numpy as np
 
+from cells.analysis.bounds import Explained, formula_html
 from cells.claims import Claim
 from minigrad import Graph
 
-from ..analysis.formulas import Explained, formula_html
 from ..output import load
 from ..plots.routes import routes
 from ..plots.svg import COLOURS, Curve

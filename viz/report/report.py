@@ -4,9 +4,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from ..analysis.findings import CELLS, Progress, Settings, findings
-from ..analysis.training import read_corpus
-from ..analysis.weights import weight_findings
+from cells.analysis.findings import CELLS, Progress, Settings, findings
+from cells.analysis.training import read_corpus
+from cells.analysis.weights import weight_findings
+
 from ..output import require_writable, write_all
 from .page import render_page
 from .trained_page import trained_page

@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from cells.analysis.diagnosis import diagnose
+from cells.analysis.findings import CELLS, Findings, Settings
+from cells.analysis.training import POEM_CREDIT
 from cells.claims import examine
 
-from ..analysis.diagnosis import diagnose
-from ..analysis.findings import CELLS, Findings, Settings
-from ..analysis.training import POEM_CREDIT
 from ..draw import draw
 from ..plots.flow import flow
 from ..plots.svg import lag_plot

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cells.analysis.weights import Part, WeightFindings
 from cells.claims import examine
 
-from ..analysis.weights import Part, WeightFindings
 from ..draw import draw
 from ..plots.flow import flow
 from ..plots.svg import lag_plot

@@ -4,14 +4,17 @@ from collections.abc import Container, Mapping, Sequence
 from math import hypot
 from typing import Any, NamedTuple
 
+from cells.analysis.norms import norm
+from cells.analysis.structure import carried_nodes, is_parameter
 from minigrad import Graph, Tensor
+from minigrad.context import step_of
 from minigrad.sweep import Adjoints, Edge, SparseCotangent
 from minigrad.tensor import CONSTANT
 
 from ..colour_scale import Scale
 from .folding import Fold, fold_ends, fold_label, fold_tooltip, folded
-from .grouping import Group, carried_nodes, crosses_time, families_of, grouping
-from .labels import is_parameter, norm, short_name, step_of, symbol, title, wrapped_formula
+from .grouping import Group, crosses_time, families_of, grouping
+from .labels import short_name, symbol, title, wrapped_formula
 from .picture import Line, Mark, Picture
 from .tooltips import called, line_note, mark_tooltip
 

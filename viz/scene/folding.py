@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from cells.analysis.norms import spectral_norm
 from minigrad import Graph, Tensor
+from minigrad.context import step_of
 from minigrad.sweep import reverse_sweep
 
 from .grouping import Group
-from .labels import is_time, number, short_name, spectral_norm, step_of
+from .labels import is_time, number, short_name
 
 __all__ = ["Fold", "FoldEnds", "fold_ends", "fold_label", "fold_of", "fold_tooltip", "folded", "jacobian_norm"]
 

@@ -4,32 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
+from cells.analysis.structure import affine_maps, is_parameter, users_of
 from minigrad import Graph, Tensor
+from minigrad.context import step_of
 from minigrad.sweep import Edge
 from minigrad.tensor import CONSTANT
 
-from .labels import is_parameter, step_of
-
-__all__ = ["DETAILS", "Group", "carried_nodes", "crosses_time", "families_of", "grouping"]
+__all__ = ["DETAILS", "Group", "crosses_time", "families_of", "grouping"]
 
 
 def crosses_time(edge: Edge) -> bool:
     """Whether a value is used at another time step than its own, or outside of time."""
     return step_of(edge.source.scope) != step_of(edge.target.scope)
-
-
-def carried_nodes(nodes: Iterable[Tensor]) -> frozenset[int]:
-    """The serial numbers of the states: what is used at another time step, and what bears its name elsewhere."""
-    listed = [node for node in nodes if step_of(node.scope) is not None]
-    carried = {
-        (arg.name, _outside_time(arg.scope))
-        for node in listed
-        for arg in node.args
-        if isinstance(arg, Tensor) and step_of(arg.scope) not in (None, step_of(node.scope))
-    }
-    return frozenset(
-        node.serial for node in listed if node.name is not None and (node.name, _outside_time(node.scope)) in carried
-    )
 
 
 def families_of(nodes: Iterable[Tensor], states: Container[int]) -> dict[int, str]:
@@ -46,10 +32,6 @@ def families_of(nodes: Iterable[Tensor], states: Container[int]) -> dict[int, st
             seen[node.scope, name] += 1
             found[node.serial] = name if before == 0 else f"{name} {before + 1}"
     return found
-
-
-def _outside_time(scope: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part for part in scope if step_of((part,)) is None)
 
 
 @dataclass(frozen=True)
@@ -83,15 +65,9 @@ def _operations(graph: Graph) -> tuple[Group, ...]:
 
 def _gates(graph: Graph) -> tuple[Group, ...]:
     """Each U x + W h + b as one; weights, constants and whole sequences are left out."""
-    users: dict[int, list[Tensor]] = {}
-    for edge in graph.edges:
-        users.setdefault(edge.source.serial, []).append(edge.target)
+    users = users_of(graph)
     hidden = {node.serial for node in graph.nodes if _is_background(node, users.get(node.serial, []))}
-    regions: dict[int, tuple[Tensor, ...]] = {}
-    for node in graph.nodes:
-        region = _affine_region(node, regions, users)
-        if region is not None:
-            regions[node.serial] = region
+    regions = affine_maps(graph)
     inner = {part.serial for region in regions.values() for part in region[:-1]}
     groups = [
         Group(node, regions.get(node.serial, (node,)), "affine" if node.serial in regions else "operation")
@@ -106,26 +82,6 @@ def _is_background(node: Tensor, users: list[Tensor]) -> bool:
         return False
     whole_sequence = all(user.primitive.name == "getitem" for user in users)
     return node.primitive is CONSTANT or is_parameter(node) or whole_sequence
-
-
-def _affine_region(
-    node: Tensor, regions: dict[int, tuple[Tensor, ...]], users: dict[int, list[Tensor]]
-) -> tuple[Tensor, ...] | None:
-    """The nodes of the affine map that ends here; None if this is not one."""
-    args = [arg for arg in node.args if isinstance(arg, Tensor)]
-    name = node.primitive.name
-    if name in ("linear", "matmul") or (name == "multiply" and len(args) == 2):
-        return (node,) if sum(map(is_parameter, args)) == 1 else None
-    if name != "add" or len(args) != 2:
-        return None
-    region: tuple[Tensor, ...] = ()
-    for arg in args:
-        if is_parameter(arg):
-            continue
-        if arg.serial not in regions or arg.name is not None or len(users[arg.serial]) > 1 or arg.scope != node.scope:
-            return None
-        region += regions[arg.serial]
-    return (*region, node)
 
 
 def _steps(graph: Graph) -> tuple[Group, ...]:

@@ -2,50 +2,33 @@
 
 import re
 from functools import lru_cache
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from cells.analysis.structure import parameter_key
 from minigrad import Tensor
+from minigrad.context import step_of
 
 from ..style import FACTORS, SYMBOLS
 
 __all__ = [
     "describe_factor",
     "formula",
-    "is_parameter",
     "is_time",
-    "norm",
     "number",
     "short_name",
-    "spectral_norm",
-    "step_of",
     "symbol",
     "title",
     "wrapped_formula",
 ]
 
-_STEP = re.compile(r"t=(\d+)")
 _SPAN = re.compile(r"t=\d+( … t=\d+)?")
-_LAST_KEY = re.compile(r'\["([^"\[\]]+)"\]$')
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-#: Sums of squares that neither overflowed nor lost small terms.
-_SAFE = (1e-200, 1e200)
 #: How deep a formula may look behind unnamed nodes.
 _DEPTH, _LONG = 4, 12
 #: Names that papers write with a Greek letter.
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
-
-
-@lru_cache(maxsize=4096)
-def step_of(scope: tuple[str, ...]) -> int | None:
-    """The time step a scope stands for: 3 for ``("layer 2", "t=3")``; None outside of time."""
-    for part in reversed(scope):
-        found = _STEP.fullmatch(part)
-        if found:
-            return int(found[1])
-    return None
 
 
 @lru_cache(maxsize=4096)
@@ -58,16 +41,11 @@ def short_name(node: Tensor) -> str | None:
     """The name as a formula would have it: ``W`` for ``params["W"]``, ``h₃`` for h at t=3; None if it has none."""
     if node.name is None:
         return None
-    key = _LAST_KEY.search(node.name)
-    if node.is_leaf and key:
-        return key[1]
+    key = parameter_key(node)
+    if key is not None:
+        return key
     step, name = step_of(node.scope), _GREEK.get(node.name, node.name)
     return name if step is None else name + str(step).translate(_SUBSCRIPTS)
-
-
-def is_parameter(node: Tensor) -> bool:
-    """Whether a leaf is an entry of a dict that was passed in: parameters are kept in dicts."""
-    return node.is_leaf and node.name is not None and _LAST_KEY.search(node.name) is not None
 
 
 def symbol(node: Tensor) -> str:
@@ -172,26 +150,6 @@ def describe_factor(node: Tensor) -> str | None:
     name = node.primitive.name
     known = f" = {FACTORS[name]}" if name in FACTORS else ""
     return f"{SYMBOLS.get(name, name)}′{known}: mean {number(mean)}"
-
-
-def norm(value: Any) -> float | None:
-    """The Euclidean norm of all entries; None for what has none (formulas, indices)."""
-    if not isinstance(value, np.ndarray | float | int) or np.asarray(value).dtype.kind not in "fiub":
-        return None
-    flat = np.asarray(value, np.float64).ravel()
-    with np.errstate(all="ignore"):
-        squares = float(flat @ flat)
-        if _SAFE[0] < squares < _SAFE[1]:
-            return sqrt(squares)
-        largest = float(np.max(np.abs(flat), initial=0.0))
-        if largest == 0.0 or not np.isfinite(largest):
-            return largest
-        return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
-
-
-def spectral_norm(matrix: np.ndarray) -> float:
-    """The largest singular value; nan or inf if there is one in the matrix."""
-    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float(np.abs(matrix).max())
 
 
 def number(x: float) -> str:

@@ -2,11 +2,13 @@
 
 from math import isinf, isnan
 
+from cells.analysis.norms import norm
+from cells.analysis.structure import is_parameter
 from minigrad import Tensor
 from minigrad.sweep import Adjoints
 
 from .grouping import Group
-from .labels import describe_factor, formula, is_parameter, norm, number, short_name
+from .labels import describe_factor, formula, number, short_name
 
 __all__ = ["called", "line_note", "mark_tooltip"]
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import Cell, Readout, unroll
 
-from ..errors import ReportInputError
+from ..cell import Cell
+from ..errors import AnalysisError
+from ..readout import Readout
+from ..unroll import unroll
 
 __all__ = [
     "LARGEST",
@@ -67,11 +69,11 @@ def read_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         If there is no such file, or it is a directory, unreadable, empty, too large, binary or not UTF-8.
     """
     if path is None:
-        poem = files("viz").joinpath("data", "who-has-seen-the-wind.txt")
+        poem = files("cells.analysis").joinpath("data", "who-has-seen-the-wind.txt")
         return Corpus(POEM_CREDIT, poem.read_text(encoding="utf-8"))
     return Corpus(Path(path).name, read_text(path))
 
@@ -81,7 +83,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         See `read_corpus`.
     """
     content = _read(Path(path))
@@ -89,30 +91,30 @@ def read_text(path: str | os.PathLike[str]) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if b"\0" in content[:8192]:
-            raise ReportInputError(f"{path} is a binary file; pass a text in UTF-8") from None
-        raise ReportInputError(
+            raise AnalysisError(f"{path} is a binary file; pass a text in UTF-8") from None
+        raise AnalysisError(
             f"{path} is not UTF-8: byte {content[error.start]:#04x} at position {error.start}; "
             "convert it, for example with `iconv -f latin1 -t utf-8`"
         ) from None
     text = text.replace("\r\n", "\n")
     if "\0" in text:
-        raise ReportInputError(f"{path} is a binary file; pass a text in UTF-8")
+        raise AnalysisError(f"{path} is a binary file; pass a text in UTF-8")
     if not text.strip():
-        raise ReportInputError(f"{path} is empty; pass a text with at least two characters")
+        raise AnalysisError(f"{path} is empty; pass a text with at least two characters")
     return text
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise ReportInputError(f"{path} is a directory; pass a text file")
+            raise AnalysisError(f"{path} is a directory; pass a text file")
         if path.stat().st_size > LARGEST:
-            raise ReportInputError(f"{path} has {path.stat().st_size:,} bytes; pass at most {LARGEST:,}")
+            raise AnalysisError(f"{path} has {path.stat().st_size:,} bytes; pass at most {LARGEST:,}")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ReportInputError(f"no such file: {path}") from None
+        raise AnalysisError(f"no such file: {path}") from None
     except (OSError, ValueError) as error:
-        raise ReportInputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise AnalysisError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 #: The global norm above which gradients are scaled down (Pascanu, Mikolov and Bengio, ICML 2013).
@@ -155,12 +157,12 @@ def window(corpus: Corpus, steps: int, starts: Any) -> Window:
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         If the text is too short.
     """
     codes = corpus.codes
     if len(codes) <= steps:
-        raise ReportInputError(
+        raise AnalysisError(
             f"the text has {len(codes)} characters, too few for {steps} steps and the character that follows; "
             + (f"use at most {len(codes) - 1} steps" if len(codes) > 1 else "pass a longer text")
         )

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Cell, unroll
 from minigrad import Graph
 
-from ..errors import ReportInputError
-from .formulas import Explained, explain
-from .memory import LagNorms, lag_norms, step_jacobians
+from ..cell import Cell
+from ..errors import AnalysisError
+from ..gru import GRU
+from ..lstm import LSTM
+from ..rnn import RNN
+from ..unroll import unroll
+from .bounds import Explained, explain
+from .jacobians import LagNorms, lag_norms, step_jacobians
 from .training import Corpus, Model, Window, new_model, train, window
 
 __all__ = ["CELLS", "Findings", "Progress", "Settings", "findings", "last_loss_graph"]
@@ -93,11 +97,11 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         If the text is too short for T steps, or the cell is unknown.
     """
     if settings.cell not in CELLS:
-        raise ReportInputError(f"no cell is called {settings.cell!r}; use one of {', '.join(CELLS)}")
+        raise AnalysisError(f"no cell is called {settings.cell!r}; use one of {', '.join(CELLS)}")
     sample = window(corpus, settings.steps, 0)
     model, losses = _trained(corpus, settings, progress)
     lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import Graph
+from minigrad.context import step_of
 
-from ..plots.routes import gates_of, route_parts
-from ..scene.grouping import carried_nodes
-from ..scene.labels import step_of
-from .memory import LagNorms
+from .attribution import gates_of, route_parts
+from .jacobians import LagNorms
+from .structure import carried_nodes
 
 __all__ = ["Diagnosis", "diagnose", "finite", "rate_per_step", "saturation"]
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import Cell, unroll
 
-from ..scene.labels import spectral_norm
+from ..cell import Cell
+from ..unroll import unroll
+from .norms import spectral_norm
 
 __all__ = ["LagNorms", "lag_norms", "step_jacobians"]
 

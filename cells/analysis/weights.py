@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from cells import Bidirectional, Cell, Layer, Stacked, from_torch, unroll
 from minigrad import Graph
 from minigrad.pytree import flatten
 
-from ..errors import ReportInputError
-from ..plots.flow import flow_norms
+from ..bidirectional import Bidirectional
+from ..cell import Cell, Layer
+from ..errors import AnalysisError
+from ..pytorch import from_torch
+from ..stacked import Stacked
+from ..unroll import unroll
+from .attribution import flow_norms
+from .bounds import Explained, explain
 from .diagnosis import Diagnosis, diagnose, finite
-from .formulas import Explained, explain
-from .memory import LagNorms, lag_norms, step_jacobians
+from .jacobians import LagNorms, lag_norms, step_jacobians
 from .training import read_corpus
 
 __all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
@@ -98,7 +102,7 @@ def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer,
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         If there is no such file, or a weight is inf or nan.
     StateDictError
         If it is no safetensors file, or does not hold the weights of a recurrent net.
@@ -107,17 +111,17 @@ def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer,
     """
     place = Path(path)
     if place.is_dir():
-        raise ReportInputError(f"{place} is a directory; pass a .safetensors file")
+        raise AnalysisError(f"{place} is a directory; pass a .safetensors file")
     if not place.exists():
-        raise ReportInputError(f"no such file: {place}")
+        raise AnalysisError(f"no such file: {place}")
     try:
         cell, params = from_torch(place, prefix)
     except OSError as error:
-        raise ReportInputError(f"cannot read {place}: {error.strerror or error}") from None
+        raise AnalysisError(f"cannot read {place}: {error.strerror or error}") from None
     leaves, structure = flatten(params)
     for leaf in leaves:
         if not np.isfinite(leaf).all():
-            raise ReportInputError(f"{place} holds weights that are inf or nan; nothing can be measured with them")
+            raise AnalysisError(f"{place} holds weights that are inf or nan; nothing can be measured with them")
     return cell, structure.unflatten([np.asarray(leaf, np.float64) for leaf in leaves])
 
 
@@ -146,7 +150,7 @@ def weight_findings(
 
     Raises
     ------
-    ReportInputError
+    AnalysisError
         See `read_weights`; or if the text is too short or has another number of characters.
     """
     cell, params = read_weights(path, prefix)
@@ -206,12 +210,12 @@ def _inputs(size: int, text: Any, steps: int, seed: int) -> tuple[np.ndarray, st
         return np.random.default_rng(seed).normal(size=(steps, size)), f"{steps} steps of standard normal inputs"
     corpus = read_corpus(text)
     if len(corpus.alphabet) != size:
-        raise ReportInputError(
+        raise AnalysisError(
             f"the net has {size} inputs, but {corpus.title} has {len(corpus.alphabet)} different characters; "
             "pass the text that it was trained on, or none for random inputs"
         )
     if len(corpus.codes) < steps:
-        raise ReportInputError(f"the text has {len(corpus.codes)} characters, too few for {steps} steps")
+        raise AnalysisError(f"the text has {len(corpus.codes)} characters, too few for {steps} steps")
     return np.eye(size)[corpus.codes[:steps]], f"“{corpus.text[:steps]}” from {corpus.title}"
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cells import Cell, Readout
 from minigrad.symbolic import FormulaError, derive
 from minigrad.symbolic.deriving.bounds import Bound
 from minigrad.symbolic.printing.latex import mathml
+
+from ..cell import Cell
+from ..readout import Readout
 
 __all__ = ["Explained", "Formula", "explain", "formula_html", "over_lags"]
 

@@ -1,1 +1,0 @@
-"""Measurements of gradient flow: numbers only, without matplotlib and Graphviz."""
