@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .errors import NonScalarOutputError, TreeError, UnknownNodeError
-from .nans import first_nan
+from .nans import first_nan, first_nonfinite
 from .pytree import Structure, flatten
 from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf
@@ -239,6 +239,16 @@ class Graph:
             In the order of computation.
         """
         return first_nan(self.nodes)
+
+    def first_nonfinite(self) -> Tensor | None:
+        """The first node in which a NaN or an infinity arose, or None; `minigrad.nans.cause_of` says why.
+
+        Returns
+        -------
+        Tensor or None
+            In the order of computation. Infinities among the inputs and constants count as meant.
+        """
+        return first_nonfinite(self.nodes)
 
 
 def _walk(start: Tensor, end: Tensor, uses: dict[int, list[Edge]]) -> Iterator[tuple[Edge, ...]]:

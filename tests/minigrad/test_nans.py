@@ -25,7 +25,7 @@ def test_the_first_nan_is_named() -> None:
 
     (warning,) = [w for w in caught if w.category is NaNWarning]
     assert str(warning.message) == (
-        "the output sum of shape () is NaN; it arose in `ratio` (divide of shape (2,)) at t=2"
+        "the output sum of shape () is NaN; it arose in `ratio` (divide of shape (2,)) at t=2: 0 / 0"
     )
     assert np.isnan(value).any()
 
@@ -47,8 +47,9 @@ def test_a_nan_that_arises_backward_is_named() -> None:
 
     (warning,) = [w for w in caught if w.category is NaNWarning]
     assert str(warning.message) == (
-        "the output `length` (sqrt of shape ()) is no NaN, but its gradient is; "
-        "it arose in the reverse rule of multiply of shape (), argument 0"
+        "the output `length` (sqrt of shape ()) is not NaN, but its gradient is; "
+        "it arose in the reverse rule of multiply of shape (), argument 0, "
+        "from an infinity in the reverse rule of `length` (sqrt of shape ())"
     )
 
 
@@ -70,3 +71,39 @@ def test_a_nan_that_was_given_is_named_as_the_argument() -> None:
         mg.grad(lambda xs: mg.tanh(xs).sum(), warn_nan=True)(np.array([np.nan, 1.0]))
     with pytest.warns(NaNWarning, match="it arose in "):
         mg.value_and_grad(unstable, warn_nan=True)(mg.tensor([0.0, 1.0]))
+
+
+def masked_attention(scores: Any, memory: Any) -> Any:
+    """Attention whose second row may look at nothing; the masked row is thrown away afterwards."""
+    seen = np.array([[True, True], [False, False]])
+    alpha = mg.softmax(mg.where(seen, scores, -np.inf)).named("alpha")
+    return mg.where(seen[:, :1], alpha @ memory, 0.0).sum()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("f", "args", "text"),
+    [
+        (masked_attention, (np.ones((2, 2)), np.ones((2, 3))), r"arose in `alpha` \(softmax.*fully masked"),
+        (lambda x: (mg.exp(x) - mg.exp(x)).sum(), (np.array([800.0, 1.0]),), "arose earlier, in exp.*exp overflows"),
+        (lambda x: mg.where(x > 0, mg.sqrt(x), 0.0).sum(), (np.array([-1.0, 1.0]),), "sqrt of a negative.*safe inside"),
+        (lambda x: mg.where(x > 0, mg.sqrt(x), 0.0).sum(), (np.array([0.0, 1.0]),), "rule of sqrt.*safe inside"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+def test_the_cause_of_a_nan_is_named_where_it_is_known(f: Any, args: Any, text: str) -> None:
+    """A masked row, an earlier overflow and the branch that `where` leaves out are named as causes, with a remedy."""
+    with pytest.warns(NaNWarning, match=f"(?s){text}"):
+        mg.grad(f, tuple(range(len(args))), warn_nan=True)(*args)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+def test_a_graph_knows_its_first_value_that_is_not_finite() -> None:
+    """The node is found forward, whether NaN or infinity; infinities that were given as a mask are not blamed."""
+    masked = mg.trace(masked_attention, np.ones((2, 2)), np.ones((2, 3)))
+    grown = mg.trace(lambda x: mg.tanh(mg.exp(x).named("e")), np.array([800.0]))
+    harmless = mg.trace(lambda x: mg.softmax(mg.where(np.array([True, False]), x, -np.inf)), np.ones(2))
+
+    assert masked.first_nonfinite() is masked.find("alpha")
+    assert grown.first_nonfinite() is grown.find("e")
+    assert harmless.first_nonfinite() is None
