@@ -16,6 +16,8 @@ from cells.lstm import VARIANTS
 from minigrad.symbolic import FormulaError, check_derivation, derive
 
 from ..errors import ReportInputError
+from .parser import did_you_mean
+from .terminal import complain, say
 
 __all__ = ["add_formula_commands"]
 
@@ -80,10 +82,6 @@ def _cell(options: argparse.Namespace) -> Any:
     return MAKERS[options.cell](**given)
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
 def _add_derive(commands: Any) -> None:
     command = commands.add_parser(
         "derive",
@@ -102,7 +100,7 @@ def _derive(options: argparse.Namespace) -> None:
     readout = Readout(SIZES[1], SIZES[1] + 1) if steps and not options.any_loss else None
     derivation = derive(_cell(options), readout)
     parts = [derivation, *([derivation.product(), *_bound(derivation)] if steps else [])]
-    _say("\n\n".join(part.latex() if options.latex else part.text() for part in parts))
+    say("\n\n".join(part.latex() if options.latex else part.text() for part in parts))
 
 
 def _bound(derivation: Any) -> list[Any]:
@@ -136,7 +134,7 @@ def _check(options: argparse.Namespace) -> int:
     verdicts = check_derivation(cell, lines)
     if not verdicts:
         raise ReportInputError("there is no line to check; write one such as `dh/dh_prev = diag(1 - h**2) @ W`")
-    _say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
+    say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
     if any(verdict.status == "unread" for verdict in verdicts):
         return 2
     failing = {"refuted", "undecided"} if options.strict else {"refuted"}
@@ -160,13 +158,15 @@ def _claims(options: argparse.Namespace) -> int:
     found = {claim.name: claim for claim in claims.examine()}
     unknown = [name for name in options.name if name not in found]
     if unknown:
-        raise ReportInputError(f"there is no claim {unknown[0]!r}; there are {', '.join(found)}")
+        raise ReportInputError(
+            f"there is no claim {unknown[0]!r}{did_you_mean(unknown[0], found)}; there are {', '.join(found)}"
+        )
     chosen = [found[name] for name in options.name or found]
     if options.list:
-        _say("\n".join(f"{one.name:24} {one.verdict:10} {one.statement.text}" for one in chosen))
+        say("\n".join(f"{one.name:24} {one.verdict:10} {one.statement.text}" for one in chosen))
         return 0
     failed = [one.name for one in chosen if not one.holds]
-    _say("\n\n".join(one.latex() if options.latex else one.text() for one in chosen if one.name not in failed))
+    say("\n\n".join(one.latex() if options.latex else one.text() for one in chosen if one.name not in failed))
     if failed:
-        sys.stderr.write(f"minigrad claims: these do not hold any more: {', '.join(failed)}\n")
+        complain(f"minigrad claims: these do not hold any more: {', '.join(failed)}")
     return int(bool(failed))

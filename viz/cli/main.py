@@ -1,12 +1,24 @@
 """The command line: each command is a thin wrapper over one function.
 
-Exit codes: 0 done; 1 a line of a derivation is refuted; 2 the input cannot be used or the output
-cannot be written, said in one line on stderr; 130 interrupted.
+Exit codes
+----------
+0
+    Done.
+1
+    `check`: a line is refuted (with ``--strict``: or undecided). `claims`: a claim does not hold. Nothing else.
+2
+    The command line or an input cannot be used, a line of a derivation cannot be read, or the output cannot be
+    written. One line on standard error says why; `check` says it beside each line.
+3
+    An error within minigrad. With the environment variable ``MINIGRAD_TRACEBACK`` set, Python's traceback follows.
+128 + n
+    Ended by signal n: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 """
 
 import argparse
 import os
 import sys
+import traceback
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,12 +33,13 @@ from cells.analysis.weights import weight_findings
 from minigrad.errors import MinigradError
 
 from ..draw import DETAILS, draw
-from ..output import require_writable
+from ..output import require_writable_file
 from ..plots.flow import flow
+from ..plots.svg import PLOT_SUFFIXES, plot_suffix
+from ..render.drawing import drawing_suffix, drawing_suffixes
 from ..report.report import report
 from .formulas import add_formula_commands
 from .options import (
-    Parser,
     add_net_options,
     add_weight_options,
     progress,
@@ -34,38 +47,62 @@ from .options import (
     settings,
     text_of,
 )
+from .parser import Parser, Version
+from .signals import Ended, raising_on_signals
+from .terminal import complain, notice, open_standard_streams, say, say_json
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code; `arguments` are those of the process by default."""
-    options = _parser().parse_args(arguments)
+    open_standard_streams()
+    options = argparse.Namespace(command="")
     try:
-        code = options.run(options) or 0
-        print(end="", flush=True)
-        return code
+        with raising_on_signals():
+            _parser().parse_args(arguments, options)
+            return options.run(options) or 0
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Ended as end:
+        complain(f"{_name(options)}: interrupted; nothing was written")
+        return 128 + end.number
+    except BrokenPipeError:  # the reader has had enough, as `head` has
+        _drop_output()
+        return 2
     except MinigradError as error:
-        print(f"minigrad {options.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        complain(f"{_name(options)}: error: {error}")
+        return 2
+    except MemoryError:
+        complain(f"{_name(options)}: error: there is not enough memory; use smaller sizes or a shorter input")
         return 2
     except OSError as error:
-        return _unwritten(options.command, error)
-    except KeyboardInterrupt:
-        print(f"minigrad {options.command}: interrupted; nothing was written", file=sys.stderr)
-        return 130
+        complain(f"{_name(options)}: error: cannot read or write: {error.strerror or error}")
+        _drop_output()
+        return 2
+    except Exception as error:
+        complain(
+            f"{_name(options)}: error: {type(error).__name__} within minigrad: {error}; "
+            "please report it with the command and its input"
+        )
+        if os.environ.get("MINIGRAD_TRACEBACK"):
+            traceback.print_exc()
+        return 3
 
 
-def _unwritten(command: str, error: OSError) -> int:
-    """What was said could not be written: say why, but not to a reader who has had enough, as `head` has."""
-    if not isinstance(error, BrokenPipeError):
-        print(f"minigrad {command}: error: cannot read or write: {error.strerror or error}", file=sys.stderr)
-    with suppress(OSError):  # what is still in the buffer must not fail once more when Python ends
+def _name(options: argparse.Namespace) -> str:
+    return f"minigrad {options.command or ''}".strip()
+
+
+def _drop_output() -> None:
+    """Send what is still in the buffer of standard output nowhere: it must not fail once more when Python ends."""
+    with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="minigrad", description="See, derive and check how gradients flow through recurrent nets.")
+    parser.add_argument("--version", action=Version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for add in (_add_report, _add_draw, _add_flow, _add_diagnose, add_formula_commands):
         add(commands)
@@ -99,10 +136,18 @@ def _report(options: argparse.Namespace) -> None:
         weights=options.weights,
         prefix=options.prefix,
     )
-    if options.open and webbrowser.open(path.resolve().as_uri()):
-        print(f"Wrote {path} and opened it in a browser.")
+    if options.open and _opened(path):
+        notice(f"Wrote {path} and opened it in a browser.")
     else:
-        print(f"Wrote {path}; open it in a browser.")
+        notice(f"Wrote {path}; open it in a browser.")
+
+
+def _opened(path: Path) -> bool:
+    """Open a page in a browser; False if there is none."""
+    try:
+        return webbrowser.open(path.resolve().as_uri())
+    except (webbrowser.Error, OSError):
+        return False
 
 
 def _add_draw(commands: Any) -> None:
@@ -113,21 +158,25 @@ def _add_draw(commands: Any) -> None:
         "the gradient starts at the loss of the last prediction.",
     )
     add_net_options(command)
-    command.add_argument(
-        "--out", default="graph.svg", metavar="FILE", help=".svg, .dot, .png or .pdf (default: %(default)s)"
-    )
+    _add_out(command, "graph.svg", drawing_suffixes())
     command.add_argument("--detail", choices=DETAILS, default="auto", help="how much to show (default: %(default)s)")
     command.add_argument("--no-gradients", action="store_true", help="draw the computation only")
     command.add_argument("--no-fold", action="store_true", help="draw every step of a long run")
     command.set_defaults(run=_draw)
 
 
+def _add_out(command: argparse.ArgumentParser, default: str, suffixes: Sequence[str]) -> None:
+    formats = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+    command.add_argument("--out", default=default, metavar="FILE", help=f"{formats} (default: %(default)s)")
+
+
 def _draw(options: argparse.Namespace) -> None:
-    require_writable(Path(options.out).parent)
+    drawing_suffix(options.out)
+    require_writable_file(options.out)
     found = findings(read_corpus(options.text), settings(options), progress(options))
     gradients, fold = not options.no_gradients, not options.no_fold
     draw(found.graph, options.out, gradients=gradients, detail=options.detail, fold=fold)
-    print(f"Wrote {options.out}")
+    notice(f"Wrote {options.out}")
 
 
 def _add_flow(commands: Any) -> None:
@@ -138,19 +187,20 @@ def _add_flow(commands: Any) -> None:
         "gradient arrives at every step and gate. With --cell, only that one.",
     )
     add_net_options(command, default_cell="all three")
-    command.add_argument("--out", default="flow.svg", metavar="FILE", help=".svg, .png or .pdf (default: %(default)s)")
+    _add_out(command, "flow.svg", PLOT_SUFFIXES)
     command.set_defaults(run=_flow)
 
 
 def _flow(options: argparse.Namespace) -> None:
-    require_writable(Path(options.out).parent)
+    plot_suffix(options.out)
+    require_writable_file(options.out)
     corpus = read_corpus(options.text)
     names = [options.cell] if options.cell else list(CELLS)
     graphs = {
         name.upper(): findings(corpus, replace(settings(options), cell=name), progress(options)).graph for name in names
     }
     flow(graphs, options.out)
-    print(f"Wrote {options.out}")
+    notice(f"Wrote {options.out}")
 
 
 def _add_diagnose(commands: Any) -> None:
@@ -171,8 +221,15 @@ def _diagnose(options: argparse.Namespace) -> None:
     if options.weights is not None:
         asked = settings(options)
         found = weight_findings(options.weights, text_of(options), asked.steps, asked.seed, options.prefix)
-        print(found.json() if options.json else "\n".join(found.sentences()), end="" if options.json else "\n")
+        _say_diagnosis(found, options.json)
         return
     trained = findings(read_corpus(text_of(options)), settings(options), progress(options))
     diagnosis = diagnose(trained.lags, trained.graph, trained.explained.bound)
-    print(diagnosis.json() if options.json else "\n".join(diagnosis.sentences()), end="" if options.json else "\n")
+    _say_diagnosis(diagnosis, options.json)
+
+
+def _say_diagnosis(found: Any, json: bool) -> None:
+    if json:
+        say_json(found.json())
+    else:
+        say("\n".join(found.sentences()))

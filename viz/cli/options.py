@@ -1,21 +1,20 @@
-"""What the commands share: one-line mistakes, numbers that are checked, and the net's options."""
+"""The options that several commands share: the text, the net, its training, saved weights."""
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 from tqdm import tqdm
 
 from cells.analysis.findings import CELLS, Settings
 
 from ..errors import ReportInputError
+from .parser import integer, positive
 
 __all__ = [
     "OPTIONS",
     "Option",
-    "Parser",
     "add_cell_option",
     "add_net_options",
     "add_weight_options",
@@ -24,14 +23,6 @@ __all__ = [
     "settings",
     "text_of",
 ]
-
-
-class Parser(argparse.ArgumentParser):
-    """One line for a mistake; the usage is there for those who ask for it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 @dataclass(frozen=True)
@@ -104,29 +95,6 @@ def text_of(options: argparse.Namespace) -> str | None:
     return options.text if options.also_text is None else options.also_text
 
 
-def _whole(smallest: int) -> Callable[[str], int]:
-    def parse(words: str) -> int:
-        try:
-            value = int(words)
-        except ValueError:
-            value = smallest - 1
-        if value < smallest:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {smallest}, got {words!r}")
-        return value
-
-    return parse
-
-
-def _positive(words: str) -> float:
-    try:
-        value = float(words)
-    except ValueError:
-        value = 0.0
-    if not value > 0 or not isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {words!r}")
-    return value
-
-
 def settings(options: argparse.Namespace) -> Settings:
     """The options of a net; the default for each that was not given."""
     names = ["cell", *(option.name for option in OPTIONS)]
@@ -141,10 +109,10 @@ def progress(options: argparse.Namespace) -> Callable[[Any], Any]:
 
 #: The options of a net on every command that has one; their defaults are those of `Settings`.
 OPTIONS = (
-    Option("steps", "T", _whole(1), "time steps"),
-    Option("hidden", "H", _whole(1), "hidden units", trains=True),
-    Option("updates", "N", _whole(0), "training updates", trains=True),
-    Option("batch", "B", _whole(1), "sequences per update", trains=True),
-    Option("learning_rate", "R", _positive, "", trains=True),
-    Option("seed", None, _whole(0), "same seed, same bytes"),
+    Option("steps", "T", integer(1, 100_000), "time steps"),
+    Option("hidden", "H", integer(1, 4_096), "hidden units", trains=True),
+    Option("updates", "N", integer(0, 10_000_000), "training updates", trains=True),
+    Option("batch", "B", integer(1, 100_000), "sequences per update", trains=True),
+    Option("learning_rate", "R", positive, "", trains=True),
+    Option("seed", None, integer(0, 2**64 - 1), "same seed, same bytes"),
 )

@@ -36,7 +36,7 @@ __all__ = [
 
 #: The colours of curves side by side: Okabe and Ito's blue, vermillion, green, purple, orange, sky, black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_SUFFIXES = (".svg", ".png", ".pdf")
+PLOT_SUFFIXES = (".svg", ".png", ".pdf")
 _SYMBOL = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)")
 #: Labels that fit on an axis in letters of the usual size.
 FEW = 14
@@ -46,6 +46,22 @@ HEADROOM = 1e4
 _SETTINGS = {"svg.hashsalt": "minigrad", "svg.fonttype": "path", "font.size": 10, "path.simplify": False}
 #: matplotlib's settings are one for all threads.
 _ONE_AT_A_TIME = Lock()
+
+
+def plot_suffix(path: str | os.PathLike[str]) -> str:
+    """The file's format by its suffix, in lower case.
+
+    Raises
+    ------
+    DrawingFormatError
+        If it cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in PLOT_SUFFIXES:
+        raise DrawingFormatError(
+            f"cannot plot {suffix or 'a file without suffix'}; use one of {', '.join(PLOT_SUFFIXES)}"
+        )
+    return suffix
 
 
 @dataclass(frozen=True)
@@ -86,11 +102,7 @@ class Plot:
         OutputError
             If the file cannot be written; an old file is left as it was.
         """
-        suffix = Path(path).suffix.lower()
-        if suffix not in _SUFFIXES:
-            raise DrawingFormatError(
-                f"cannot plot {suffix or 'a file without suffix'}; use one of {', '.join(_SUFFIXES)}"
-            )
+        suffix = plot_suffix(path)
         return write_whole(path, self.svg.encode() if suffix == ".svg" else self.render(suffix[1:]))
 
     def _repr_svg_(self) -> str:

@@ -8,9 +8,32 @@ from ..errors import DrawingFormatError
 from ..output import write_whole
 from .engine import TIME_LIMIT, render, system_dot
 
-__all__ = ["Drawing"]
+__all__ = ["Drawing", "drawing_suffix", "drawing_suffixes"]
 
-_SUFFIXES = (".svg", ".dot", ".png", ".pdf")
+
+def drawing_suffixes(engine: str | None = None) -> tuple[str, ...]:
+    """The file formats that can be written here; .pdf needs a `dot` that is installed on the system."""
+    try:
+        system_dot(engine)
+    except DrawingFormatError:
+        return (".svg", ".dot", ".png")
+    return (".svg", ".dot", ".png", ".pdf")
+
+
+def drawing_suffix(path: str | os.PathLike[str], engine: str | None = None) -> str:
+    """The file's format by its suffix, in lower case.
+
+    Raises
+    ------
+    DrawingFormatError
+        If it cannot be written here.
+    """
+    suffix, known = Path(path).suffix.lower(), drawing_suffixes(engine)
+    if suffix == ".pdf":
+        system_dot(engine)
+    elif suffix not in known:
+        raise DrawingFormatError(f"cannot draw {suffix or 'a file without suffix'}; use one of {', '.join(known)}")
+    return suffix
 
 
 class Drawing:
@@ -65,11 +88,7 @@ class Drawing:
         OutputError
             If the file cannot be written; an old file is left as it was.
         """
-        suffix = Path(path).suffix.lower()
-        if suffix not in _SUFFIXES:
-            raise DrawingFormatError(
-                f"cannot draw {suffix or 'a file without suffix'}; use one of {', '.join(_SUFFIXES)}"
-            )
+        suffix = drawing_suffix(path, self._engine)
         if suffix == ".dot":
             return write_whole(path, self.dot.encode())
         return write_whole(path, self.svg.encode() if suffix == ".svg" else self._render(suffix[1:]))
