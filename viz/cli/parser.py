@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
                 break  # the rest is the subcommand's
             name = word.partition("=")[0]
             if name.startswith("--") and not any(flag.startswith(name) for flag in self.flags):
-                self.error(f"there is no option {name}{did_you_mean(name, self.flags)}")
+                self.error(f"unrecognized arguments: {name}{did_you_mean(name, self.flags)}")
         return super().parse_known_args(args, namespace)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -16,14 +16,12 @@ __all__ = ["complain", "for_stream", "notice", "open_standard_streams", "say", "
 
 #: ASCII for the signs of printed formulas, in the notation that `minigrad check` reads.
 _ASCII = {
-    **{sign: word for word, sign in GREEK.items()},
-    **dict(pair.split() for pair in "− -|– -|— -|∓ -+|± +-|⊙ *|· *|× *|∘ *|≤ <=|≥ >=|≠ !=|≈ ~|→ ->".split("|")),
-    **dict(pair.split() for pair in "∂ d|δ d_|ᵀ .T|Σ Sum|∑ Sum|∏ Prod|√ sqrt|∞ inf|ⁿ **n|… ...".split("|")),
-    "‖": "||",
-    **dict.fromkeys("“”", '"'),
-    **dict.fromkeys("‘’", "'"),
+    "−": "-", "–": "-", "—": "-", "±": "+-", "∓": "-+", "⊙": "*", "·": "*", "×": "*", "∘": "*", "√": "sqrt",
+    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "∞": "inf", "‖": "||", "ᵀ": ".T", "ⁿ": "**n", "…": "...",
+    "Σ": "Sum", "∑": "Sum", "∏": "Prod", "∂": "d", "“": '"', "”": '"', "‘": "'", "’": "'",
+    **{sign: word for word, sign in GREEK.items()}, "δ": "d_",
     **{chr(0x2080 + digit): str(digit) for digit in range(10)},
-}
+}  # fmt: skip
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 _PLAIN_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 #: Accents that are part of a symbol's name.
