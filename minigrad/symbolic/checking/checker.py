@@ -8,8 +8,9 @@ from ..parsing.evaluate import MisfitError, shape_in_words
 from ..parsing.names import spoken
 from ..parsing.syntax import Line, for_each_place, speaks_of_places
 from ..terms.arithmetic import ONE, add, scale
+from ..terms.names import NOW
 from ..terms.products import product
-from ..terms.rebuild import substitute
+from ..terms.rebuild import at_time, substitute
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from ..terms.traversal import subterms
@@ -147,13 +148,13 @@ class Checker:
     def _own_latex(self, line: Line) -> str:
         is_defined = line.by in self.vocabulary.meanings.definitions
         expected = None if is_defined else self.vocabulary.expected(line.of, line.by)
-        return "" if expected is None else expected.latex()
+        return "" if expected is None else _as_written(expected, line).latex()
 
     def _line(self, number: int, line: Line) -> Verdict:
         expected = self.vocabulary.expected(line.of, line.by)
         if expected is None:
             return self._definition(line)
-        own = f"{line.text.partition('=')[0].strip()} = {expected.text()}"
+        own = f"{line.text.partition('=')[0].strip()} = {_as_written(expected, line).text()}"
         try:
             written = self.vocabulary.read(line.formula)
         except MisfitError as error:
@@ -230,13 +231,19 @@ class Checker:
 
     def _share_for_whole(self, line: Line, written: Term) -> str | None:
         """The hint for d_h_prev = Wᵀ δa_t, which is what step t sends back and not all of ∂E/∂h at t−1."""
-        stem = line.by.removesuffix("_prev")
-        if line.of != "E" or stem == line.by or stem not in self.vocabulary.targets.adjoints:
+        derivation = self.vocabulary.derivation
+        before = derivation.step.carried().get(line.by)
+        if line.of != "E" or line.moved != 1 or before is None:
             return None
-        if not self.vocabulary.same(written, self.vocabulary.derivation.sent_back(line.by)):
+        if not self.vocabulary.same(written, derivation.one_step_later(derivation.sent_back(before))):
             return None
-        whole = f"d_{line.by} is all of ∂E/∂{stem} at t−1, with that step's own loss and paths"
+        whole = f"d_{before} is all of ∂E/∂{line.by} at t−1, with that step's own loss and paths"
         return spoken(f"this is what step t sends back; {whole}")
+
+
+def _as_written(term: Term, line: Line) -> Term:
+    """A formula about step t as one about the step of the line, which was moved."""
+    return at_time(term, "t", NOW.shifted(-line.moved)) if line.moved else term
 
 
 def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:

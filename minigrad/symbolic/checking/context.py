@@ -5,10 +5,10 @@ from typing import Any
 from ..deriving.derivation import Derivation
 from ..errors import FormulaError
 from ..parsing.limits import shortened
-from ..parsing.names import spelled, spoken, without_time
+from ..parsing.names import spelled, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Name
 from ..terms.arithmetic import zero
-from ..terms.names import NEXT, PREVIOUS
+from ..terms.names import NEXT, NOW, PREVIOUS
 from ..terms.rebuild import at_time
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
@@ -19,6 +19,9 @@ __all__ = ["STEPS", "Meanings", "Targets", "as_key", "as_letter"]
 
 #: What is written behind a letter of another step, and that step.
 STEPS = (("_next", NEXT), ("_prev", PREVIOUS))
+
+#: How many steps from step t a letter may lie.
+MAX_STEPS = 2
 
 #: The readout's bias where the cell has a c of its own: its key, and how it is written.
 _BIAS, _WRITTEN_BIAS = "readout.c", "c_readout"
@@ -115,11 +118,14 @@ class Meanings:
         found = self._now(name)
         if self.derivation.step.remembers():
             return self._beside(name) if found is None else found
-        for suffix, time in STEPS:
-            stem = self._now(name.removesuffix(suffix)) if found is None and name.endswith(suffix) else None
-            if stem is not None and leaves(stem):
-                found = at_time(stem, "t", time)
-        return found
+        steps = step_of(name)
+        stem = self._now(without_time(name)) if found is None and 0 < abs(steps) <= MAX_STEPS else None
+        return at_time(stem, "t", NOW.shifted(steps)) if stem is not None and leaves(stem) else found
+
+    def has_time(self, stem: str) -> bool:
+        """Whether a letter has another value at every step, as h has and W has not."""
+        found = self._now(stem)
+        return found is not None and any(part.label.time is not None for part in leaves(found))
 
     def _beside(self, name: str) -> Term | None:
         """A letter of the step before or after one that reads all its past: a symbol of which nothing is known."""
@@ -223,9 +229,6 @@ class Targets:
             return derivation.readout.adjoints[key].args[0]
         if step.remembers() and step.term(step.output).label.time is not None:
             self._refuse_the_past(key)
-        for suffix, time in STEPS:
-            if key.removesuffix(suffix) in self.adjoints and (key in step.values or step.is_two_way()):
-                return at_time(self.adjoints[key.removesuffix(suffix)], "t", time)
         if key in step.values:
             if step.plan is not None and not step.remembers() and step.hands_on():
                 raise FormulaError(f"∂E/∂{key} has terms of later steps too, to which it is handed on", 1)
@@ -247,33 +250,18 @@ class Targets:
     # -- Jacobians -------------------------------------------------------------------------------
 
     def _jacobian(self, of: str, by: str) -> Term:
-        """∂of/∂by of one step; dh_next/dh is that of the next step."""
+        """∂of/∂by of one step."""
         values, meanings = self.derivation.values, self.meanings
         of, by = as_key(of), as_key(by)
-        if of not in values and of.endswith("_next"):
-            return self._of_the_next_step(of.removesuffix("_next"), by)
         if of in values and by not in values and self._is_later(by):
             rows, columns = values[of].shape, meanings.letter(by).shape
             return zero((*rows, *columns))
         for name in (of, by):
             if name not in values and meanings.find(name) is None:
                 raise meanings.unknown(name).at(column=1)
-            if name not in values:
-                raise _too_far(of, by)
+        if not {of, by} <= values.keys():
+            raise _too_far(of, by)
         return self.derivation.jacobian(of, by)
-
-    def _of_the_next_step(self, of: str, by: str) -> Term:
-        """∂of_{t+1}/∂by: the Jacobian of one step, one step later."""
-        derivation, meanings = self.derivation, self.meanings
-        if derivation.step.remembers():
-            raise FormulaError("the memory is longer at the next step; write the Jacobians of this one: dh/dh_prev", 1)
-        earlier = by.removesuffix("_next") if by.endswith("_next") else f"{by}_prev"
-        earlier = by if by in derivation.step.parameters else earlier
-        if of not in derivation.values or (earlier not in derivation.values and meanings.find(by) is None):
-            raise meanings.unknown(by if of in derivation.values else of).at(column=1)
-        if earlier not in derivation.values:
-            raise _too_far(f"{of}_next", by)
-        return derivation.one_step_later(derivation.jacobian(of, earlier))
 
     def _is_later(self, name: str) -> bool:
         """Whether a letter is of a step that comes after this one, in the direction of its part of the net."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, evaluate
-from ..parsing.names import spoken
+from ..parsing.names import moved, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Line, Name, outside_sums, subexpressions
 from .rounding import MEASURED, Measured
 from .simulation import OutsideError, Run, drive
@@ -115,12 +115,24 @@ class Judge:
                     if not np.isfinite(formula.value).all():
                         undefined += 1
                     elif _differ(formula, truth):
-                        letters = {spoken(name): self._letter(name, run, t).value for name in self._names(line, run)}
-                        found = Counterexample(dict(run.sizes), t, letters, formula.value, truth)
+                        found = Counterexample(
+                            dict(run.sizes), t + line.moved, self._letters(line, run, t), formula.value, truth
+                        )
                         return Trial(found, held, undefined)
                     else:
                         held += 1
         return Trial(None, held, undefined, held == undefined == 0 and self._starts_too_early(line))
+
+    def _letters(self, line: Line, run: Run, t: int) -> dict[str, np.ndarray]:
+        """The values of a line's letters, called as they are in the line as it was written."""
+        values = {name: self._letter(name, run, t).value for name in self._names(line, run)}
+        timed = run.timed | set(self.definitions)
+        return {
+            spoken(
+                moved(name, -line.moved) if line.moved and without_time(name).removeprefix("d_") in timed else name
+            ): value
+            for name, value in values.items()
+        }
 
     def _starts_too_early(self, line: Line) -> bool:
         """Whether a sum over time in the line begins before the first step."""
@@ -167,6 +179,8 @@ class Judge:
         constant = {*run.params, *run.readout_letters, *run.sizes}
         whole = line.of == "E" and line.by in constant and constant.issuperset(outside_sums(line.formula))
         for t in (1,) if whole else run.times:
+            if t + line.moved < 1:
+                continue
             try:
                 formula = self._evaluate(line.formula, run, t)
                 truth = self._truth(line, run, t)
@@ -198,10 +212,9 @@ class Judge:
         return found
 
     def _letter(self, name: str, run: Run, t: int) -> Measured:
-        for suffix, shift in (("", 0), ("_next", 1), ("_prev", -1)):
-            stem = name.removesuffix(suffix)
-            if name.endswith(suffix) and stem in self.definitions:
-                return self._definition(stem, run, t + shift)
+        stem = name if name in self.definitions else without_time(name)
+        if stem in self.definitions:
+            return self._definition(stem, run, t if stem == name else t + step_of(name))
         return Measured.given(run.value(name, t))
 
     def _definition(self, wanted: str, run: Run, t: int) -> Measured:

@@ -15,7 +15,7 @@ from ..parsing.syntax import Line
 from ..terms.names import NOW, Label
 from ..terms.term import Term
 from ..terms.traversal import leaves
-from .context import STEPS, as_key
+from .context import as_key
 from .verdict import Verdict
 
 __all__ = ["Answers", "answered"]
@@ -81,15 +81,12 @@ class Answers:
         self._values = {term.label.at(NOW): i for i, term in enumerate(values) if term.kind in ("symbol", "named")}
 
     def target(self, line: Line) -> str:
-        """The left side, as it is called for step t: ``d_h`` for ``∂E/∂h_{t-1}``, ``dh/dh_prev`` for ``dh_next/dh``."""
-        if line.letter is None:
-            return self._jacobian(str(line.of), line.by)
-        key, _ = self._key_and_step(line)
-        return spoken(f"d_{key}" if line.of == "E" else key)
+        """The left side, as it is called for step t, to which the line was moved: ``d_h`` for ``∂E/∂h_{t-1}``."""
+        return f"d{spoken(str(line.of))}/d{spoken(line.by)}" if line.letter is None else spoken(line.letter)
 
     def rests_on(self, line: Line, written: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What a true line needs, letters that come after its own or its own; and what of its step it uses besides."""
-        own, here = self._own(line)
+        own = self._own(line)
         if own is None:
             return (), ()
         order = self._adjoints if line.of == "E" else self._values
@@ -98,46 +95,28 @@ class Answers:
             label, when = part.label.at(NOW), _step(part)
             if label in self._adjoints and line.of is None:
                 needs.append(self.target(line))
-            elif label in order and self._is_after(order[label], when, order[own], here, adjoint=line.of == "E"):
+            elif label in order and self._is_after(order[label], when, order[own], adjoint=line.of == "E"):
                 needs.append(_letter(label.key))
-            elif label in order and when == here:
+            elif label in order and when == 0:
                 uses.append(_letter(label.key))
         return tuple(dict.fromkeys(needs)), tuple(dict.fromkeys(uses))
 
-    def _is_after(self, place: int, when: int | None, own: int, here: int, *, adjoint: bool) -> bool:
+    def _is_after(self, place: int, when: int | None, own: int, *, adjoint: bool) -> bool:
         """Whether the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
-        if when is None or when == here or self.derivation.step.is_two_way():
-            return place >= own and when in (None, here)
-        return (when < here) if adjoint else (when > here)
+        if not when or self.derivation.step.is_two_way():
+            return place >= own and when in (None, 0)
+        return (when < 0) if adjoint else (when > 0)
 
-    def _own(self, line: Line) -> tuple[Label | None, int]:
-        """The label of a line's letter, if it has an order, and the step it is about."""
+    def _own(self, line: Line) -> Label | None:
+        """The label of a line's letter, if it has an order."""
         if line.letter is None:
-            return None, 0
-        key, here = self._key_and_step(line)
+            return None
         order = self._adjoints if line.of == "E" else self._values
         named = {label.key: label for label in order}
         if line.of != "E":
-            return named.get(key), here
-        place, _, name = key.rpartition(".")
-        return named.get(f"{place}.d_{name}" if place else f"d_{name}"), here
-
-    def _key_and_step(self, line: Line) -> tuple[str, int]:
-        """``h`` and −1 for ``d_h_prev``, if h has an adjoint that the step computes."""
-        key = as_key(line.by)
-        if line.of == "E" and key not in self.derivation.adjoints_of_a_step:
-            for suffix, time in STEPS:
-                if key.removesuffix(suffix) in self.derivation.adjoints_of_a_step and key.endswith(suffix):
-                    return key.removesuffix(suffix), time.offset
-        return line.by, 0
-
-    def _jacobian(self, of: str, by: str) -> str:
-        step = self.derivation.step
-        if of.endswith("_next") and not step.is_two_way() and not step.remembers():
-            of = of.removesuffix("_next")
-            earlier = by.removesuffix("_next") if by.endswith("_next") else f"{by}_prev"
-            by = by if by in step.parameters else earlier
-        return f"d{spoken(of)}/d{spoken(by)}"
+            return named.get(line.by)
+        place, _, name = as_key(line.by).rpartition(".")
+        return named.get(f"{place}.d_{name}" if place else f"d_{name}")
 
 
 def _step(part: Term) -> int | None:

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 from ..deriving.derivation import Derivation
 from ..errors import FormulaError
 from ..parsing.elaborate import Reading, elaborate
 from ..parsing.evaluate import evaluate
 from ..parsing.limits import Size, check_size
-from ..parsing.names import spelled, spoken, without_time
-from ..parsing.syntax import Expression, Line, Name, outside_sums, subexpressions
+from ..parsing.names import moved, spelled, spoken, step_of, without_time
+from ..parsing.syntax import Call, Expression, Line, Name, Number, outside_sums, parts, subexpressions, with_parts
 from ..terms.dims import Dim
 from ..terms.names import Index
 from ..terms.products import sum_over
 from ..terms.term import Term
 from ..terms.traversal import subterms
-from .context import Meanings, Targets, as_letter
+from .context import Meanings, Targets, as_key, as_letter
 from .equality import Equality
 from .term_algebra import TERMS
 
@@ -53,7 +54,15 @@ class Vocabulary:
         meanings = self.meanings
         of = line.of if line.of in (None, "E") else meanings.key(str(line.of))
         by = line.by if line.of is None and line.by in meanings.definitions else meanings.key(line.by)
-        expected = self.expected(of, by)
+        written, steps = (of, by), self._steps_away(of, by)
+        if steps:
+            of, by = of if of in (None, "E") else self._moved(of, -steps), self._moved(by, -steps)
+            line = replace(line, formula=self._moved_formula(line.formula, -steps), moved=-steps)
+        try:
+            expected = self.expected(of, by)
+        except FormulaError:
+            self.expected(*written)  # its message names the letters as they are written
+            raise
         sizes = {size for value in self.derivation.values.values() for size in value.shape if isinstance(size, int)}
         reading = Reading(meanings.meant, meanings.size, frozenset(sizes), meanings.short(), meanings.unknown)
         formula = elaborate(line.formula, reading, None if expected is None else expected.shape)
@@ -62,6 +71,41 @@ class Vocabulary:
         if of == "E" and ("Σ" in line.text or "∑" in line.text):
             self._check_ends_of_sums(by, formula)
         return replace(line, of=of, by=by, formula=formula)
+
+    # -- lines about other steps -----------------------------------------------------------------
+
+    def _steps_away(self, of: str | None, by: str) -> int:
+        """How many steps after step t the subject of a line lies; lines are moved by that, so none is special.
+
+        Raises
+        ------
+        FormulaError
+            If the net reads all its earlier states: then the other steps are not like this one.
+        """
+        step = self.derivation.step
+        subject = by if of in (None, "E") else str(of)
+        stem = without_time(subject)
+        is_value = as_key(stem) in self.derivation.values and stem not in self.meanings.definitions
+        steps = step_of(subject) if is_value and stem != subject and self.meanings.has_time(stem) else 0
+        if steps and step.remembers() and of not in (None, "E"):
+            change = "longer at the next step" if steps > 0 else "shorter at the step before"
+            raise FormulaError(f"the memory is {change}; write the Jacobians of this one: dh/dh_prev", 1)
+        return 0 if step.remembers() else steps
+
+    def _moved(self, key: str, steps: int) -> str:
+        return moved(key, steps) if self.meanings.has_time(without_time(key)) else key
+
+    def _moved_formula(self, part: Expression, steps: int) -> Expression:
+        """A formula some steps later; what stands under a sum over time is the same at every step."""
+        if isinstance(part, Call) and part.function == "sum_t":
+            return part
+        if not isinstance(part, Name):
+            return with_parts(part, tuple(self._moved_formula(inner, steps) for inner in parts(part)))
+        found = spelled(as_letter(part.name), self.meanings.keys(), self.derivation.step.output)
+        if found is None:
+            return part
+        letter = Name(self._moved(found.key, steps), part.column)
+        return letter if found.entry is None else Call("entry", (letter, Number(Fraction(found.entry))), part.column)
 
     def _check_ends_of_sums(self, by: str, formula: Expression) -> None:
         """Refuse ``∂E/∂b = Σ_t u_t + v_t``, in which the sum could be meant to reach to the end."""

@@ -118,6 +118,11 @@ class Run:
         further = re.fullmatch(r"(.+)_t([+-]\d+)", name)
         return (further[1], t + int(further[2])) if further else (name, t)
 
+    @cached_property
+    def timed(self) -> frozenset[str]:
+        """Letters that have a value at every step."""
+        return frozenset(name for _, name in (*self.nodes, *self.constants))
+
     def letters(self) -> list[str]:
         """What a formula at one step may speak of."""
         now = [name for t, name in (*self.nodes, *self.constants) if t == 1]
@@ -158,9 +163,6 @@ class Run:
         if output.ndim > 1 or source.ndim > 1:
             raise FormulaError(f"the Jacobian of {of} by {by} is no matrix; write the gradient d_{by} instead")
         own = self._when(of, t)[1]
-        is_given = of.endswith("_next" if of.startswith("backward.") else "_prev")
-        if is_given and any(output is state for state in self.states.get(own, ())):
-            return np.eye(output.size) if output is source else np.zeros((*output.shape, *source.shape))
         stops = [*(part for when, parts in self.states.items() if when != own for part in parts), source]
         rows = np.zeros((output.size, source.size))
         for i in range(output.size):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["Spelling", "spelled", "spoken", "time_suffix", "without_time"]
+__all__ = ["Spelling", "moved", "spelled", "spoken", "step_of", "time_suffix", "without_time"]
 
 _TIMES = re.compile(r"_(?:(prev|next)(\d+)?|t([+-]\d+)?)$")
 _LAYER = re.compile(r"([A-Za-z]+?)(\d+)((?:_\w+)?)")
@@ -78,6 +78,22 @@ def time_suffix(shift: int) -> str:
     return {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
 
 
+def step_of(key: str) -> int:
+    """The number of steps that a letter lies after step t: −1 for ``h_prev``, 0 for ``h``, 2 for ``h_t+2``."""
+    time = _TIMES.search(key)
+    return 0 if time is None else _shift(time)
+
+
+def moved(key: str, steps: int) -> str:
+    """A letter so many steps later: ``h`` for ``h_prev`` and 1."""
+    return without_time(key) + time_suffix(step_of(key) + steps)
+
+
+def _shift(time: re.Match[str]) -> int:
+    word, count, steps = time.groups()
+    return int(steps or 0) if word is None else (-1 if word == "prev" else 1) * int(count or 1)
+
+
 def without_time(name: str) -> str:
     """A letter without what says at which step: ``h`` for ``h_prev``."""
     time = _TIMES.search(name)
@@ -94,9 +110,7 @@ def _key(name: str, keys: Collection[str], output: str) -> str | None:
     stem = _stem(name[: time.start()], keys, output) if time else None
     if stem is None or time is None:
         return None
-    word, count, steps = time.groups()
-    shift = int(steps or 0) if word is None else (-1 if word == "prev" else 1) * int(count or 1)
-    return stem + time_suffix(shift)
+    return stem + time_suffix(_shift(time))
 
 
 def _stem(name: str, keys: Collection[str], output: str) -> str | None:

@@ -121,12 +121,15 @@ class Line:
         ``dh/dh_prev = …`` is the Jacobian *of* h *by* h_prev. ``d_a = …`` is an adjoint: of ``"E"`` by a.
         A definition, ``delta = …``, has `of` None and `by` the name.
     formula : Expression
+    moved : int
+        By how many steps it was moved to be about step t: 1 for a line about ``h_prev``.
     """
 
     text: str
     of: str | None
     by: str
     formula: Expression
+    moved: int = 0
 
     @property
     def letter(self) -> str | None:
