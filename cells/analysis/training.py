@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,15 @@ from ..cell import Cell
 from ..errors import AnalysisError
 from ..readout import Readout
 from ..unroll import unroll
+from .texts import read_text, shown_name
 
 __all__ = [
-    "LARGEST",
     "POEM_CREDIT",
     "Corpus",
     "Model",
     "Window",
     "new_model",
     "read_corpus",
-    "read_text",
     "sequence_loss",
     "train",
     "window",
@@ -34,8 +32,6 @@ __all__ = [
 
 #: Christina Rossetti died in 1894, so her works are in the public domain everywhere.
 POEM_CREDIT = "Christina Rossetti, “Who has seen the wind?”, from Sing-Song, 1872"
-#: Bytes; a recurrent net that is trained for seconds learns nothing from more.
-LARGEST = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,13 @@ class Corpus:
     title : str
         Where it comes from.
     text : str
+    encoding : str or None
+        Of its file; None is UTF-8.
     """
 
     title: str
     text: str
+    encoding: str | None = None
 
     @cached_property
     def alphabet(self) -> str:
@@ -64,57 +63,21 @@ class Corpus:
         return np.array([place[c] for c in self.text])
 
 
-def read_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
-    """Read a UTF-8 text, or the poem that comes with minigrad.
+def read_corpus(path: str | os.PathLike[str] | None = None, encoding: str | None = None) -> Corpus:
+    """Read a text, or the poem that comes with minigrad.
 
     Raises
     ------
     AnalysisError
-        If there is no such file, or it is a directory, unreadable, empty, too large, binary or not UTF-8.
+        If the text cannot be read, see `read_text`, or is empty.
     """
     if path is None:
         poem = files("cells.analysis").joinpath("data", "who-has-seen-the-wind.txt")
         return Corpus(POEM_CREDIT, poem.read_text(encoding="utf-8"))
-    return Corpus(Path(path).name, read_text(path))
-
-
-def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a UTF-8 file.
-
-    Raises
-    ------
-    AnalysisError
-        See `read_corpus`.
-    """
-    content = _read(Path(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if b"\0" in content[:8192]:
-            raise AnalysisError(f"{path} is a binary file; pass a text in UTF-8") from None
-        raise AnalysisError(
-            f"{path} is not UTF-8: byte {content[error.start]:#04x} at position {error.start}; "
-            "convert it, for example with `iconv -f latin1 -t utf-8`"
-        ) from None
-    text = text.replace("\r\n", "\n")
-    if "\0" in text:
-        raise AnalysisError(f"{path} is a binary file; pass a text in UTF-8")
+    text = read_text(path, encoding)
     if not text.strip():
         raise AnalysisError(f"{path} is empty; pass a text with at least two characters")
-    return text
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise AnalysisError(f"{path} is a directory; pass a text file")
-        if path.stat().st_size > LARGEST:
-            raise AnalysisError(f"{path} has {path.stat().st_size:,} bytes; pass at most {LARGEST:,}")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise AnalysisError(f"no such file: {path}") from None
-    except (OSError, ValueError) as error:
-        raise AnalysisError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    return Corpus(shown_name(path), text, encoding)
 
 
 #: The global norm above which gradients are scaled down (Pascanu, Mikolov and Bengio, ICML 2013).

@@ -24,6 +24,7 @@ from .attribution import flow_norms
 from .bounds import Explained, explain
 from .diagnosis import Diagnosis, diagnose, finite
 from .jacobians import LagNorms, lag_norms, step_jacobians
+from .texts import require_regular, shown_name
 from .training import read_corpus
 
 __all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
@@ -110,12 +111,11 @@ def read_weights(path: str | os.PathLike[str], prefix: str = "") -> tuple[Layer,
         If the extra ``safetensors`` is not installed.
     """
     place = Path(path)
-    if place.is_dir():
-        raise AnalysisError(f"{place} is a directory; pass a .safetensors file")
-    if not place.exists():
-        raise AnalysisError(f"no such file: {place}")
     try:
+        require_regular(place)
         cell, params = from_torch(place, prefix)
+    except FileNotFoundError:
+        raise AnalysisError(f"no such file: {place}") from None
     except OSError as error:
         raise AnalysisError(f"cannot read {place}: {error.strerror or error}") from None
     leaves, structure = flatten(params)
@@ -131,6 +131,7 @@ def weight_findings(
     steps: int = 20,
     seed: int = 0,
     prefix: str = "",
+    encoding: str | None = None,
 ) -> WeightFindings:
     """Run saved weights over a text or over random inputs, and measure.
 
@@ -139,7 +140,7 @@ def weight_findings(
     path : path
         A ``.safetensors`` file.
     text : path, optional
-        A UTF-8 text with as many different characters as the net has inputs: they are its one-hot inputs in
+        A text with as many different characters as the net has inputs: they are its one-hot inputs in
         the order of their code points. Without it the inputs are standard normal numbers.
     steps : int
         T
@@ -147,6 +148,8 @@ def weight_findings(
         Of random inputs.
     prefix : str
         See `cells.from_torch`.
+    encoding : str, optional
+        Of the text; by default UTF-8.
 
     Raises
     ------
@@ -154,12 +157,12 @@ def weight_findings(
         See `read_weights`; or if the text is too short or has another number of characters.
     """
     cell, params = read_weights(path, prefix)
-    xs, shown = _inputs(cell.input_size, text, steps, seed)
+    xs, shown = _inputs(cell.input_size, text, encoding, steps, seed)
     graph = _graph(cell, params, xs)
     parts = tuple(_measured(*part) for part in _parts(cell, params, xs))
     return WeightFindings(
         title=_title(cell),
-        source=Path(path).name,
+        source=shown_name(path),
         facts={
             "Net": f"{_title(cell)}, {cell.input_size} inputs, {cell.hidden_size} outputs",
             "Weights": f"{sum(np.size(leaf) for leaf in flatten(params)[0]):,} numbers, taken as they are",
@@ -170,7 +173,7 @@ def weight_findings(
         graph=graph,
         state=next(name for name in flow_norms(graph) if name.rpartition("/")[2] == "h"),
         diagnoses={part.title: part.diagnosis() for part in parts},
-        command=_command(path, text, steps, seed, prefix),
+        command=_command(path, text, encoding, steps, seed, prefix),
     )
 
 
@@ -205,10 +208,10 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     return {part.title: part.diagnosis() for part in measured}
 
 
-def _inputs(size: int, text: Any, steps: int, seed: int) -> tuple[np.ndarray, str]:
+def _inputs(size: int, text: Any, encoding: str | None, steps: int, seed: int) -> tuple[np.ndarray, str]:
     if text is None:
         return np.random.default_rng(seed).normal(size=(steps, size)), f"{steps} steps of standard normal inputs"
-    corpus = read_corpus(text)
+    corpus = read_corpus(text, encoding)
     if len(corpus.alphabet) != size:
         raise AnalysisError(
             f"the net has {size} inputs, but {corpus.title} has {len(corpus.alphabet)} different characters; "
@@ -252,8 +255,9 @@ def _title(cell: Any) -> str:
     return type(cell).__name__
 
 
-def _command(path: Any, text: Any, steps: int, seed: int, prefix: str) -> str:
-    words = ["minigrad", "report", "--weights", Path(path).name]
+def _command(path: Any, text: Any, encoding: str | None, steps: int, seed: int, prefix: str) -> str:
+    words = ["minigrad", "report", "--weights", shown_name(path)]
     words += ["--prefix", prefix] if prefix else []
-    words += ["--text", Path(text).name] if text is not None else []
+    words += ["--text", shown_name(text)] if text is not None else []
+    words += ["--encoding", encoding] if encoding is not None else []
     return shlex.join([*words, "--steps", str(steps), "--seed", str(seed)])

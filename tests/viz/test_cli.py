@@ -133,7 +133,7 @@ BAD_FILES = {
     "blank": (b" \n\t", "is empty"),
     "binary": (b"\x7fELF\x00\x00\x01", "binary"),
     "latin1": ("schön".encode("latin-1") * 9, "is not UTF-8: byte 0xf6 at position 3"),
-    "utf16": ("some words".encode("utf-16"), "binary"),
+    "utf16": ("some words".encode("utf-16"), "it looks like utf-16: pass --encoding utf-16"),
     "short": (b"abc", "too few for 3 steps"),
 }
 

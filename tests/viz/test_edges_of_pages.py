@@ -12,7 +12,8 @@ from cells.analysis import route_parts
 from cells.analysis.bounds import explain
 from cells.analysis.diagnosis import _routes
 from cells.analysis.findings import Settings, findings
-from cells.analysis.training import LARGEST, read_corpus
+from cells.analysis.texts import LARGEST
+from cells.analysis.training import read_corpus
 from minigrad.symbolic import derive
 from minigrad.symbolic.deriving.proof import Proof
 from tools.docs import gallery
@@ -26,7 +27,9 @@ from viz.report.report import _asked_first
 
 def test_a_missing_library_says_how_it_is_installed():
     """The error names the library, not the module in it, and the command that installs it."""
-    with pytest.raises(MissingLibraryError, match=r"^no_such_library is not installed; run `pip install 'minigrad"):
+    with pytest.raises(
+        MissingLibraryError, match=r"^no_such_library is not installed; run `pip install no_such_library`"
+    ):
         optional.load("no_such_library.pyplot")
     assert optional.load("numpy.linalg") is np.linalg
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cells import GRU, LSTM, RNN, Attention, Readout, claims
-from cells.analysis.training import read_text
+from cells.analysis.texts import LARGEST, decoded, read_text
 from cells.attention import SCORES
 from cells.cell import ACTIVATIONS
 from cells.lstm import VARIANTS
 from minigrad.symbolic import FormulaError, check_derivation, derive
 
 from ..errors import ReportInputError
+from .options import add_encoding
 from .parser import did_you_mean
 from .terminal import complain, say
 
@@ -23,6 +24,9 @@ __all__ = ["add_formula_commands"]
 
 #: Formulas hold for all sizes; these only have to differ.
 SIZES = (2, 3)
+
+#: Said of a text without lines.
+NOTHING = "there is no line to check; write one such as `dh/dh_prev = diag(1 - h**2) @ W`"
 
 #: Each switch with the cell that it belongs to.
 SWITCHES = {
@@ -121,8 +125,9 @@ def _add_check(commands: Any) -> None:
     )
     _add_cell(command, tuple(MAKERS))
     command.add_argument(
-        "lines", metavar="FILE", help="a UTF-8 file with one line of the derivation a line; - for stdin"
+        "lines", metavar="FILE", help="a text file with one line of the derivation a line; - for standard input"
     )
+    add_encoding(command)
     command.add_argument("--latex", action="store_true", help="the engine's own formulas as LaTeX")
     command.add_argument("--strict", action="store_true", help="exit code 1 for undecided lines too")
     command.set_defaults(run=_check)
@@ -130,15 +135,40 @@ def _add_check(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     cell = _cell(options)
-    lines = sys.stdin.read() if options.lines == "-" else read_text(options.lines)
+    lines = _standard_input(options.encoding) if options.lines == "-" else read_text(options.lines, options.encoding)
+    if not lines.strip():
+        raise ReportInputError(NOTHING)
     verdicts = check_derivation(cell, lines)
     if not verdicts:
-        raise ReportInputError("there is no line to check; write one such as `dh/dh_prev = diag(1 - h**2) @ W`")
+        raise ReportInputError(NOTHING)
     say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
     if any(verdict.status == "unread" for verdict in verdicts):
         return 2
     failing = {"refuted", "undecided"} if options.strict else {"refuted"}
     return int(any(verdict.status in failing for verdict in verdicts))
+
+
+def _standard_input(encoding: str | None) -> str:
+    """The text of standard input, in UTF-8 or in the encoding that Python expects there.
+
+    Raises
+    ------
+    ReportInputError
+        If it is closed, too large, or not text.
+    """
+    if sys.stdin is None:
+        raise ReportInputError("standard input is closed; pass a file")
+    if not hasattr(sys.stdin, "buffer"):  # a program that runs this command has put a text there
+        return sys.stdin.read(LARGEST)
+    content = sys.stdin.buffer.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ReportInputError(f"standard input has more than {LARGEST:,} bytes; pass at most that")
+    try:
+        return decoded(content, "standard input", encoding)
+    except ReportInputError:
+        if encoding is not None or sys.stdin.encoding.lower() == "utf-8":
+            raise
+        return decoded(content, "standard input", sys.stdin.encoding)
 
 
 def _add_claims(commands: Any) -> None:

@@ -135,6 +135,7 @@ def _report(options: argparse.Namespace) -> None:
         progress(options),
         weights=options.weights,
         prefix=options.prefix,
+        encoding=options.encoding,
     )
     if options.open and _opened(path):
         notice(f"Wrote {path} and opened it in a browser.")
@@ -173,7 +174,7 @@ def _add_out(command: argparse.ArgumentParser, default: str, suffixes: Sequence[
 def _draw(options: argparse.Namespace) -> None:
     drawing_suffix(options.out)
     require_writable_file(options.out)
-    found = findings(read_corpus(options.text), settings(options), progress(options))
+    found = findings(read_corpus(options.text, options.encoding), settings(options), progress(options))
     gradients, fold = not options.no_gradients, not options.no_fold
     draw(found.graph, options.out, gradients=gradients, detail=options.detail, fold=fold)
     notice(f"Wrote {options.out}")
@@ -194,7 +195,7 @@ def _add_flow(commands: Any) -> None:
 def _flow(options: argparse.Namespace) -> None:
     plot_suffix(options.out)
     require_writable_file(options.out)
-    corpus = read_corpus(options.text)
+    corpus = read_corpus(options.text, options.encoding)
     names = [options.cell] if options.cell else list(CELLS)
     graphs = {
         name.upper(): findings(corpus, replace(settings(options), cell=name), progress(options)).graph for name in names
@@ -220,10 +221,12 @@ def _diagnose(options: argparse.Namespace) -> None:
     require_no_training(options)
     if options.weights is not None:
         asked = settings(options)
-        found = weight_findings(options.weights, text_of(options), asked.steps, asked.seed, options.prefix)
+        found = weight_findings(
+            options.weights, text_of(options), asked.steps, asked.seed, options.prefix, options.encoding
+        )
         _say_diagnosis(found, options.json)
         return
-    trained = findings(read_corpus(text_of(options)), settings(options), progress(options))
+    trained = findings(read_corpus(text_of(options), options.encoding), settings(options), progress(options))
     diagnosis = diagnose(trained.lags, trained.graph, trained.explained.bound)
     _say_diagnosis(diagnosis, options.json)
 

@@ -10,12 +10,13 @@ from tqdm import tqdm
 from cells.analysis.findings import CELLS, Settings
 
 from ..errors import ReportInputError
-from .parser import integer, positive
+from .parser import encoding, integer, positive
 
 __all__ = [
     "OPTIONS",
     "Option",
     "add_cell_option",
+    "add_encoding",
     "add_net_options",
     "add_weight_options",
     "progress",
@@ -44,14 +45,20 @@ def add_cell_option(command: argparse.ArgumentParser, default: str = Settings().
 def add_net_options(command: argparse.ArgumentParser, default_cell: str = Settings().cell) -> None:
     """The text, the cell, its sizes, and how it is trained: see `OPTIONS`."""
     command.add_argument(
-        "text", nargs="?", metavar="TEXT", help="a UTF-8 text file (default: a short poem by Christina Rossetti)"
+        "text", nargs="?", metavar="TEXT", help="a text file (default: a short poem by Christina Rossetti)"
     )
+    add_encoding(command)
     add_cell_option(command, default_cell)
     for option in OPTIONS:
         default = getattr(Settings(), option.name)
         words = f"{option.words} (default: {default})".strip()
         flag = f"--{option.name.replace('_', '-')}"
         command.add_argument(flag, type=option.read, metavar=option.metavar, help=words)
+
+
+def add_encoding(command: argparse.ArgumentParser) -> None:
+    """--encoding"""
+    command.add_argument("--encoding", type=encoding, metavar="NAME", help="of the text (default: utf-8)")
 
 
 def add_weight_options(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .terminal import complain, say
 
-__all__ = ["Parser", "Version", "did_you_mean", "integer", "positive"]
+__all__ = ["Parser", "Version", "did_you_mean", "encoding", "integer", "positive"]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -92,6 +92,18 @@ def integer(smallest: int, largest: int) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def encoding(word: str) -> str:
+    """The name of a text encoding."""
+    try:
+        "a".encode(word).decode(word)
+    except (LookupError, UnicodeError, ValueError):
+        known = ("utf-8", "utf-16", "gbk", "gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "latin-1")
+        raise argparse.ArgumentTypeError(
+            f"there is no text encoding {word!r}{did_you_mean(word, known)}; {', '.join(known)} are some"
+        ) from None
+    return word
 
 
 def positive(word: str) -> float:

@@ -24,13 +24,14 @@ def report(
     *,
     weights: str | os.PathLike[str] | None = None,
     prefix: str = "",
+    encoding: str | None = None,
 ) -> Path:
     """Write ``report.html`` and its parts (pictures as SVG, the derivation as text and LaTeX) into a directory.
 
     Parameters
     ----------
     text : path or None
-        A UTF-8 text; None for the poem that comes with minigrad or, with weights, for random inputs.
+        A text; None for the poem that comes with minigrad or, with weights, for random inputs.
     path : str or path
         A directory. Made if it is missing. Nothing is written before everything is ready.
     settings : Settings, optional
@@ -41,6 +42,8 @@ def report(
         A ``.safetensors`` file with a recurrent net of PyTorch, which is looked at as it is.
     prefix : str
         Where the net stands in a larger model, see `cells.from_torch`.
+    encoding : str, optional
+        Of the text; by default UTF-8.
 
     Returns
     -------
@@ -63,9 +66,9 @@ def report(
     require_writable(path)
     asked = settings or Settings()
     if weights is not None:
-        page, diagnosis = weights_page(weight_findings(weights, text, asked.steps, asked.seed, prefix))
+        page, diagnosis = weights_page(weight_findings(weights, text, asked.steps, asked.seed, prefix, encoding))
     else:
-        corpus = read_corpus(text)
+        corpus = read_corpus(text, encoding)
         nets = {name: findings(corpus, replace(asked, cell=name), progress) for name in _asked_first(asked)}
         page, diagnosis = trained_page(nets, asked)
     contents = {

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from cells.analysis.diagnosis import diagnose
 from cells.analysis.findings import CELLS, Findings, Settings
-from cells.analysis.training import POEM_CREDIT
+from cells.analysis.training import POEM_CREDIT, Corpus
 from cells.claims import examine
 
 from ..draw import draw
@@ -46,7 +46,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
         lags={curve.label: curve.values for curve in curves},
         explained=found.explained,
         claims=examine(),
-        command=_command(asked, found.corpus.title),
+        command=_command(asked, found.corpus),
     )
     return page, diagnosis.json()
 
@@ -65,9 +65,10 @@ def _facts(found: Findings, title: str) -> dict[str, str]:
     }
 
 
-def _command(asked: Settings, text: str) -> str:
-    """What makes this page again, with the name of the text unless it is the poem."""
-    words = ["minigrad", "report", *([text] if text != POEM_CREDIT else [])]
+def _command(asked: Settings, corpus: Corpus) -> str:
+    """The command that makes this page again, with the name of the text unless it is the poem."""
+    words = ["minigrad", "report", *([corpus.title] if corpus.title != POEM_CREDIT else [])]
+    words += ["--encoding", corpus.encoding] if corpus.encoding is not None else []
     for name, value in asdict(asked).items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
