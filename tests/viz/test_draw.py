@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -243,7 +244,7 @@ def test_the_last_bits_change_nothing(kind, seed, detail):
 
 def test_too_large_is_refused_before_the_layout(monkeypatch):
     """A graph beyond the limit gives an error with the number of edges, not a hanging program."""
-    monkeypatch.setattr("viz.draw.MOST_LAID_OUT", 2)
+    monkeypatch.setattr(import_module("viz.draw"), "MOST_LAID_OUT", 2)
 
     with pytest.raises(viz.errors.DrawingSizeError, match="3 lines"):
         viz.draw(product(), detail="op")

@@ -24,7 +24,7 @@ def program(path, body):
 
 def test_no_dot_on_the_path_is_needed():
     """With an empty PATH the wheel's executable is found and draws."""
-    code = "from viz import engine; print(engine.render('digraph { a }')[:5])"
+    code = "from viz.render import engine; print(engine.render('digraph { a }')[:5])"
 
     done = subprocess.run([sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, check=True, text=True)
 
