@@ -57,6 +57,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         with open(descriptor, "rb") as file:
             size = os.fstat(descriptor).st_size
             content = b"" if size > LARGEST else file.read(LARGEST + 1) or b""
+    except AnalysisError:
+        raise
     except FileNotFoundError:
         raise AnalysisError(f"no such file: {path}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

@@ -104,7 +104,7 @@ def _derive(options: argparse.Namespace) -> None:
     readout = Readout(SIZES[1], SIZES[1] + 1) if steps and not options.any_loss else None
     derivation = derive(_cell(options), readout)
     parts = [derivation, *([derivation.product(), *_bound(derivation)] if steps else [])]
-    say("\n\n".join(part.latex() if options.latex else part.text() for part in parts))
+    say("\n\n".join(part.latex() if options.latex else part.text() for part in parts), options.latex)
 
 
 def _bound(derivation: Any) -> list[Any]:
@@ -141,7 +141,7 @@ def _check(options: argparse.Namespace) -> int:
     verdicts = check_derivation(cell, lines)
     if not verdicts:
         raise ReportInputError(NOTHING)
-    say("\n".join(one.latex() if options.latex else str(one) for one in verdicts))
+    say("\n".join(one.latex() if options.latex else str(one) for one in verdicts), options.latex)
     if any(verdict.status == "unread" for verdict in verdicts):
         return 2
     failing = {"refuted", "undecided"} if options.strict else {"refuted"}
@@ -196,7 +196,10 @@ def _claims(options: argparse.Namespace) -> int:
         say("\n".join(f"{one.name:24} {one.verdict:10} {one.statement.text}" for one in chosen))
         return 0
     failed = [one.name for one in chosen if not one.holds]
-    say("\n\n".join(one.latex() if options.latex else one.text() for one in chosen if one.name not in failed))
+    say(
+        "\n\n".join(one.latex() if options.latex else one.text() for one in chosen if one.name not in failed),
+        options.latex,
+    )
     if failed:
         complain(f"minigrad claims: these do not hold any more: {', '.join(failed)}")
     return int(bool(failed))

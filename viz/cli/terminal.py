@@ -28,11 +28,12 @@ _PLAIN_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ACCENTS = {"\u0302": "hat", "\u0303": "_tilde"}
 
 
-def for_stream(text: str, encoding: str) -> str:
+def for_stream(text: str, encoding: str, latex: bool = False) -> str:
     r"""The text with characters in place of those that the encoding lacks or that would control the terminal.
 
     Signs of formulas become the ASCII notation that `minigrad check` reads. Control characters, marks that reverse
-    the reading direction and whatever else is missing become escapes such as ``\u001b``, which JSON reads as well.
+    the reading direction and whatever else is missing become escapes such as ``\u001b``, which JSON reads as well;
+    in LaTeX, where a backslash would begin a command, they become a question mark.
     """
 
     def lacks(character: str) -> bool:
@@ -48,7 +49,7 @@ def for_stream(text: str, encoding: str) -> str:
     plain = _SUPERSCRIPT.sub(power, text)
     return plain.translate(
         {
-            ord(character): _replacement(character)
+            ord(character): _replacement(character) or ("?" if latex else json.dumps(character)[1:-1])
             for character in set(plain)
             if character not in "\n\t " and (not _shows(character) or lacks(character))
         }
@@ -60,16 +61,16 @@ def _shows(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs" or character in "\u200c\u200d"
 
 
-def _replacement(character: str) -> str:
+def _replacement(character: str) -> str | None:
     if character in _ASCII:
         return _ASCII[character]
     decomposed = unicodedata.normalize("NFD", character)
     if decomposed[0].isascii() and decomposed[1:] in _ACCENTS:
         return decomposed[0] + _ACCENTS[decomposed[1:]]
-    return _ACCENTS.get(character) or json.dumps(character)[1:-1]
+    return _ACCENTS.get(character)
 
 
-def say(text: str) -> None:
+def say(text: str, latex: bool = False) -> None:
     """Write a result and a line break to standard output, at once.
 
     Raises
@@ -79,7 +80,7 @@ def say(text: str) -> None:
     """
     if sys.stdout is None:
         raise OutputError("standard output is closed, so the result cannot be written; redirect it to a file or a pipe")
-    _write(sys.stdout, text)
+    _write(sys.stdout, text, latex)
 
 
 def say_json(text: str) -> None:
@@ -106,8 +107,8 @@ def complain(text: str) -> None:
             _write(sys.stderr, " ".join(text.split()))
 
 
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(for_stream(text, getattr(stream, "encoding", None) or "utf-8") + "\n")
+def _write(stream: TextIO, text: str, latex: bool = False) -> None:
+    stream.write(for_stream(text, getattr(stream, "encoding", None) or "utf-8", latex) + "\n")
     stream.flush()
 
 
