@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 
+import viz
+from cells.analysis.findings import findings
+from viz.cli.main import main
 from viz.errors import OutputError
 from viz.output import write_all, write_whole
 
+#: The environment of a command that runs elsewhere and finds this source.
+SOURCE = {**os.environ, "PYTHONPATH": str(Path(viz.__file__).parents[1])}
 #: The quickest report there is.
 SMALL = ["--cell", "rnn", "--steps", "2", "--hidden", "1", "--updates", "0"]
 
@@ -77,7 +82,8 @@ def test_a_read_only_directory(tmp_path: Path, command: str) -> None:
     """A read-only directory is refused before anything is computed, also to a superuser."""
     place = shlex.quote(str(tmp_path))
     script = f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && cd / && "
-    script += f"{minigrad(command, '--updates', 10**9, '--out', tmp_path / 'out')}; echo $?; ls -A {place}"
+    out = tmp_path / ("out" if command == "report" else "out.svg")
+    script += f"{minigrad(command, '--updates', 10**7, '--out', out)}; echo $?; ls -A {place}"
 
     _, said, errors = shell(script)
 
@@ -201,3 +207,92 @@ def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
 
     assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    """A link as target, also one that points nowhere yet, leads to the file behind it; so does one in a report."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.svg").symlink_to(tmp_path / "real" / "g.svg")
+    (tmp_path / "out").symlink_to(tmp_path / "real" / "out")
+
+    write_whole(tmp_path / "link.svg", b"new")
+    for content in (b"1", b"2"):
+        write_all(tmp_path / "out", {"a": content, "link": content})
+        if not (tmp_path / "out" / "link").is_symlink():
+            (tmp_path / "out" / "link").unlink()
+            (tmp_path / "out" / "link").symlink_to(tmp_path / "real" / "behind")
+
+    assert (tmp_path / "link.svg").is_symlink()
+    assert (tmp_path / "real" / "g.svg").read_bytes() == b"new"
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "out" / "link").is_symlink()
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"g.svg", "out", "behind"}
+    assert (tmp_path / "real" / "behind").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("kind", ["loop", "directory", "pipe", "device"])
+def test_what_is_no_regular_file_is_neither_written_nor_read(tmp_path: Path, capsys: Any, kind: str) -> None:
+    """A pipe, a device, a directory or a loop of links as target or as input is one clear error, at once."""
+    path = tmp_path / "a.svg"
+    if kind == "loop":
+        path.symlink_to(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    before = os.lstat(path)
+
+    with pytest.raises(OutputError, match="cannot write"):
+        write_whole(path, b"new")
+    assert main(["draw", "--out", str(path)]) == 2
+    assert main(["check", "rnn", str(path)]) == 2
+    assert main(["diagnose", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 3
+    assert os.lstat(path).st_mode == before.st_mode
+    assert os.listdir(tmp_path) == ["a.svg"]
+
+
+def test_a_directory_that_vanishes_while_the_net_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """If the directory of the output, or the current one, is gone at the end, that is one line and exit code 2."""
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.setattr("viz.cli.main.findings", lambda *args: place.rmdir() or findings(*args))
+
+    assert main(["draw", *SMALL, "--out", str(place / "g.svg")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+    place.mkdir()
+    monkeypatch.chdir(place)
+    place.rmdir()
+    assert main(["draw", *SMALL, "--out", "g.svg"]) == 2
+    assert "cannot write" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("derive rnn >&-", 2, "standard output is closed"),
+        ("--version >&-", 2, "standard output is closed"),
+        ("check rnn - <&-", 2, "standard input is closed"),
+        ("derive rnn 2>&-", 0, ""),
+        ("derive ltsm 2>&-", 2, ""),
+        ("derive rnn <&- >&- 2>&-", 2, ""),
+        (f"draw {shlex.join(SMALL)} --out g.svg <&- >&- 2>&-", 0, ""),
+        ("check rnn - < /dev/zero", 2, "standard input has more than 5,000,000 bytes"),
+    ],
+)
+def test_closed_streams_and_endless_ones(tmp_path: Path, command: str, code: int, words: str) -> None:
+    """Closed standard streams lose no result in silence and end in no traceback; endless input has an end."""
+    script = f"{minigrad()} {command}"
+
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path, env=SOURCE)
+
+    assert done.returncode == code
+    assert done.stderr.count("\n") == bool(words)
+    assert words in done.stderr
+    assert os.listdir(tmp_path) == (["g.svg"] if "g.svg" in command else [])

@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 import minigrad as mg
 from cells import RNN, unroll
 from minigrad.context import current_scope
+from viz.cli.signals import Ended, raising_on_signals
 from viz.output import write_all, write_whole
 
 ROOT = str(Path(mg.__file__).parent.parent)
 PACKAGES = tuple(os.path.join(ROOT, package) for package in ("minigrad", "cells", "viz"))
 
 
-#: Context managers whose own two or three lines are left out: see "What is left as it is" in docs/faults.md.
+#: Context managers whose own two or three lines are left out: see "Limits" in docs/robustness.md.
 MANAGERS = ("scope", "recording", "kept_checkpoints", "value_free_tracing", "_no_collection")
 
 
@@ -158,32 +159,54 @@ def heard() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
 @pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", [pytest.param("report", marks=pytest.mark.nightly), "draw"])
-def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str) -> None:
-    """Ctrl-C while dot draws: exit code 130, one line, no file; the same command then works."""
+def test_a_command_while_dot_is_at_work(tmp_path: Path, command: str, number: int) -> None:
+    """Ctrl-C, SIGTERM or SIGHUP while dot draws: exit code 128 + n, one line, no file, and dot is ended."""
     slow = tmp_path / "slow-dot"
-    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 60\n", encoding="utf-8")
+    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/starts\nmv {tmp_path}/starts {tmp_path}/started\nexec sleep 60\n")
     slow.chmod(0o755)
     (tmp_path / "place").mkdir()
     out = tmp_path / "place" / ("out" if command == "report" else "g.svg")
     small = ["--cell", "rnn", "--steps", "2", "--hidden", "1", "--updates", "0", "--out", str(out)]
-    arguments = [sys.executable, "-m", "viz", command, *small]
     process = subprocess.Popen(
-        arguments, env={**os.environ, "MINIGRAD_DOT": str(slow)}, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "viz", command, *small],
+        env={**os.environ, "MINIGRAD_DOT": str(slow)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     _wait(lambda: (tmp_path / "started").exists(), process)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert said == b""
     assert errors.decode() == f"minigrad {command}: interrupted; nothing was written\n"
     assert os.listdir(tmp_path / "place") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "started").read_text()), 0)
 
-    assert subprocess.run(arguments, capture_output=True, timeout=300, check=False).returncode == 0
-    assert os.listdir(tmp_path / "place") == [out.name]
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """Under `nohup` a command runs on when the terminal closes; handlers are the caller's again afterwards."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with raising_on_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            with pytest.raises(Ended) as ended:
+                os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)  # the second one does not interrupt the tidying up
+        assert ended.value.number == signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.nightly
