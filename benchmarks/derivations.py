@@ -45,7 +45,7 @@ nobody calls `cse`; a reverse sweep keeps the names h_t and δ_t from the start.
 
 @dataclass(frozen=True)
 class Case:
-    """What one method made of one T."""
+    """The result of one method for one T."""
 
     seconds: float
     operations: int
@@ -92,7 +92,7 @@ def by_minigrad(T: int) -> Case:
 
 
 def agree(T: int) -> bool:
-    """Whether SymPy's derivative is the engine's, on random numbers."""
+    """True if SymPy's derivative is the engine's, on random numbers."""
     rng = np.random.default_rng(T)
     shapes = {"U": (UNITS, INPUTS), "W": (UNITS, UNITS), "b": (UNITS,)}
     params = {name: rng.normal(size=shape) for name, shape in shapes.items()}

@@ -1,4 +1,4 @@
-"""How long it takes to draw an unrolled LSTM, beside torchviz for the same net.
+"""Seconds to draw an unrolled LSTM, beside torchviz for the same net.
 
 Run it with ``python benchmarks/drawing.py``; ``--write`` puts the result into benchmarks/README.md.
 torchviz is optional: ``pip install torch torchviz``.

@@ -1,4 +1,4 @@
-"""How time and memory grow with the length of a sequence: 100, 1,000 and 10,000 steps.
+"""Growth of time and memory with the length of a sequence: 100, 1,000 and 10,000 steps.
 
 ``python benchmarks/growth.py`` prints the table, ``--write`` puts it into benchmarks/README.md. Each measurement
 runs in a process of its own, so that its peak memory is its own.

@@ -13,5 +13,5 @@ if hasattr(os, "sched_setaffinity"):
 
 
 def load() -> str:
-    """How busy the machine is with other things."""
+    """The load of the machine by other processes."""
     return f"load average {os.getloadavg()[0]:.1f} at the end"

@@ -1,4 +1,4 @@
-"""What each pass of a plan is worth: how much slower a training step is without it.
+"""The gain of each pass of a plan: how much slower a training step is without it.
 
 ``python benchmarks/passes.py`` prints the table, ``--write`` puts it into benchmarks/README.md.
 """

@@ -43,7 +43,7 @@ STAGES = {
 
 
 def kind_of(f: Any) -> str:
-    """What a call of a plan does."""
+    """The kind of a call in a plan."""
     owner = getattr(f, "__self__", f)
     if f in (np.matmul, np.dot) or getattr(f, "__name__", "") in ("_store_rows", "_store_blocks", "_store"):
         return "products"

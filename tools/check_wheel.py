@@ -35,6 +35,19 @@ assert [verdict.status for verdict in check_derivation(cell, "dc/dc_prev = diag(
 print(f"minigrad {mg.__version__} on Python {sys.version.split()[0]}, NumPy {np.__version__}: fine")
 """
 
+#: The weights of a net in a file, and a line to check.
+SAVE = """
+from pathlib import Path
+import numpy as np
+import cells
+from safetensors.numpy import save_file
+
+cell = cells.GRU(2, 3, reset="after")
+state = cells.to_torch(cell, cell.init(np.random.default_rng(0), np.float32))
+save_file({key: np.ascontiguousarray(value) for key, value in state.items()}, "net.safetensors")
+Path("lines.txt").write_text("dc/dc_prev = diag(f)", encoding="utf-8")
+"""
+
 
 def run(*command: str | Path, cwd: Path, quiet: bool = True) -> None:
     """Run a command; its output is shown if it fails."""
@@ -65,8 +78,11 @@ def smoke(python: str, wheel: Path) -> None:
         run(programs / "python", "-I", "-c", SMOKE, cwd=here, quiet=False)
         run(programs / "minigrad", "draw", "--steps", "5", "--out", "graph.svg", cwd=here)
         run(programs / "minigrad", "report", "--out", "report", cwd=here)
+        run(programs / "python", "-I", "-c", SAVE, cwd=here)
+        run(programs / "minigrad", "report", "--weights", "net.safetensors", "--steps", "4", "--out", "saved", cwd=here)
+        run(programs / "python", "-m", "minigrad", "check", "lstm", "lines.txt", cwd=here)
         assert (here / "graph.svg").stat().st_size > 1000
-        assert (here / "report" / "report.html").stat().st_size > 10_000
+        assert all((here / name / "report.html").stat().st_size > 10_000 for name in ("report", "saved"))
 
 
 if __name__ == "__main__":

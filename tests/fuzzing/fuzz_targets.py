@@ -1,4 +1,4 @@
-"""What must hold for any bytes at all: each target takes bytes and fails if the promise is broken.
+"""Promises that hold for any bytes at all: each target takes bytes and fails if the promise is broken.
 
 Hypothesis calls them in the suite (`test_fuzzing.py`), libFuzzer from the command line (`fuzz.py`).
 """

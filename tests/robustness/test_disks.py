@@ -95,7 +95,7 @@ def test_a_read_only_directory(tmp_path: Path, command: str) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("command", [["derive", "rnn"], ["diagnose", *SMALL]])
 def test_a_full_stdout(command: list[str]) -> None:
-    """What is printed to a full disk is an error in one line with exit code 2, not a traceback."""
+    """Printing to a full disk is an error in one line with exit code 2, not a traceback."""
     script = f"{minigrad(*command)} > /dev/full"
 
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)

@@ -118,7 +118,7 @@ def test_numbers_that_are_no_weights(tmp_path: Path, capsys: Any, dtype: str, si
 
 
 class Payload:
-    """What would write a file if anything unpickled it."""
+    """An object that makes a directory if anything unpickles it."""
 
     def __init__(self, trap: Path) -> None:
         self.trap = trap

@@ -143,7 +143,7 @@ def test_hostile_names_stay_text(name, place, parameter):
     assert drawn.tags <= read(plain.svg).tags | {"polygon", "path", "ellipse"}
     assert len(drawn.edges) == 2
     for words in (name, place):
-        shown = _squeezed(viz.render.dot.printable(words))
+        shown = _squeezed(viz.scene.labels.printable(words))
         assert any(shown in _squeezed(tooltip) for tooltip in drawn.tooltips)
 
 

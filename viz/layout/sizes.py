@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from ..render.dot import printable
+from ..scene.labels import printable
 from ..scene.picture import Mark
 from ..style import KINDS
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..colour_scale import Scale
 from ..errors import DrawingFormatError
 from ..output import load, write_whole
-from ..render.dot import printable
+from ..scene.labels import printable
 from ..style import NON_FINITE, VIRIDIS, ZERO
 
 __all__ = [

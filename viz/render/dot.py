@@ -4,7 +4,6 @@ Every text from outside goes through `text`, which makes it harmless: Graphviz i
 everything (control characters and unknown entities end up as malformed XML with exit code 0).
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from html import escape as escape_html
@@ -12,23 +11,9 @@ from html import escape as escape_html
 from graphviz import escape, nohtml
 from graphviz.quoting import quote
 
-__all__ = ["cluster", "digraph", "edge", "html", "node", "printable", "text", "tooltip"]
+from ..scene.labels import printable
 
-
-#: What is not among the characters of XML 1.0, section 2.2, and its discouraged control characters.
-_NOT_XML = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def printable(words: str, limit: int = 400) -> str:
-    r"""The text without what XML cannot hold, cut to a length that a reader can take in.
-
-    Examples
-    --------
-    >>> printable("a\x00b\ud800"), printable("abcdef", limit=4)
-    ('a�b�', 'abc…')
-    """
-    clean = words if words.isascii() and words.isprintable() else _NOT_XML.sub("�", words)
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+__all__ = ["cluster", "digraph", "edge", "html", "node", "text", "tooltip"]
 
 
 def text(words: str, limit: int = 400) -> str:

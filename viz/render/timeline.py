@@ -6,6 +6,7 @@ from .. import style
 from ..layout.placement import SIDE, Spot, Strip, lay_out
 from ..layout.routing import Point, Surroundings, beside, course, spline, surroundings
 from ..layout.sizes import FONT_SIZE, font_size, shown_label
+from ..scene.labels import printable
 from ..scene.picture import Frames, Line, Mark, Picture, Scope, frames_of
 from . import dot
 from .legend import legend
@@ -116,7 +117,7 @@ def _frame(scope: Scope, frames: Frames, strip: Strip) -> tuple[list[str], Box]:
         body += statements
         boxes.append((box[0] - _PAD, box[1] - _PAD, box[2] + _PAD, box[3] + 2 * _PAD))
     box = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
-    name = dot.printable(scope[-1], 40)
+    name = printable(scope[-1], 40)
     look = {
         "id": f"g_c{frames.numbers[scope]}",
         "label": dot.text(name),

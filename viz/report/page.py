@@ -21,7 +21,7 @@ from ..render.accessible import interactive
 __all__ = ["OF_STATE", "Page", "curves_of", "heading_of", "render_page", "routes_svg"]
 
 
-#: What the Jacobian over time is of, by the number of states.
+#: The state that the Jacobian over time is taken of, by the number of its parts.
 OF_STATE = {1: "the hidden state h", 2: "the whole state (h, c), its parts taken as independent"}
 #: The colour of the bound where there is only one, and those of the parts of a net, which leave it out.
 _BOUND, _PARTS = COLOURS[1], (COLOURS[0], *COLOURS[2:6])
@@ -37,7 +37,7 @@ def heading_of(title: str) -> str:
 def curves_of(
     measured: Mapping[str, tuple[np.ndarray, np.ndarray | None]], stepwise: np.ndarray | None = None
 ) -> list[Curve]:
-    """What is measured, and what it can never exceed, for each part of a net."""
+    """The curves of the measured norms and of their proved bounds, for each part of a net."""
     drawn = []
     for i, (title, (norms, bound)) in enumerate(measured.items()):
         colour = _PARTS[i % len(_PARTS)]
@@ -58,7 +58,7 @@ def routes_svg(graph: Graph, state: str, steps: int) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says.
+    """The contents of a report.
 
     Attributes
     ----------

@@ -17,6 +17,7 @@ __all__ = [
     "formula",
     "is_time",
     "number",
+    "printable",
     "short_name",
     "symbol",
     "title",
@@ -161,3 +162,19 @@ def number(x: float) -> str:
     ('0.419', '1', '1.7e-09', 'nan')
     """
     return f"{x:.3g}"
+
+
+#: What is not among the characters of XML 1.0, section 2.2, and its discouraged control characters.
+_NOT_XML = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def printable(words: str, limit: int = 400) -> str:
+    r"""The text without what XML cannot hold, cut to a length that a reader can take in.
+
+    Examples
+    --------
+    >>> printable("a\x00b\ud800"), printable("abcdef", limit=4)
+    ('a�b�', 'abc…')
+    """
+    clean = words if words.isascii() and words.isprintable() else _NOT_XML.sub("�", words)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
