@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..deriving.traced_step import AttentionStep
 from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, shape_in_words
 from ..parsing.names import spoken
@@ -133,7 +134,7 @@ class Checker:
     def _is_about_places(self, line: Line) -> bool:
         """Whether s stands for every place of a memory, as in dcontext/dm_s."""
         step = self.vocabulary.derivation.step
-        return step.plan is None and bool(step.memory()) and line.of is not None and speaks_of_places(line)
+        return isinstance(step, AttentionStep) and line.of is not None and speaks_of_places(line)
 
     def _of_all_places(self, number: int, line: Line) -> Verdict:
         """The verdict on the first place for which the line is not proved; on the last, if there is none."""

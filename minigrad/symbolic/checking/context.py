@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..deriving.derivation import Derivation
+from ..deriving.traced_step import AttentionStep, BidirectionalStep, RecurrentStep
 from ..errors import FormulaError
 from ..parsing.limits import shortened
 from ..parsing.names import spelled, spoken, step_of, without_time
@@ -132,7 +133,7 @@ class Meanings:
         step = self.derivation.step
         for suffix, time in STEPS:
             found = self._now(name.removesuffix(suffix)) if name.endswith(suffix) else None
-            if found is not None and step.plan is not None and found.shape != (len(step.memory()),):
+            if found is not None and isinstance(step, RecurrentStep) and found.shape != (len(step.memory()),):
                 timed = found.kind in ("symbol", "named") and found.label.time is not None
                 return symbol_term(found.label.at(time), found.shape) if timed else None
         return None
@@ -179,7 +180,7 @@ class Meanings:
         """H and its like of a net whose sizes are numbers, or not all different."""
         values, readout = self.derivation.values, self.derivation.readout
         owners = {"H": values[self.derivation.step.output], "D": values.get("x")}
-        if "q" in values and self.derivation.step.plan is None:
+        if isinstance(self.derivation.step, AttentionStep):
             owners = {"Q": values["q"], "M": values.get("m_1"), "A": values.get("v")}
         owners |= {"K": readout.values["y"]} if readout is not None else {}
         return {letter: value.shape[0] for letter, value in owners.items() if value is not None}
@@ -227,10 +228,10 @@ class Targets:
             return derivation.gradient(key)
         if derivation.readout is not None and key in derivation.readout.adjoints:
             return derivation.readout.adjoints[key].args[0]
-        if step.remembers() and step.term(step.output).label.time is not None:
+        if step.remembers() and isinstance(step, RecurrentStep):
             self._refuse_the_past(key)
         if key in step.values:
-            if step.plan is not None and not step.remembers() and step.hands_on():
+            if isinstance(step, RecurrentStep) and not step.remembers() and step.hands_on():
                 raise FormulaError(f"∂E/∂{key} has terms of later steps too, to which it is handed on", 1)
             return derivation.sent_back(key)
         if without_time(key) in self.adjoints:
@@ -267,7 +268,7 @@ class Targets:
         """Whether a letter is of a step that comes after this one, in the direction of its part of the net."""
         if self.derivation.step.remembers():
             return False
-        turned = self.derivation.step.is_two_way() and name.startswith("backward.")
+        turned = isinstance(self.derivation.step, BidirectionalStep) and name.startswith("backward.")
         return name.endswith("_prev" if turned else "_next") and self.meanings.find(name) is not None
 
 

@@ -10,6 +10,7 @@ against each other, only letters of one step are compared.
 from collections.abc import Iterable
 
 from ..deriving.derivation import Derivation
+from ..deriving.traced_step import BidirectionalStep
 from ..parsing.names import spoken
 from ..parsing.syntax import Line
 from ..terms.names import NOW, Label
@@ -103,7 +104,7 @@ class Answers:
 
     def _is_after(self, place: int, when: int | None, own: int, *, adjoint: bool) -> bool:
         """Whether the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
-        if not when or self.derivation.step.is_two_way():
+        if not when or isinstance(self.derivation.step, BidirectionalStep):
             return place >= own and when in (None, 0)
         return (when < 0) if adjoint else (when > 0)
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...primitives import linear
 from ...tensor import named
 from ..deriving.derivation import Derivation, derive
+from ..deriving.signature import AttentionNet, BidirectionalNet, RecurrentCell
 from ..errors import FormulaError
 from ..parsing.names import without_time
 from ..parsing.syntax import Line, Name, subexpressions
@@ -77,9 +78,9 @@ def subject_of(given: Any, readout: Any, lines: Iterable[Line]) -> Subject:
         if given.readout is None:
             return _subject(given, given.cell, None)
         return _subject(given, given.cell, _plain_readout(given.cell) if readout is None else readout)
-    if not any(hasattr(given, name) for name in ("step", "attend", "backward")) or not hasattr(given, "init"):
+    if not isinstance(given, RecurrentCell | AttentionNet | BidirectionalNet):
         raise FormulaError(f"{type(given).__name__} has no step that could be checked; pass a cell, such as RNN(2, 3)")
-    if readout is None and hasattr(given, "hidden_size") and _speaks_of_readout(lines):
+    if readout is None and not isinstance(given, AttentionNet) and _speaks_of_readout(lines):
         readout = _plain_readout(given)
     return _subject(derive(given, readout), given, readout)
 

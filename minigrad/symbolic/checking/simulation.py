@@ -20,7 +20,7 @@ from ...primitives import concatenate, log, softmax, stack, sum
 from ...pytree import flatten
 from ...sweep import ancestors, reverse_sweep
 from ...tensor import Tensor, named, tensor
-from ..deriving.signature import StepPlan, plan_step
+from ..deriving.signature import AttentionNet, RecurrentCell, StepPlan, consists_of_cells, plan_step
 from ..deriving.traced_step import PLACES
 from ..errors import FormulaError
 from ..terms.names import NOW, Label
@@ -195,9 +195,9 @@ def drive(net: Any, readout: Any, sizes: Mapping[str, int], seed: int, *, resize
     resize : bool
         Whether the net may be replaced by one of other sizes.
     """
-    if hasattr(net, "attend"):
+    if isinstance(net, AttentionNet):
         return _Drive(readout, sizes, seed).attention(_attention_of(net, sizes) if resize else net)
-    if not hasattr(net, "step"):
+    if not isinstance(net, RecurrentCell):
         return _Drive(readout, sizes, seed).two_ways(net)
     return _Drive(readout, sizes, seed).cell(
         _resized(net, input_size=sizes["D"], hidden_size=sizes["H"]) if resize else net
@@ -207,7 +207,7 @@ def drive(net: Any, readout: Any, sizes: Mapping[str, int], seed: int, *, resize
 def _resized(part: Any, **sizes: int) -> Any:
     """A cell or readout of other sizes; one that is built of other cells keeps its own."""
     own = {field.name for field in fields(part)} if is_dataclass(part) else set()
-    return replace(part, **sizes) if set(sizes) <= own and not hasattr(part, "inner") else part
+    return replace(part, **sizes) if set(sizes) <= own and not consists_of_cells(part) else part
 
 
 def _attention_of(attention: Any, sizes: Mapping[str, int]) -> Any:
@@ -384,7 +384,7 @@ class _Drive:
         keys = {name for _, name in self.nodes} | set(self.params)
         taken = {part for key in keys for part in (key, key.rpartition(".")[2])}
         readout = {f"{name}_readout" if name in taken else name: node for name, node in self.readout_params.items()}
-        own = {"D": net.input_size, "H": net.hidden_size} if hasattr(net, "input_size") else {}
+        own = {} if isinstance(net, AttentionNet) else {"D": net.input_size, "H": net.hidden_size}
         total = self.losses[0]
         for loss in self.losses[1:]:
             total = total + loss

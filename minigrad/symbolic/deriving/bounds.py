@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...pytree import flatten, flatten_like
 from ..errors import FormulaError
@@ -15,9 +15,7 @@ from ..terms.traversal import subterms
 from .activation_bounds import slope_proof, softmax_proof, vanishing_proof
 from .norms import AXIOMS, Inequality, Interval, Norms, Ranges
 from .proof import Proof, ProofStep, Statement
-
-if TYPE_CHECKING:
-    from .traced_step import TracedStep
+from .traced_step import RecurrentStep, TracedStep
 
 __all__ = ["X_MAX", "Bound", "bound_of_step", "given_intervals", "input_limit", "invariant_parts"]
 
@@ -47,7 +45,7 @@ class Bound:
         Keys of what is differentiated by what; None for the state by the state before.
     """
 
-    step: "TracedStep"
+    step: TracedStep
     jacobian: Term
     factor: Term
     within: tuple[str, ...]
@@ -107,7 +105,8 @@ class Bound:
         return float(evaluate(self.factor, values))
 
     def _values(self, params: Any) -> dict[Any, Any]:
-        assert self.step.plan is not None
+        if not isinstance(self.step, RecurrentStep):
+            raise FormulaError("this bound is of no single cell: give its arrays by key to value(...)")
         structure = flatten(self.step.plan.params)[1]
         return dict(zip(self.step.parameters, flatten_like(structure, params, "params"), strict=True))
 
@@ -254,18 +253,18 @@ def _inequality(line: Inequality) -> Statement:
     return Statement(f"{write(line.left)} ≤ {write(line.right)}", rf"{tex(line.left)} \le {tex(line.right)}")
 
 
-def given_intervals(step: "TracedStep", within: tuple[str, ...]) -> dict[Term, Interval]:
+def given_intervals(step: TracedStep, within: tuple[str, ...]) -> dict[Term, Interval]:
     """The state before the step, in [−1, 1] where that is assumed."""
     carried = step.carried()
     return {step.term(carried[key]): _UNIT for key in within}
 
 
-def input_limit(step: "TracedStep") -> dict[Term, Term]:
+def input_limit(step: TracedStep) -> dict[Term, Term]:
     """The input, if the step has one, with the assumption about it: max|x_t| ≤ x_max."""
     return {step.term("x"): X_MAX} if "x" in step.values else {}
 
 
-def invariant_parts(step: "TracedStep") -> tuple[str, ...]:
+def invariant_parts(step: TracedStep) -> tuple[str, ...]:
     """The parts of the state that stay in [−1, 1] together: what leaves it is dropped until nothing does."""
     parts = tuple(step.carried())
     while True:
@@ -276,7 +275,7 @@ def invariant_parts(step: "TracedStep") -> tuple[str, ...]:
         parts = kept
 
 
-def _needed_parts(step: "TracedStep", within: tuple[str, ...], used: set[Term]) -> tuple[str, ...]:
+def _needed_parts(step: TracedStep, within: tuple[str, ...], used: set[Term]) -> tuple[str, ...]:
     """Of the parts that stay in [−1, 1] those that were used, and those that they need in order to stay there."""
     carried = step.carried()
     needed = {key for key in within if step.term(carried[key]) in used}
@@ -290,7 +289,7 @@ def _needed_parts(step: "TracedStep", within: tuple[str, ...], used: set[Term]) 
         needed = more
 
 
-def bound_of_step(step: "TracedStep", jacobian: Term, subject: tuple[str, str] | None = None) -> Bound:
+def bound_of_step(step: TracedStep, jacobian: Term, subject: tuple[str, str] | None = None) -> Bound:
     """Bound the Jacobian of a step by the calculus of norms."""
     within = invariant_parts(step)
     norms = Norms(given_intervals(step, within), input_limit(step))

@@ -15,7 +15,7 @@ from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from ..terms.traversal import leaves
 from .readout import TracedReadout
-from .traced_step import TracedStep
+from .traced_step import AttentionStep, TracedStep
 
 __all__ = ["Recurrences"]
 
@@ -86,7 +86,7 @@ class Recurrences:
             If the sum would have more terms from step to step, as attention over all earlier states has.
         """
         term = self._share_of_a_step(key)
-        if not isinstance(self.step.term(self.step.output).label.time, Index):
+        if isinstance(self.step, AttentionStep):
             return term
         early = [one for one in leaves(term) if one.label.time is not None and one.label.time.offset < -1]
         if early:

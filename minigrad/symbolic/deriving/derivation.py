@@ -10,19 +10,20 @@ from ..errors import FormulaError
 from ..terms.arithmetic import ONE, zero
 from ..terms.blocks import block
 from ..terms.evaluate import evaluate
-from ..terms.names import NEXT, Index
+from ..terms.names import NEXT, Index, Label
 from ..terms.normal_form import normal_form
 from ..terms.products import identity, product
 from ..terms.rebuild import substitute
+from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from .bounds import Bound, bound_of_step
 from .bptt import Recurrences
 from .chain_rule import ChainRule
-from .equations import as_latex, as_text, equations_of
+from .equations import ADJOINTS, as_latex, as_text, derivative, equation
 from .induction import Transition, transition
 from .proof import Statement, aligned
 from .readout import TracedReadout, trace_readout
-from .traced_step import TracedStep, change_of, trace_attention, trace_step, trace_two_way
+from .traced_step import RecurrentStep, TracedStep, change_of, trace
 
 __all__ = ["Derivation", "derive"]
 
@@ -55,25 +56,10 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     >>> print(derive(RNN(2, 3)).jacobian("h", "h_prev"))
     diag(1 − h_t²) W
     """
-    step = _trace(cell)
+    step = trace(cell)
     letters = {part for key in step.values for part in (key, key.rpartition(".")[2])}
     heard = None if readout is None else trace_readout(readout, step.term(step.output), letters)
     return Derivation(step, heard, cell)
-
-
-def _trace(cell: Any) -> TracedStep:
-    """One step on symbols, of whatever kind."""
-    if isinstance(cell, type):
-        raise FormulaError(f"{cell.__name__} is a class; derive a cell, such as {cell.__name__}(2, 3)")
-    if hasattr(cell, "attend"):
-        return trace_attention(cell)
-    if hasattr(cell, "step"):
-        return trace_step(cell)
-    if hasattr(cell, "forward") and hasattr(cell, "backward"):
-        return trace_two_way(cell)
-    raise FormulaError(
-        f"a {type(cell).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
-    )
 
 
 class Derivation:
@@ -217,7 +203,7 @@ class Derivation:
     def one_step_later(self, term: Term, time: Index = NEXT) -> Term:
         """A formula about step t as one about step t+1, in which the state before is that of step t.
 
-        With `time` t−1: about the step before, for the half of a two-way net that goes back in time.
+        With `time` t−1: about the step before, for the half of a bidirectional net that goes back in time.
 
         Parameters
         ----------
@@ -292,12 +278,15 @@ class Derivation:
                 "take jacobian(...) with respect to each of them"
             )
 
-    def _refuse_two_ways(self) -> None:
-        if self.step.is_two_way():
-            raise FormulaError(
-                "a two-way net has no state that goes from step to step: its halves run against each other; "
-                "derive each of its cells"
-            )
+    def _recurrent(self, what: str) -> RecurrentStep:
+        """The step, if it has a state of fixed size that goes from step to step."""
+        self._refuse_memory(what)
+        if isinstance(self.step, RecurrentStep):
+            return self.step
+        raise FormulaError(
+            "a bidirectional net has no state that goes from step to step: its halves run against each other; "
+            "derive each of its cells"
+        )
 
     def folded(self, term: Term) -> Term:
         """A formula multiplied out, with definitions that occur in it put back under their names.
@@ -341,7 +330,8 @@ class Derivation:
         FormulaError
             If a value or a size is missing, or the numbers lack a function.
         """
-        assert self.step.plan is not None, "an attention has no step; use minigrad.symbolic.evaluate"
+        if not isinstance(self.step, RecurrentStep):
+            raise FormulaError("a formula of no single cell has no state to evaluate it at; use symbolic.evaluate")
         values = self.step.plan.keyed(params, state, x)
         sizes: dict[str, int] = {}
         for key, value in values.items():
@@ -363,9 +353,8 @@ class Derivation:
         FormulaError
             As `adjoints`.
         """
-        self._refuse_memory("Jacobians of a state of fixed size")
-        self._refuse_two_ways()
-        return transition(self.step, self.state, self.joint)
+        step = self._recurrent("Jacobians of a state of fixed size")
+        return transition(step, self.state, self.joint)
 
     def bound(self, out: str | None = None, wrt: str | None = None) -> Bound:
         """A proved bound of ‖∂s_t/∂s_{t−1}‖ and of the product over time, or of one Jacobian ‖∂out/∂wrt‖.
@@ -388,9 +377,8 @@ class Derivation:
         if out is not None and wrt is not None:
             out, wrt = self.resolve(out), self.resolve(wrt)
             return bound_of_step(self.step, self.jacobian(out, wrt), (out, wrt))
-        self._refuse_memory("bounds over time")
-        self._refuse_two_ways()
-        return bound_of_step(self.step, self.joint)
+        step = self._recurrent("bounds over time")
+        return bound_of_step(step, self.joint)
 
     # -- as text -----------------------------------------------------------------------------------
 
@@ -402,7 +390,22 @@ class Derivation:
         dict of str to list of Statement
             Each statement has ``text`` and ``latex``.
         """
-        return equations_of(self)
+        step, carried, values = self.step, self.step.carried(), self.values
+        sections = {"The step": [equation(values[key], term) for key, term in self.definitions.items()]}
+        befores = [key for key in step.before if key in carried.values() or step.remembers()]
+        sections["Jacobians of one step"] = [
+            derivative(step.term(out), step.term(wrt), self.jacobian(out, wrt))
+            for out in dict.fromkeys((step.output, *carried))
+            for wrt in befores
+        ]
+        if step.remembers():
+            return sections
+        sections[ADJOINTS] = [equation(step.seed(key), term) for key, term in self.adjoints.items()]
+        E = symbol_term(Label("E"), ())
+        sections["Gradients"] = [derivative(E, values[key], term) for key, term in self.gradients.items()]
+        if carried and isinstance(step, RecurrentStep):
+            sections["Over time"] = [self.product().equation(), self.bound().over_time()]
+        return sections
 
     def text(self) -> str:
         """The derivation as text.

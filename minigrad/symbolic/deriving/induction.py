@@ -25,7 +25,7 @@ from ..terms.rebuild import at_time
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from .proof import Proof, ProofStep, Statement
-from .traced_step import TracedStep, seed_of
+from .traced_step import RecurrentStep, seed_of
 
 __all__ = ["Transition", "peel", "transition"]
 
@@ -38,7 +38,7 @@ class Transition:
 
     Attributes
     ----------
-    step : TracedStep
+    step : RecurrentStep
     parts : tuple of str
         The parts of the state s that a step reads, such as h and c.
     jacobian : Term
@@ -47,7 +47,7 @@ class Transition:
         In the letters T and k.
     """
 
-    step: TracedStep
+    step: RecurrentStep
     parts: tuple[str, ...]
     jacobian: Term
     claim: Term
@@ -165,7 +165,7 @@ def _unknown(*xs: Any) -> Any:
     raise FormulaError("a state of symbolic time has no value, only a derivative")
 
 
-def transition(step: TracedStep, parts: tuple[str, ...], jacobian: Term) -> Transition:
+def transition(step: RecurrentStep, parts: tuple[str, ...], jacobian: Term) -> Transition:
     """The chain rule's claim: the latest factor on the left."""
     return Transition(step, parts, jacobian, ordered_product(jacobian, "t", _FIRST, _LAST))
 

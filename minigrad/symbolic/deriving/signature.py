@@ -7,7 +7,7 @@ states are trees, and the parts of a new state bear the names that the step gave
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,62 @@ from ..terms.dims import Dim
 from ..terms.names import NEXT, NOW, PREVIOUS, Index, Label
 from ..terms.symbols import symbol_term
 
-__all__ = ["StepPlan", "plan_step"]
+__all__ = ["AttentionNet", "BidirectionalNet", "RecurrentCell", "StepPlan", "consists_of_cells", "plan_step"]
+
+
+@runtime_checkable
+class RecurrentCell(Protocol):
+    """A cell that goes forward one step at a time, as the cells of `cells`."""
+
+    @property
+    def input_size(self) -> int:
+        """D, the length of x_t."""
+
+    def init(self, rng: np.random.Generator) -> Any:
+        """Fresh parameters, a tree of arrays."""
+
+    def initial_state(self) -> Any:
+        """The state before the first step, a tree of arrays."""
+
+    def step(self, params: Any, state: Any, x: Any) -> Any:
+        """The next state."""
+
+
+@runtime_checkable
+class AttentionNet(Protocol):
+    """An attention over a memory, as `cells.Attention`."""
+
+    @property
+    def query_size(self) -> int:
+        """Q, the length of q."""
+
+    @property
+    def memory_size(self) -> int:
+        """M, the length of each vector of the memory."""
+
+    def init(self, rng: np.random.Generator) -> Any:
+        """Fresh parameters, a tree of arrays."""
+
+    def attend(self, params: Any, query: Any, memory: Any) -> Any:
+        """The context and the weights."""
+
+
+@runtime_checkable
+class BidirectionalNet(Protocol):
+    """Two cells that read the same inputs in opposite directions, as `cells.Bidirectional`."""
+
+    @property
+    def input_size(self) -> int:
+        """D, the length of x_t."""
+
+    @property
+    def forward(self) -> RecurrentCell:
+        """The cell that reads from the first step on."""
+
+    @property
+    def backward(self) -> RecurrentCell:
+        """The cell that reads from the last step back."""
+
 
 #: Sizes that tell the axes of parameters apart, and the names that they get.
 _PROBES = {"input_size": (7, Dim("D")), "hidden_size": (11, Dim("H"))}
@@ -159,10 +214,16 @@ def plan_step(cell: Any, *, name_sizes: bool = True) -> StepPlan:
 def _with_probes(cell: Any) -> tuple[Mapping[int, Any], Any]:
     """Names for the sizes D and H, and a cell of the same kind in which they can be told apart."""
     settings = {field.name for field in fields(cell) if field.init} if is_dataclass(cell) else set()
-    if not set(_PROBES) <= settings or hasattr(cell, "inner"):
+    if not set(_PROBES) <= settings or consists_of_cells(cell):
         return {}, cell
     probe = replace(cell, **{name: size for name, (size, _) in _PROBES.items()})
     return dict(_PROBES.values()), probe
+
+
+def consists_of_cells(cell: Any) -> bool:
+    """Whether a cell runs other cells inside its step, which have sizes of their own."""
+    settings = [getattr(cell, field.name) for field in fields(cell)] if is_dataclass(cell) else []
+    return any(isinstance(setting, RecurrentCell) for setting in settings)
 
 
 def _words(path: str) -> list[str]:

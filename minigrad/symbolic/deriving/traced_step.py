@@ -23,9 +23,18 @@ from ..terms.names import NEXT, NOW, PREVIOUS, Index, Label
 from ..terms.products import transpose
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
-from .signature import StepPlan, plan_step
+from .signature import AttentionNet, BidirectionalNet, RecurrentCell, StepPlan, plan_step
 
-__all__ = ["PLACES", "TracedStep", "change_of", "seed_of", "trace_attention", "trace_step", "trace_two_way"]
+__all__ = [
+    "PLACES",
+    "AttentionStep",
+    "BidirectionalStep",
+    "RecurrentStep",
+    "TracedStep",
+    "change_of",
+    "seed_of",
+    "trace",
+]
 
 #: How many vectors the memory holds in which an attention is derived.
 PLACES = 3
@@ -41,12 +50,10 @@ def seed_of(label: Label, shape: tuple[Any, ...]) -> Term:
 
 @dataclass(frozen=True)
 class TracedStep:
-    """A step on symbols.
+    """A step on symbols: a `RecurrentStep`, an `AttentionStep` or a `BidirectionalStep`.
 
     Attributes
     ----------
-    plan : StepPlan or None
-        How the step was run; None for what is no single step in time: an attention, a two-way net.
     values : dict
         Every named value by its key, in the order of computation: parameters, the state before
         (``h_prev``), ``x``, gates, and the state after (``h``).
@@ -58,7 +65,6 @@ class TracedStep:
         ``pulls[u][v]``: ∂E/∂v as far as it comes from u directly, as a formula linear in u's seed.
     """
 
-    plan: StepPlan | None
     values: dict[str, Tensor]
     parameters: tuple[str, ...]
     before: tuple[str, ...]
@@ -83,48 +89,6 @@ class TracedStep:
         term = self.term(key)
         return seed_of(term.label, term.shape)
 
-    def carried(self) -> dict[str, str]:
-        """Parts of the state after the step, with their keys before it, that the next step reads."""
-        read = {v for pulls in self.pulls.values() for v in pulls}
-        earlier = {key: self.term(key).label.at(NOW).key for key in self.before if key in read}
-        beside = {key for key in self.before if self.term(key).label.time in (PREVIOUS, NEXT)}
-        return {now: key for key, now in earlier.items() if now in self.after and key in beside}
-
-    def remembers(self) -> bool:
-        """Whether the step reads states from before the previous one, as attention over its own past does."""
-        return any(self.term(key).label.time not in (PREVIOUS, NEXT) for key in self.before)
-
-    def hands_on(self) -> bool:
-        """Whether a state is what the step was given, as the inputs that a convolution keeps: no value is computed."""
-        read = {v for pulls in self.pulls.values() for v in pulls}
-        return any(key in read and key not in self.carried().values() for key in self.before)
-
-    def is_two_way(self) -> bool:
-        """Whether a part of the step goes back in time: it reads a state of step t+1."""
-        return any(self.term(key).label.time == NEXT for key in self.before)
-
-    def memory(self) -> tuple[str, ...]:
-        """Keys of the vectors that are attended over, the oldest first; none for a cell without a memory."""
-        if not self.remembers():
-            return ()
-        times = {key: self.term(key).label.time for key in self.before}
-        if None in times.values():
-            return tuple(key for key in self.before if key.startswith("m_"))
-        oldest = min(self.before, key=lambda key: times[key].offset)  # type: ignore[union-attr]
-        stem = self.term(oldest).label.at(None)
-        kept = [key for key in self.before if self.term(key).label.at(None) == stem]
-        return tuple(sorted(kept, key=lambda key: times[key].offset))  # type: ignore[union-attr]
-
-    def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:
-        """Run the step after `time` on given nodes for the carried parts; the parts of the new state by key."""
-        assert self.plan is not None
-        params, _ = self.plan.parameters()
-        state = self.plan.state()[1] | {key: parts[now] for now, key in self.carried().items()}
-        x = _node(Label("x", time.shifted(1)), self.term("x").shape)
-        with scope(f"t={time.shifted(1)}"):
-            reached = self.plan.cell.step(params, self.plan.state_of(state), x)
-            return {label.key: _under(label, node) for label, node in self.plan.outputs(reached)}
-
     def local(self, u: str, v: str) -> Term | None:
         """∂u/∂v with all other names held fixed; for a matrix v the change of u for a change dv."""
         pulled = self.pulls.get(u, {}).get(v)
@@ -134,6 +98,74 @@ class TracedStep:
             return differential(pulled, self.seed(u), change_of(self.term(v)))
         return transpose(read_linear(pulled, self.seed(u)))
 
+    def carried(self) -> dict[str, str]:
+        """Parts of the state after the step, with their keys before it, that the next step reads."""
+        earlier = {key: self.term(key).label for key in self.before if key in self._read()}
+        beside = {label.at(NOW).key: key for key, label in earlier.items() if label.time in (PREVIOUS, NEXT)}
+        return {now: key for now, key in beside.items() if now in self.after}
+
+    def remembers(self) -> bool:
+        """Whether the step reads states from before the previous one, as attention over its own past does."""
+        return bool(self.memory())
+
+    def memory(self) -> tuple[str, ...]:
+        """Keys of the vectors that are attended over, the oldest first; none for a cell without a memory."""
+        return ()
+
+    def _read(self) -> set[str]:
+        """Keys of the values from which others are computed."""
+        return {v for pulls in self.pulls.values() for v in pulls}
+
+
+@dataclass(frozen=True)
+class RecurrentStep(TracedStep):
+    """One step of a cell, from the state of step t−1 to that of step t.
+
+    Attributes
+    ----------
+    plan : StepPlan
+        The cell, and the labels and shapes of all that enters its step.
+    """
+
+    plan: StepPlan
+
+    def memory(self) -> tuple[str, ...]:
+        """Keys of the earlier states that the step reads, the oldest first; none if it reads the previous one only."""
+        labels = {key: self.term(key).label for key in self.before}
+        offsets = {key: label.time.offset for key, label in labels.items() if label.time is not None}
+        oldest = min(offsets, key=offsets.__getitem__, default=None)
+        if oldest is None or offsets[oldest] >= PREVIOUS.offset:
+            return ()
+        kept = [key for key in self.before if labels[key].at(None) == labels[oldest].at(None)]
+        return tuple(sorted(kept, key=offsets.__getitem__))
+
+    def hands_on(self) -> bool:
+        """Whether the state holds inputs of the step as they are, as those that a convolution keeps."""
+        return any(key in self._read() and key not in self.carried().values() for key in self.before)
+
+    def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:
+        """Run the step after `time` on given nodes for the carried parts; the parts of the new state by key."""
+        params, _ = self.plan.parameters()
+        state = self.plan.state()[1] | {key: parts[now] for now, key in self.carried().items()}
+        x = _node(Label("x", time.shifted(1)), self.term("x").shape)
+        with scope(f"t={time.shifted(1)}"):
+            reached = self.plan.cell.step(params, self.plan.state_of(state), x)
+            return {label.key: _under(label, node) for label, node in self.plan.outputs(reached)}
+
+
+@dataclass(frozen=True)
+class AttentionStep(TracedStep):
+    """An attention over a memory m_1, m_2, …, which belongs to no step in time."""
+
+    def memory(self) -> tuple[str, ...]:
+        """Keys of the vectors that are attended over: all that is given but the query."""
+        return tuple(key for key in self.before if key != "q")
+
+
+@dataclass(frozen=True)
+class BidirectionalStep(TracedStep):
+    """One step of both directions: the forward cell reads the state of step t−1, the backward cell that of t+1."""
+
 
 def change_of(parameter: Term) -> Term:
     """dW, a small change of W."""
@@ -141,7 +173,28 @@ def change_of(parameter: Term) -> Term:
     return symbol_term(label._replace(name=f"Δ{label.name}"), parameter.shape)
 
 
-def trace_step(cell: Any) -> TracedStep:
+def trace(net: Any) -> TracedStep:
+    """Run one step of a cell, of an attention or of a bidirectional net on symbols.
+
+    Raises
+    ------
+    FormulaError
+        If it is none of these, or does something that has no formula.
+    """
+    if isinstance(net, type):
+        raise FormulaError(f"{net.__name__} is a class; derive a cell, such as {net.__name__}(2, 3)")
+    if isinstance(net, AttentionNet):
+        return trace_attention(net)
+    if isinstance(net, RecurrentCell):
+        return trace_step(net)
+    if isinstance(net, BidirectionalNet):
+        return trace_bidirectional(net)
+    raise FormulaError(
+        f"a {type(net).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
+    )
+
+
+def trace_step(cell: RecurrentCell) -> RecurrentStep:
     """Run ``cell.step`` once on symbols.
 
     Parameters
@@ -158,10 +211,10 @@ def trace_step(cell: Any) -> TracedStep:
         after = {label.key: _under(label, node) for label, node in plan.outputs(reached)}
     values = _in_order({**parameters, **before, "x": x}, after, after.values())
     output = next(key for key, node in after.items() if node.value == reached.h.value or node is reached.h)
-    return TracedStep(plan, values, tuple(parameters), tuple(before), tuple(after), output, _pulls(values))
+    return RecurrentStep(values, tuple(parameters), tuple(before), tuple(after), output, _pulls(values), plan)
 
 
-def trace_two_way(net: Any) -> TracedStep:
+def trace_bidirectional(net: BidirectionalNet) -> BidirectionalStep:
     """Run one step of each direction on symbols: the forward cell from t−1, the backward cell from t+1.
 
     Parameters
@@ -181,7 +234,7 @@ def trace_two_way(net: Any) -> TracedStep:
     halves = []
     for name, turned in (("forward", False), ("backward", True)):
         cell = getattr(net, name)
-        if not hasattr(cell, "step"):
+        if not isinstance(cell, RecurrentCell):
             raise FormulaError(f"the {name} half is a {type(cell).__name__}, which has no single step; use two cells")
         plan = plan_step(cell, name_sizes=False).placed((name,), turned=turned)
         params, own = plan.parameters()
@@ -195,13 +248,15 @@ def trace_two_way(net: Any) -> TracedStep:
     with scope("t=t"):
         output = named("h", concatenate(halves, -1))
     values = _in_order({**parameters, **before, "x": x}, after, [output, *after.values()])
-    step = TracedStep(None, values, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(values))
-    if step.remembers():
-        raise FormulaError("a two-way net of cells that read all their earlier states has no formulas of fixed size")
-    return step
+    if any(node.value.label.time not in (PREVIOUS, NEXT) for node in before.values()):
+        raise FormulaError(
+            "a bidirectional net of cells that read more than the previous state has no formulas of fixed size; "
+            "derive each of its cells"
+        )
+    return BidirectionalStep(values, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(values))
 
 
-def trace_attention(attention: Any, places: int = PLACES) -> TracedStep:
+def trace_attention(attention: AttentionNet, places: int = PLACES) -> AttentionStep:
     """Run ``attention.attend`` once, with a memory m of a few vectors.
 
     Parameters
@@ -236,7 +291,7 @@ def _with_named_sizes(attention: Any) -> tuple[Any, Any, Mapping[int, Any]] | No
     return None
 
 
-def _trace_attention(attention: Any, probe: Any, sizes: Mapping[int, Any], places: int) -> TracedStep:
+def _trace_attention(attention: Any, probe: Any, sizes: Mapping[int, Any], places: int) -> AttentionStep:
     leaves, structure = flatten(probe.init(np.random.default_rng(0)))
     names = [path.strip('[]"') for path in structure.paths()]
     shapes = [tuple(sizes.get(n, n) for n in value.shape) for value in leaves]
@@ -247,7 +302,7 @@ def _trace_attention(attention: Any, probe: Any, sizes: Mapping[int, Any], place
     inputs = {node.value.label.key: node for node in (q, *memory)}
     computed = _named_values([attended.context], {*parameters.values(), *inputs.values()})
     values = {**parameters, **inputs, **computed}
-    return TracedStep(None, values, tuple(parameters), tuple(inputs), ("context", "alpha"), "context", _pulls(values))
+    return AttentionStep(values, tuple(parameters), tuple(inputs), ("context", "alpha"), "context", _pulls(values))
 
 
 def _node(label: Label, shape: tuple[Any, ...]) -> Tensor:
