@@ -62,7 +62,7 @@ def predict(cell: Any, params: dict[str, Any], xs: Any, state: Any = None) -> An
 
 
 def reach(cell: Any, params: dict[str, Any], xs: np.ndarray) -> float:
-    """The part of the answer's gradient that arrives at the initial state: ‖∂ŷ/∂state_0‖ / ‖∂ŷ/∂h_T‖, where ∂ŷ/∂h_T = v."""
+    """The share of the gradient that arrives at the initial state: ‖∂ŷ/∂state_0‖ / ‖∂ŷ/∂h_T‖, where ∂ŷ/∂h_T = v."""
     state = cell.initial_state(xs.shape[1:-1], xs.dtype)
     gradient = mg.grad(lambda state: predict(cell, params, xs, state).sum())(state)
     return global_norm(gradient) / (global_norm(params["v"]) * xs.shape[1] ** 0.5)
