@@ -13,6 +13,7 @@ from command_line import assert_one_line, minigrad
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells import claims
 from cells.analysis.training import POEM_CREDIT, read_corpus
 from viz.errors import ReportInputError
 
@@ -256,3 +257,16 @@ def test_the_poem():
     assert read_corpus().text.startswith("Who has seen the wind?\n")
     assert "Rossetti" in POEM_CREDIT
     assert "1872" in POEM_CREDIT
+
+
+def test_each_claim_stands_with_its_badge(written):
+    """On the page each textbook claim is a section of its own: badge and statement, reason, proof, in this order."""
+    page = (written[1] / "report.html").read_text(encoding="utf-8")
+
+    sections = re.findall(r'<section class="claim">(.*?)</section>', page, re.DOTALL)
+
+    assert len(sections) == len(claims.examine())
+    assert page.count('class="verdict ') == len(sections)
+    for section, claim in zip(sections, claims.examine(), strict=True):
+        parts = [section.index(part) for part in (f">{claim.verdict}</span>", 'aria-label="claim"', "<p>", "<details>")]
+        assert parts == sorted(parts)

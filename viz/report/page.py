@@ -112,12 +112,12 @@ def render_page(page: Page) -> str:
     """One HTML page that needs no network, no other file and, but for highlighting, no script."""
     jinja2 = load("jinja2")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("viz"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=jinja2.PackageLoader("viz.report"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     markup = load("markupsafe").Markup
     environment.filters["number"] = lambda x: f"{x:.3g}"
     environment.filters["math"] = lambda formula: markup(formula_html(formula.text, formula.latex))
-    script = files("viz").joinpath("templates", "highlight.js").read_text(encoding="utf-8")
+    script = files("viz.report").joinpath("templates", "highlight.js").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         page=page,
         zip=zip,
