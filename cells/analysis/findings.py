@@ -17,7 +17,7 @@ from ..rnn import RNN
 from ..unroll import unroll
 from .bounds import Explained, explain
 from .jacobians import LagNorms, lag_norms, step_jacobians
-from .training import Corpus, Model, Window, new_model, train, window
+from .training import Corpus, Model, Window, new_model, require_memory, train, window
 
 __all__ = ["CELLS", "Findings", "Progress", "Settings", "findings", "last_loss_graph"]
 
@@ -98,16 +98,25 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
     Raises
     ------
     AnalysisError
-        If the text is too short for T steps, or the cell is unknown.
+        If the text is too short for T steps, the cell is unknown, or the sizes need too much memory.
     """
     if settings.cell not in CELLS:
         raise AnalysisError(f"no cell is called {settings.cell!r}; use one of {', '.join(CELLS)}")
+    _require_memory(settings, len(corpus.alphabet))
     sample = window(corpus, settings.steps, 0)
     model, losses = _trained(corpus, settings, progress)
     lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))
     explained = explain(model.cell, model.readout, model.params["cell"], settings.steps)
     graph = last_loss_graph(model, sample)
     return Findings(corpus, settings, model, np.array(losses), sample, graph, lags, explained)
+
+
+def _require_memory(settings: Settings, classes: int) -> None:
+    """Refuse sizes whose parameters, training graph or step Jacobians do not fit into memory."""
+    T, H = settings.steps, settings.hidden
+    parameters = 4 * H * (H + classes) + H * classes
+    training = T * settings.batch * (16 * H + 3 * classes)
+    require_memory(6 * parameters + training + T * (2 * H) ** 2)
 
 
 def _trained(corpus: Corpus, settings: Settings, progress: Progress) -> tuple[Model, list[float]]:

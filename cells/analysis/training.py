@@ -24,6 +24,7 @@ __all__ = [
     "Window",
     "new_model",
     "read_corpus",
+    "require_memory",
     "sequence_loss",
     "train",
     "window",
@@ -32,6 +33,10 @@ __all__ = [
 
 #: Christina Rossetti died in 1894, so her works are in the public domain everywhere.
 POEM_CREDIT = "Christina Rossetti, “Who has seen the wind?”, from Sing-Song, 1872"
+
+
+#: Floating-point numbers that an analysis may hold at once: 4 GB.
+MOST_NUMBERS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,21 @@ def read_corpus(path: str | os.PathLike[str] | None = None, encoding: str | None
     if not text.strip():
         raise AnalysisError(f"{path} is empty; pass a text with at least two characters")
     return Corpus(shown_name(path), text, encoding)
+
+
+def require_memory(numbers: int) -> None:
+    """Refuse an analysis that would hold more than `MOST_NUMBERS` floating-point numbers, before it allocates them.
+
+    Raises
+    ------
+    AnalysisError
+        With the gigabytes that it would take.
+    """
+    if numbers > MOST_NUMBERS:
+        raise AnalysisError(
+            f"this would take about {8e-9 * numbers:,.0f} GB of memory, more than {8e-9 * MOST_NUMBERS:.0f} GB; "
+            "use fewer steps, hidden units or sequences per update"
+        )
 
 
 #: The global norm above which gradients are scaled down (Pascanu, Mikolov and Bengio, ICML 2013).

@@ -25,7 +25,7 @@ from .bounds import Explained, explain
 from .diagnosis import Diagnosis, diagnose, finite
 from .jacobians import LagNorms, lag_norms, step_jacobians
 from .texts import require_regular, shown_name
-from .training import read_corpus
+from .training import read_corpus, require_memory
 
 __all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
 
@@ -157,6 +157,7 @@ def weight_findings(
         See `read_weights`; or if the text is too short or has another number of characters.
     """
     cell, params = read_weights(path, prefix)
+    require_memory(steps * ((2 * cell.hidden_size) ** 2 + 16 * cell.hidden_size + cell.input_size))
     xs, shown = _inputs(cell.input_size, text, encoding, steps, seed)
     graph = _graph(cell, params, xs)
     parts = tuple(_measured(*part) for part in _parts(cell, params, xs))

@@ -163,8 +163,8 @@ def test_bad_texts(tmp_path, capsys, name):
         (["--hidden", "1000000000"], "expected an integer from 1 to 4,096, got '1000000000'"),
         (["--updates", "-1"], "expected an integer from 0 to 10,000,000, got '-1'"),
         (["--seed", "9" * 5000], "expected an integer from 0 to "),
-        (["--learning-rate", "nan"], "expected a number above 0, got 'nan'"),
-        (["--learning-rate", "x"], "expected a number above 0, got 'x'"),
+        (["--learning-rate", "nan"], "expected a number above 0, at most 1000, got 'nan'"),
+        (["--learning-rate", "x"], "expected a number above 0, at most 1000, got 'x'"),
         (["--cell", "cnn"], "invalid choice: 'cnn'"),
         (["--steps", "5000"], "use at most 214 steps"),
         (["--nonsense"], "unrecognized arguments"),
@@ -177,6 +177,20 @@ def test_bad_options(tmp_path, monkeypatch, capsys, arguments, words):
     assert minigrad("report", *arguments) == 2
 
     assert_one_line(capsys, words)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [["--hidden", "4096"], ["--batch", "100000", "--hidden", "512"], ["--hidden", "4000", "--steps", "100"]],
+)
+def test_sizes_that_do_not_fit_into_memory(tmp_path, monkeypatch, capsys, sizes):
+    """Sizes that would need more than 4 GB are refused before anything of that size is allocated."""
+    monkeypatch.chdir(tmp_path)
+
+    for command in ("report", "draw", "flow", "diagnose"):
+        assert minigrad(command, *sizes) == 2
+        assert_one_line(capsys, "GB of memory")
     assert os.listdir(tmp_path) == []
 
 

@@ -19,6 +19,7 @@ import argparse
 import os
 import sys
 import traceback
+import warnings
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_standard_streams()
     options = argparse.Namespace(command="")
     try:
-        with raising_on_signals():
+        with raising_on_signals(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: complain(f"{_name(options)}: warning: {message}")
             _parser().parse_args(arguments, options)
             return options.run(options) or 0
     except SystemExit as end:

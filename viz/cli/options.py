@@ -120,6 +120,6 @@ OPTIONS = (
     Option("hidden", "H", integer(1, 4_096), "hidden units", trains=True),
     Option("updates", "N", integer(0, 10_000_000), "training updates", trains=True),
     Option("batch", "B", integer(1, 100_000), "sequences per update", trains=True),
-    Option("learning_rate", "R", positive, "", trains=True),
+    Option("learning_rate", "R", positive(1000), "of Adam", trains=True),
     Option("seed", None, integer(0, 2**64 - 1), "same seed, same bytes"),
 )

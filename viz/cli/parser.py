@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from math import isfinite
 from typing import Any, NoReturn
 
 from .terminal import complain, say
@@ -87,8 +86,8 @@ def integer(smallest: int, largest: int) -> Callable[[str], int]:
         except ValueError:  # also of more digits than Python converts
             value = smallest - 1
         if not smallest <= value <= largest:
-            shown = word if len(word) <= 40 else f"{word[:40]}..."
-            raise argparse.ArgumentTypeError(f"expected an integer from {smallest} to {largest:,}, got {shown!r}")
+            expected = f"an integer from {smallest} to {largest:,}"
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {shortened(word)!r}")
         return value
 
     return read
@@ -106,12 +105,21 @@ def encoding(word: str) -> str:
     return word
 
 
-def positive(word: str) -> float:
-    """A finite number above 0."""
-    try:
-        value = float(word)
-    except ValueError:
-        value = 0.0
-    if not value > 0 or not isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {word!r}")
-    return value
+def positive(largest: float) -> Callable[[str], float]:
+    """A reader of numbers above 0 and not above a bound."""
+
+    def read(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= largest:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, at most {largest:g}, got {shortened(word)!r}")
+        return value
+
+    return read
+
+
+def shortened(word: str) -> str:
+    """The word, cut to what fits in a message."""
+    return word if len(word) <= 40 else f"{word[:40]}..."
