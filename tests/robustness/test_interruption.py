@@ -25,7 +25,7 @@ ROOT = str(Path(mg.__file__).parent.parent)
 PACKAGES = tuple(os.path.join(ROOT, package) for package in ("minigrad", "cells", "viz"))
 
 
-#: Context managers whose own two or three lines are left out: see "Limits" in docs/robustness.md.
+#: Context managers whose own two or three lines are left out: see "Limits" in docs/reference/command-line.md.
 MANAGERS = ("scope", "recording", "kept_checkpoints", "value_free_tracing", "_no_collection")
 
 
