@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from minigrad import Graph, Tensor
+from minigrad.context import step_of
 from minigrad.sweep import Adjoints
 
 from .errors import DrawingFormatError, DrawingSizeError, DrawingValueError
@@ -12,15 +13,15 @@ from .render.engine import TIME_LIMIT
 from .render.layered import layered_source, rows_passed
 from .render.timeline import LAYOUT as PLACED
 from .render.timeline import placed_source
-from .scene import grouping
+from .scene.grouping import DETAILS as LEVELS
+from .scene.grouping import first_nonfinite
 from .scene.build import picture_of
 from .scene.folding import fold_of
-from .scene.labels import is_time
-from .scene.picture import Picture
+from .scene.picture import Picture, is_time
 
 __all__ = ["draw", "picture_for"]
 
-DETAILS = ("auto", *grouping.DETAILS)
+DETAILS = ("auto", *LEVELS)
 #: The most steps that are drawn one by one if folding is allowed.
 LONGEST = {"op": 8, "gate": 10, "cell": 30}
 #: The most lines for `dot`, whose time grows faster than their number, and for drawing what is placed already.
@@ -124,7 +125,9 @@ def picture_for(
     """
     in_time = _is_strip(graph)
     level = detail if detail != "auto" else "gate" if in_time else "op"
-    folded = fold_of(graph, LONGEST[level]) if fold and in_time else None
+    first = first_nonfinite(graph)
+    keep = None if first is None else step_of(first.scope)
+    folded = fold_of(graph, LONGEST[level], keep) if fold and in_time else None
     picture = picture_of(graph, adjoints, detail=level, in_time=in_time, fold=folded, remark=remark)
     most = MOST_PLACED if in_time else MOST_LAID_OUT
     if len(picture.lines) > most:

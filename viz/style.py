@@ -8,6 +8,7 @@ __all__ = [
     "BACKWARD",
     "CLUSTER",
     "FACTORS",
+    "FIRST_NON_FINITE",
     "FONT",
     "FORWARD",
     "HIGHWAY",
@@ -48,7 +49,7 @@ LEGEND: dict[str, str] = {
     "sigmoid": "σ gate",
     "tanh": "tanh",
     "state": "state",
-    "elementwise": "entry by entry",
+    "elementwise": "elementwise",
     "parameter": "parameter",
     "input": "input",
 }
@@ -65,6 +66,8 @@ HIGHWAY = {"color": "#009E73", "penwidth": "2.6", "arrowsize": "0.6"}
 FORWARD = {"color": "#999999", "penwidth": "1", "arrowsize": "0.6"}
 BACKWARD = {"class": "grad", "dir": "back"}
 ZERO = {"color": "#AAAAAA", "penwidth": "1", "style": "dotted", "arrowsize": "0.6"}
+#: What is added to the node in which the first NaN or infinity of the forward pass arose.
+FIRST_NON_FINITE = {"color": "#D55E00", "penwidth": "4"}
 NON_FINITE = {"color": "#D55E00", "penwidth": "4", "style": "solid", "arrowsize": "1"}
 
 #: Eleven evenly spaced colours of viridis (van der Walt and Smith, 2015), from the light end to the dark,

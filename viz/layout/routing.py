@@ -10,7 +10,7 @@ from ..scene.picture import Line, Mark
 from .channels import CORNER, Entry, crosses
 from .placement import EXITS, HEAD, SIDE, TRUNK, Lane, Spot, Strip
 from .step import BUS
-from .timeline import drop_of
+from .timeline import drop_of, is_handed_over
 
 __all__ = ["Point", "Surroundings", "beside", "clip", "course", "spline", "surroundings"]
 
@@ -84,6 +84,8 @@ def spline(points: Sequence[Point], arrowsize: float) -> str:
 
 #: How far lines keep from the marks they pass, and from the middle of a mark that others leave straight up.
 CLEAR, OFF = 7.0, 10.0
+#: How far above a state a line to another lane turns to the side: over the number that stands there.
+HANDED = 9.0
 #: A line that comes up nearer than this beside a mark has no room to turn into its side.
 TURN = 2.0
 #: How far inside of a frame a state leaves it, and a line to another lane.
@@ -149,9 +151,21 @@ def _between(tail: Mark, head: Mark, strip: Strip) -> list[Point] | None:
         return [*below, *_up(strip.drops[tail.key, head.key], b, below[-1][1], head.key in strip.on_highways)]
     if head.carried:
         return [*_leave(tail, a, b.y, strip, STATE_EXIT + strip.aside + _rank(head, strip)), (b.x, b.y)]
+    if is_handed_over(tail, head):
+        return _hand_over(tail, a, b, strip)
     if tail.step is None or tail.carried:
         return [(a.x, a.y), (b.x, b.y)]
     return [*_leave(tail, a, b.y, strip, _trunk(tail, strip)), (b.x, b.y)] if tail.lane != head.lane else None
+
+
+def _hand_over(tail: Mark, a: Spot, b: Spot, strip: Strip) -> list[Point]:
+    """From a state to another lane: out of its upper or lower side, along the frame of its step, and in sideways."""
+    up = 1 if b.y > a.y else -1
+    towards_frame = -1 if strip.lanes[tail.lane].forward else 1
+    out = a.x + towards_frame * (a.width / 2 - (CLEAR if towards_frame * up < 0 else 2))
+    beside = a.x + towards_frame * (strip.between / 2 - CLEAR)
+    level = a.y + up * (a.height / 2 + HANDED)
+    return [(out, a.y), (out, level), (beside, level), (beside, b.y), (b.x, b.y)]
 
 
 def _rank(state: Mark, strip: Strip) -> float:

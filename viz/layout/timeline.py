@@ -9,7 +9,7 @@ from .channels import feet_width
 from .sizes import size
 from .step import BUS, Block, highway_of, input_drop, is_input, state_drop
 
-__all__ = ["Highways", "LaneKey", "Timeline", "block_of", "drop_of", "find_highways", "timeline"]
+__all__ = ["Highways", "LaneKey", "Timeline", "block_of", "drop_of", "find_highways", "is_handed_over", "timeline"]
 
 #: The scopes that make a lane: a layer, a direction.
 LaneKey = tuple[str, ...]
@@ -140,12 +140,17 @@ def _inside(time: Timeline, marks: list[Mark], number: Mapping[str, int]) -> tup
     )
 
 
+def is_handed_over(tail: Mark, head: Mark) -> bool:
+    """True for a state that another layer or direction uses at the same step."""
+    return tail.carried and tail.step == head.step and tail.lane != head.lane and not head.carried
+
+
 def drop_of(tail: Mark, head: Mark, number: Mapping[str, int] | None = None) -> str | None:
     """What a line comes up as from under all rows of its step: a state, an input, the bus; None if not so.
 
     Near states have a rail of their own; everything from further away shares one bus.
     """
-    if head.carried or head.step is None:
+    if head.carried or head.step is None or is_handed_over(tail, head):
         return None
     if tail.carried and tail.step is not None and tail.lane == head.lane and abs(tail.step - head.step) == 1:
         return None if head.kind == "fold" else state_drop(tail.family)

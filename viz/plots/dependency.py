@@ -51,7 +51,7 @@ def dependency(
             ylabel = "output t" if axes is panels[0] else ""
             image = heat_on(axes, Heat(_blank(values), outputs, inputs, "input s", ylabel, title), scale)
             axes.set_aspect("equal")
-        colour_bar(figure, image, list(panels))
+        colour_bar(figure, image, list(panels), white="exactly 0")
 
     return plotted(draw, (1.2 + 2.3 * len(norms), 2.9), norms, path)
 

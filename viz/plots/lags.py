@@ -52,6 +52,6 @@ def lags(graph: Graph, parameter: Tensor | str, path: str | os.PathLike[str] | N
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        colour_bar(figure, heat_on(axes, heat, scale_of(norms)), axes)
+        colour_bar(figure, heat_on(axes, heat, scale_of(norms)), axes, white="k after t")
 
     return plotted(draw, (5.6, 4.6), {"parts": parts, "norms": norms}, path)

@@ -231,13 +231,16 @@ def _ticks(put: Callable[..., Any], words: Sequence[str]) -> None:
     put(range(0, len(words), stride), labels=list(words)[::stride], fontsize=size)
 
 
-def colour_bar(figure: Any, image: Any, axes: Any) -> None:
-    """The scale beside heat strips."""
+def colour_bar(figure: Any, image: Any, axes: Any, white: str = "no such value") -> None:
+    """The scale beside heat maps, and what the colours outside of it mean; `white` is the meaning of blank cells."""
     drawn = [one for panel in np.ravel(axes) for one in panel.images]
     lost = any(np.ma.max(one.get_array()) > one.norm.vmax for one in drawn)
-    words = "grey: exactly 0, orange: inf or nan" if lost else "grey: exactly 0"
-    extend = "both" if lost else "min"
-    figure.colorbar(image, ax=axes, label=f"log10 of the norm ({words})", extend=extend, shrink=0.9)
+    blank = any(np.ma.getmaskarray(one.get_array()).any() for one in drawn)
+    zero = any(np.ma.min(one.get_array()) < one.norm.vmin for one in drawn)
+    meanings = {"grey: exactly 0": zero, f"white: {white}": blank, "orange: inf or nan": lost}
+    words = ", ".join(meaning for meaning, there in meanings.items() if there)
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((zero, lost), "neither")
+    figure.colorbar(image, ax=axes, label=f"log10 of the norm{f' ({words})' if words else ''}", extend=extend, shrink=0.9)
 
 
 def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:

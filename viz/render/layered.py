@@ -53,7 +53,12 @@ def rows_passed(picture: Picture) -> int:
 
 def mark_attributes(mark: Mark) -> dict[str, str]:
     """What a mark looks like, without its place."""
-    return {"label": dot.text(shown_label(mark)), "tooltip": dot.tooltip(mark.tooltip), **style.KINDS[mark.kind]}
+    return {"label": dot.text(shown_label(mark)), "tooltip": dot.tooltip(mark.tooltip), **look_of(mark)}
+
+
+def look_of(mark: Mark) -> dict[str, str]:
+    """The shape and colours of a mark."""
+    return {**style.KINDS[mark.kind], **(style.FIRST_NON_FINITE if mark.nonfinite else {})}
 
 
 def edge_statements(line: Line, scale: Scale) -> list[str]:

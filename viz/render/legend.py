@@ -37,8 +37,15 @@ def _scale(scale: Scale) -> list[str]:
         f"<td>{bar}</td>",
         f'<td align="left">{_power(scale.high)}</td>',
         f'<td><font color="{style.ZERO["color"]}">· · · · exactly 0</font></td>',
-        f'<td><font color="{style.NON_FINITE["color"]}"><b>━━ inf or nan</b></font></td>',
+        f"<td>{_dash(style.NON_FINITE['color'])}</td>",
+        f'<td align="left"><font color="{style.NON_FINITE["color"]}"><b>inf or nan</b></font></td>',
     ]
+
+
+def _dash(colour: str) -> str:
+    """A thick line, drawn as a shape: not every font has a letter for it."""
+    bar = f'<td bgcolor="{colour}" width="20" height="4" fixedsize="true"></td>'
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{bar}</tr></table>'
 
 
 def _power(exponent: int) -> str:

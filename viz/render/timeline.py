@@ -9,6 +9,7 @@ from ..layout.sizes import FONT_SIZE, font_size, shown_label
 from ..scene.labels import printable
 from ..scene.picture import Frames, Line, Mark, Picture, Scope, frames_of
 from . import dot
+from .layered import look_of
 from .legend import legend
 
 __all__ = ["LAYOUT", "neighbours", "placed_source"]
@@ -63,7 +64,7 @@ def _mark(mark: Mark, spot: Spot) -> str:
         "width": f"{spot.width / 72:.3f}",
         "height": f"{spot.height / 72:.3f}",
     }
-    look = {**style.KINDS[mark.kind], "fontsize": f"{font_size(mark):g}"}
+    look = {**look_of(mark), "fontsize": f"{font_size(mark):g}"}
     words = {"label": dot.text(shown_label(mark)), "tooltip": dot.tooltip(mark.tooltip)}
     return dot.node(mark.key, {**words, **look, **place})
 

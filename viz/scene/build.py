@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 from cells.analysis.norms import norm
 from cells.analysis.structure import carried_nodes, is_parameter
 from minigrad import Graph, Tensor
-from minigrad.context import step_of
+from minigrad.context import step_of, without_time
 from minigrad.sweep import Adjoints, Edge, SparseCotangent
 from minigrad.tensor import CONSTANT
 
 from ..colour_scale import Scale
 from .folding import Fold, fold_ends, fold_label, fold_tooltip, folded
-from .grouping import Group, crosses_time, families_of, grouping
+from .grouping import Group, crosses_time, families_of, first_nonfinite, grouping
 from .labels import short_name, symbol, title, wrapped_formula
 from .picture import Line, Mark, Picture
-from .tooltips import called, line_note, mark_tooltip
+from .tooltips import called, line_note, mark_tooltip, nonfinite_label, nonfinite_tooltip
 
 __all__ = ["ENTRYWISE", "joint_norm", "kind_of", "line_of", "picture_of", "share_norm"]
 
@@ -128,7 +128,8 @@ class _Sketch:
         self.in_time = in_time
         self.each_use = detail == "op"
         self.fold = fold
-        grouped = grouping(graph, detail)
+        self.nonfinite = first_nonfinite(graph)
+        grouped = grouping(graph, detail, self.nonfinite)
         self.groups = grouped if fold is None else folded(grouped, fold)
         self.owner = {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
         self.order = {node.serial: i for i, node in enumerate(graph.nodes)}
@@ -158,6 +159,9 @@ class _Sketch:
         """The same mark at all places where the group is drawn."""
         node = group.face
         label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
+        bad = next((member for member in group.members if member is self.nonfinite), None)
+        if bad is not None:
+            label, words = f"{label}\n{nonfinite_label(bad, node)}", f"{nonfinite_tooltip(bad)}\n{words}"
         entrywise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in ENTRYWISE)
         return [
             Mark(
@@ -168,21 +172,22 @@ class _Sketch:
                 self._scope(place),
                 step=self._column(place),
                 entrywise=entrywise,
+                nonfinite=bad is not None,
             )
             for place in self._places_of(group)
         ]
 
     def _scope(self, scope: tuple[str, ...]) -> tuple[str, ...]:
         """The frame for a scope."""
-        return self.fold.scope(scope) if self.fold is not None and self.fold.holds(step_of(scope)) else scope
+        return scope if self.fold is None else self.fold.scope(scope)
 
     def _column(self, scope: tuple[str, ...]) -> int | None:
         step = step_of(scope) if self.in_time else None
         return step if self.fold is None else self.fold.column(step)
 
     def _tooltip(self, group: Group) -> str:
-        if group.kind == "fold" and self.fold is not None:
-            return fold_tooltip(self.fold, self.ends[self.owner[group.face.serial]])
+        if group.kind == "fold":
+            return fold_tooltip(self.ends[self.owner[group.face.serial]])
         return mark_tooltip(group, self.adjoints, len(self._places_of(group)))
 
     def _state(self, node: Tensor) -> Mark:
@@ -203,8 +208,8 @@ class _Sketch:
             return wrapped_formula(node)
         if group.kind == "step":
             return "\n".join(short_name(m) or "" for m in group.members if m.serial in self.states) or "step"
-        if group.kind == "fold" and self.fold is not None:
-            return fold_label(self.fold, self.ends[self.owner[node.serial]])
+        if group.kind == "fold":
+            return fold_label(self.ends[self.owner[node.serial]])
         if node.serial in self.split and not (node.primitive.name == "sigmoid" and node.serial in self.used_here):
             return symbol(node)
         return title(node, self.outputs.get(node.serial))
@@ -229,7 +234,7 @@ class _Sketch:
         for edge in self.graph.edges:
             if not self._is_drawn(edge):
                 continue
-            away = edge.source.serial in self.split and crosses_time(edge)
+            away = edge.source.serial in self.split and self._leaves_step(edge)
             if away:
                 deliveries.setdefault(edge.source.serial, []).append(edge)
             inside = self.owner[edge.source.serial] == self.owner[edge.target.serial]
@@ -243,6 +248,12 @@ class _Sketch:
             bundles.setdefault(_Use(source, tail, head, position), []).append(edge)
         made = [self._delivery(node, deliveries.get(node.serial, []), shares) for node in self._delivered()]
         return made + [line_of(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
+
+    def _leaves_step(self, edge: Edge) -> bool:
+        """A use at another time, or by another layer or direction: it starts at the state's own mark."""
+        if crosses_time(edge):
+            return True
+        return without_time(edge.source.scope) != without_time(edge.target.scope) and not self._in_fold(edge.source)
 
     def _is_drawn(self, edge: Edge) -> bool:
         """Not what a fold gets from parameters, nor what has no mark."""
@@ -284,7 +295,7 @@ def _places(graph: Graph, fold: Fold | None) -> dict[int, dict[tuple[str, ...], 
     """The scopes in which each node is drawn, numbered: its own, or for a leaf outside of scopes those of its users."""
     users: dict[int, dict[tuple[str, ...], None]] = {}
     for edge in graph.edges:
-        inside = fold is not None and fold.holds(step_of(edge.target.scope))
+        inside = fold is not None and fold.span(step_of(edge.target.scope)) is not None
         if edge.source.is_leaf and not edge.source.scope and not inside:
             users.setdefault(edge.source.serial, {})[edge.target.scope] = None
     return {

@@ -8,11 +8,12 @@ import numpy as np
 
 from cells.analysis.norms import spectral_norm
 from minigrad import Graph, Tensor
-from minigrad.context import step_of
+from minigrad.context import TimeStep, step_of
 from minigrad.sweep import reverse_sweep
 
 from .grouping import Group
-from .labels import is_time, number, short_name
+from .labels import number, short_name
+from .picture import StepSpan
 
 __all__ = ["Fold", "FoldEnds", "fold_ends", "fold_label", "fold_of", "fold_tooltip", "folded", "jacobian_norm"]
 
@@ -25,42 +26,49 @@ LARGEST_STATE = 600
 
 @dataclass(frozen=True)
 class Fold:
-    """The steps from `first` to `last` are drawn as one."""
+    """The spans of steps that are drawn as one step each, in order and apart from each other."""
 
-    first: int
-    last: int
+    spans: tuple[StepSpan, ...]
 
-    def holds(self, step: int | None) -> bool:
-        """Whether a step is inside."""
-        return step is not None and self.first <= step <= self.last
+    def span(self, step: int | None) -> StepSpan | None:
+        """The span that holds a step."""
+        return next((span for span in self.spans if step is not None and span.first <= step <= span.last), None)
 
     def column(self, step: int | None) -> int | None:
-        """Where a step stands, counted as if the fold were one step."""
-        if step is None or step < self.first:
-            return step
-        return self.first if step <= self.last else step - (self.last - self.first)
+        """The column of a step, counted as if each span were one step."""
+        if step is None:
+            return None
+        return step - sum(min(step, span.last) - span.first for span in self.spans if span.first <= step)
 
     def scope(self, scope: tuple[str, ...]) -> tuple[str, ...]:
-        """The frame of the fold, in the place of one of its steps."""
-        return tuple(f"t={self.first} … t={self.last}" if is_time(part) else part for part in scope)
+        """The scope with the span in the place of one of its steps."""
+        return tuple((self.span(part.number) or part) if isinstance(part, TimeStep) else part for part in scope)
 
 
-def fold_of(graph: Graph, longest: int) -> Fold | None:
-    """What to fold so that a run of more than `longest` steps gets short; None if it is short already."""
+def fold_of(graph: Graph, longest: int, keep: int | None = None) -> Fold | None:
+    """The fold that makes a run of more than `longest` steps short; None if it is short already.
+
+    Parameters
+    ----------
+    graph : Graph
+    longest : int
+    keep : int, optional
+        A step that is drawn by itself, such as the one in which the first NaN arose.
+    """
     steps = {step_of(node.scope) for node in graph.nodes if not node.is_leaf} - {None}
-    count = len(steps)
-    if count <= max(longest, FIRST + LAST + 1):
+    if len(steps) <= max(longest, FIRST + LAST + 1):
         return None
-    ordered = sorted(step for step in steps if step is not None)
-    return Fold(ordered[FIRST], ordered[-LAST - 1])
+    inner = sorted(step for step in steps if step is not None)[FIRST:-LAST]
+    parts = ([step for step in inner if step < keep], [step for step in inner if step > keep]) if keep else (inner,)
+    return Fold(tuple(StepSpan(part[0], part[-1]) for part in parts if len(part) > 1))
 
 
 def folded(groups: tuple[Group, ...], fold: Fold) -> tuple[Group, ...]:
-    """One group for all that a lane computes inside of the fold."""
+    """One group for all that a lane computes inside of a span."""
     gathered: dict[tuple[str, ...], list[Tensor]] = {}
     kept = []
     for group in groups:
-        if fold.holds(step_of(group.face.scope)):
+        if fold.span(step_of(group.face.scope)) is not None:
             gathered.setdefault(fold.scope(group.face.scope), []).extend(group.members)
         else:
             kept.append(group)
@@ -95,38 +103,42 @@ def _flat(adjoint: Any, entry: Tensor) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FoldEnds:
-    """The states with which a lane's fold begins, those with which it ends, and ‖∂exits/∂entries‖₂."""
+    """A span in one lane: the states with which it begins, those with which it ends, and ‖∂exits/∂entries‖₂."""
 
+    span: StepSpan
     entries: tuple[Tensor, ...]
     exits: tuple[Tensor, ...]
     norm: float | None
 
 
 def fold_ends(graph: Graph, groups: Sequence[Group], states: Container[int], fold: Fold) -> dict[int, FoldEnds]:
-    """The ends of every fold, by the position of its group."""
+    """The ends of every folded group, by its position."""
     owner = {node.serial: i for i, group in enumerate(groups) for node in group.members}
-    entries: dict[int, dict[int, Tensor]] = {i: {} for i, group in enumerate(groups) if group.kind == "fold"}
+    spans = {i: fold.span(step_of(group.face.scope)) for i, group in enumerate(groups) if group.kind == "fold"}
+    entries: dict[int, dict[int, Tensor]] = {i: {} for i in spans}
     forward: dict[int, bool] = {}
     for edge in graph.edges:
         into = owner.get(edge.target.serial, -1)
         came, goes = step_of(edge.source.scope), step_of(edge.target.scope)
         if into not in entries or edge.source.serial not in states or came is None or goes is None:
             continue
-        if not fold.holds(came) and abs(came - goes) == 1:
+        if fold.span(came) != spans[into] and abs(came - goes) == 1:
             entries[into][edge.source.serial] = edge.source
             forward[into] = came < goes
     found = {}
-    for i, starts in entries.items():
-        end = fold.last if forward.get(i, True) else fold.first
+    for i, span in spans.items():
+        if span is None:
+            continue
+        end = span.last if forward.get(i, True) else span.first
         exits = tuple(n for n in groups[i].members if n.serial in states and step_of(n.scope) == end)
-        begins = tuple(starts[serial] for serial in sorted(starts))
-        found[i] = FoldEnds(begins, exits, jacobian_norm(begins, exits))
+        begins = tuple(entries[i][serial] for serial in sorted(entries[i]))
+        found[i] = FoldEnds(span, begins, exits, jacobian_norm(begins, exits))
     return found
 
 
-def fold_label(fold: Fold, ends: FoldEnds) -> str:
-    """How many steps, and what they do to a gradient."""
-    count = f"… {fold.last - fold.first + 1} steps …"
+def fold_label(ends: FoldEnds) -> str:
+    """The number of steps, and what they do to a gradient."""
+    count = f"… {ends.span.steps} steps …"
     if ends.norm is None:
         return count
     return f"{count}\n‖∂{_joined(ends.exits)}/∂{_joined(ends.entries)}‖\n= {number(ends.norm)}"
@@ -137,9 +149,9 @@ def _joined(nodes: Sequence[Tensor]) -> str:
     return _listed(nodes) if len(nodes) == 1 else f"({_listed(nodes)})"
 
 
-def fold_tooltip(fold: Fold, ends: FoldEnds) -> str:
+def fold_tooltip(ends: FoldEnds) -> str:
     """The Jacobian in full."""
-    lines = [f"t={fold.first} … t={fold.last}, drawn as one"]
+    lines = [f"{ends.span}, drawn as one"]
     if ends.entries and ends.exits:
         before, after = _listed(ends.entries), _listed(ends.exits)
         size = "not computed: the state is too large" if ends.norm is None else number(ends.norm)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from cells.analysis.structure import affine_maps, is_parameter, users_of
 from minigrad import Graph, Tensor
 from minigrad.context import step_of
+from minigrad.nans import has_nan
 from minigrad.sweep import Edge
 from minigrad.tensor import CONSTANT
 
-__all__ = ["DETAILS", "Group", "crosses_time", "families_of", "grouping"]
+__all__ = ["DETAILS", "Group", "crosses_time", "families_of", "first_nonfinite", "grouping"]
 
 
 def crosses_time(edge: Edge) -> bool:
@@ -53,20 +54,33 @@ class Group:
     kind: str = "operation"
 
 
-def grouping(graph: Graph, detail: str) -> tuple[Group, ...]:
-    """Sort a graph's nodes into groups, see `DETAILS`: in the order of their faces; a node in none is not drawn."""
-    return DETAILS[detail](graph)
+def grouping(graph: Graph, detail: str, always: Tensor | None = None) -> tuple[Group, ...]:
+    """Sort a graph's nodes into groups, see `DETAILS`: in the order of their faces; a node in none is not drawn.
+
+    `always` is a node that is drawn at every level of detail.
+    """
+    return DETAILS[detail](graph, always)
 
 
-def _operations(graph: Graph) -> tuple[Group, ...]:
+def first_nonfinite(graph: Graph) -> Tensor | None:
+    """The node in which the first NaN or infinity arose; of a whole sequence that was given, the first item read."""
+    found = graph.first_nonfinite()
+    if found is None or not found.is_leaf or is_parameter(found):
+        return found
+    items = (node for node in graph.nodes if node.primitive.name == "getitem" and node.args[0] is found)
+    return next((item for item in items if has_nan(item)), found)
+
+
+def _operations(graph: Graph, always: Tensor | None) -> tuple[Group, ...]:
     """Every node by itself."""
     return tuple(Group(node, (node,)) for node in graph.nodes)
 
 
-def _gates(graph: Graph) -> tuple[Group, ...]:
+def _gates(graph: Graph, always: Tensor | None) -> tuple[Group, ...]:
     """Each U x + W h + b as one; weights, constants and whole sequences are left out."""
     users = users_of(graph)
     hidden = {node.serial for node in graph.nodes if _is_background(node, users.get(node.serial, []))}
+    hidden -= {always.serial} if always is not None else set()
     regions = affine_maps(graph)
     inner = {part.serial for region in regions.values() for part in region[:-1]}
     groups = [
@@ -84,11 +98,11 @@ def _is_background(node: Tensor, users: list[Tensor]) -> bool:
     return node.primitive is CONSTANT or is_parameter(node) or whole_sequence
 
 
-def _steps(graph: Graph) -> tuple[Group, ...]:
+def _steps(graph: Graph, always: Tensor | None) -> tuple[Group, ...]:
     """Every time step of a layer as one; its input and what is outside of time as at the level of gates."""
     gathered: dict[tuple[str, ...], list[Group]] = {}
     kept = []
-    for group in _gates(graph):
+    for group in _gates(graph, always):
         node = group.face
         if step_of(node.scope) is None or _is_read(node):
             kept.append(group)
@@ -114,4 +128,4 @@ def _joins(group: Group) -> bool:
 
 
 #: The levels of detail.
-DETAILS: dict[str, Callable[[Graph], tuple[Group, ...]]] = {"op": _operations, "gate": _gates, "cell": _steps}
+DETAILS: dict[str, Callable[[Graph, Tensor | None], tuple[Group, ...]]] = {"op": _operations, "gate": _gates, "cell": _steps}

@@ -1,21 +1,18 @@
 """What stands on a node and in its tooltip: names with the time as subscript, symbols, short formulas."""
 
-import re
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from cells.analysis.structure import parameter_key
 from minigrad import Tensor
-from minigrad.context import step_of
+from minigrad.context import Layer, step_of
 
 from ..style import FACTORS, SYMBOLS
 
 __all__ = [
     "describe_factor",
     "formula",
-    "is_time",
     "number",
     "printable",
     "short_name",
@@ -24,29 +21,39 @@ __all__ = [
     "wrapped_formula",
 ]
 
-_SPAN = re.compile(r"t=\d+( … t=\d+)?")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: How deep a formula may look behind unnamed nodes.
 _DEPTH, _LONG = 4, 12
 #: Names that papers write with a Greek letter.
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
 
 
-@lru_cache(maxsize=4096)
-def is_time(part: str) -> bool:
-    """Whether a scope stands for a time step, or for several that are drawn as one."""
-    return _SPAN.fullmatch(part) is not None
-
-
 def short_name(node: Tensor) -> str | None:
-    """The name as a formula would have it: ``W`` for ``params["W"]``, ``h₃`` for h at t=3; None if it has none."""
+    """The name as a formula would have it: ``W`` for ``params["W"]``, ``h₃`` for h at t=3; None if it has none.
+
+    The input of a layer above another is that layer's output, ``h₃⁽¹⁾`` for layer 1.
+    """
     if node.name is None:
         return None
     key = parameter_key(node)
     if key is not None:
         return key
+    handed = _from_layer_below(node)
+    if handed is not None:
+        source, layer = handed
+        return f"{short_name(source)}⁽{str(layer).translate(_SUPERSCRIPTS)}⁾"
     step, name = step_of(node.scope), _GREEK.get(node.name, node.name)
     return name if step is None else name + str(step).translate(_SUBSCRIPTS)
+
+
+def _from_layer_below(node: Tensor) -> tuple[Tensor, int] | None:
+    """For the input x of a layer that is the output of another one: that output, and the number of its layer."""
+    source = node.args[0] if node.name == "x" and node.primitive.name == "alias" else None
+    if not isinstance(source, Tensor) or source.name is None:
+        return None
+    layers = [part.number for part in source.scope if isinstance(part, Layer) and part not in node.scope]
+    return (source, layers[-1]) if layers else None
 
 
 def symbol(node: Tensor) -> str:

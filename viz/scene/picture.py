@@ -3,10 +3,44 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..colour_scale import Scale
-from .labels import is_time
+from minigrad.context import TimeStep
 
-__all__ = ["Frames", "Line", "Mark", "Picture", "Scope", "frames_of"]
+from ..colour_scale import Scale
+
+__all__ = ["Frames", "Line", "Mark", "Picture", "Scope", "StepSpan", "frames_of", "is_time"]
+
+
+class StepSpan(str):
+    """The scope of several time steps that are drawn as one, printed as ``"t=2 … t=28"``.
+
+    Attributes
+    ----------
+    first, last : int
+        The numbers of the steps at its ends.
+    """
+
+    __slots__ = ("first", "last")
+    first: int
+    last: int
+
+    def __new__(cls, first: int, last: int) -> "StepSpan":
+        """The scope of the steps from `first` to `last`."""
+        self = super().__new__(cls, f"t={first} … t={last}")
+        self.first, self.last = first, last
+        return self
+
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
+        return self.first, self.last
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return self.last - self.first + 1
+
+
+def is_time(part: str) -> bool:
+    """True for the scope of a time step, and of several that are drawn as one."""
+    return isinstance(part, TimeStep | StepSpan)
 
 
 @dataclass(frozen=True)
@@ -31,7 +65,9 @@ class Mark:
     family : str
         What a carried state is called at every step.
     entrywise : bool
-        It acts entry by entry, so that a state can pass straight through it.
+        It acts elementwise, so that a state can pass straight through it.
+    nonfinite : bool
+        The first NaN or infinity of the forward pass arose in it.
     """
 
     key: str
@@ -43,6 +79,7 @@ class Mark:
     carried: bool = False
     family: str = ""
     entrywise: bool = False
+    nonfinite: bool = False
 
     @property
     def lane(self) -> tuple[str, ...]:

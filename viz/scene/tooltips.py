@@ -5,12 +5,13 @@ from math import isinf, isnan
 from cells.analysis.norms import norm
 from cells.analysis.structure import is_parameter
 from minigrad import Tensor
+from minigrad.nans import cause_of, has_nan
 from minigrad.sweep import Adjoints
 
 from .grouping import Group
 from .labels import describe_factor, formula, number, short_name
 
-__all__ = ["called", "line_note", "mark_tooltip"]
+__all__ = ["called", "line_note", "mark_tooltip", "nonfinite_label", "nonfinite_tooltip"]
 
 
 def mark_tooltip(group: Group, adjoints: Adjoints | None, copies: int = 1) -> str:
@@ -43,6 +44,19 @@ def _definition(node: Tensor) -> str:
 def _weights(group: Group) -> list[str]:
     found = {arg.serial: arg for node in group.members for arg in node.args if isinstance(arg, Tensor)}
     return [f"{short_name(arg)}: {arg.name}, shape {arg.shape}" for arg in found.values() if is_parameter(arg)]
+
+
+def nonfinite_label(node: Tensor, face: Tensor) -> str:
+    """What stands on the mark of the first node that is not finite: ``first nan``, and its name if that differs."""
+    first = "first nan" if has_nan(node) else "first inf"
+    return first if node is face else f"{first}: {called(node)}"
+
+
+def nonfinite_tooltip(node: Tensor) -> str:
+    """The first node that is not finite, and the cause where it is a known one."""
+    what = "NaN" if has_nan(node) else "infinity"
+    cause = cause_of(node)
+    return f"the first {what} of the forward pass is in {called(node)}{': ' + cause if cause else ''}"
 
 
 def called(node: Tensor) -> str:
