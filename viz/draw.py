@@ -13,10 +13,10 @@ from .render.engine import TIME_LIMIT
 from .render.layered import layered_source, rows_passed
 from .render.timeline import LAYOUT as PLACED
 from .render.timeline import placed_source
-from .scene.grouping import DETAILS as LEVELS
-from .scene.grouping import first_nonfinite
 from .scene.build import picture_of
 from .scene.folding import fold_of
+from .scene.grouping import DETAILS as LEVELS
+from .scene.grouping import first_nonfinite
 from .scene.picture import Picture, is_time
 
 __all__ = ["draw", "picture_for"]

@@ -7,18 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import LSTM, RNN, net, read
+from drawn import LSTM, RNN, net, net_of, read
 from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
 import viz
-from cells import GRU, unroll
+from cells import GRU, Stacked, unroll
 from cells.analysis.norms import norm
 from minigrad.sweep import SparseCotangent
 from minigrad.testing import strategies
+from viz import style
 from viz.draw import picture_for
+from viz.plots.plan import draw_plan
+from viz.render import glyphs
+from viz.render.engine import render
 from viz.render.layered import rows_passed
+from viz.render.timeline import LAYOUT
+from viz.scene import labels
 from viz.scene.build import picture_of, share_norm
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -288,6 +294,60 @@ def test_save_chooses_by_suffix(tmp_path):
     assert (tmp_path / "a.svg").read_text(encoding="utf-8") == drawing.svg == drawing._repr_svg_()
     assert (tmp_path / "a.dot").read_text(encoding="utf-8") == drawing.dot
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def _characters(svg):
+    return set("".join(read(svg).words))
+
+
+def test_every_character_of_a_png_has_a_glyph():
+    """PNG files had boxes for ⊙ and for the dash of the legend: every character that a picture uses is drawn."""
+    pictures = [viz.draw(net(LSTM, 14), detail=detail) for detail in ("op", "gate", "cell")]
+    pictures += [viz.draw(net_of(GRU(2, 2), 3)), viz.draw(net_of(Stacked((RNN(2, 2), RNN(2, 2))), 2))]
+    pictures.append(draw_plan(mg.compile(lambda x: mg.tanh(x).sum()).plan(np.ones(3))))
+    used = set().union(*(_characters(drawing.svg) for drawing in pictures))
+    used |= set("".join((*style.SYMBOLS.values(), *style.LEGEND.values(), *labels.GREEK.values())))
+    used |= set("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾‖∂…−≤" + "".join(glyphs.SUBSTITUTES.values()))
+
+    missing = {one for one in used if one.isprintable() and not one.isspace() and not glyphs.has_glyph(one)}
+
+    assert missing == set(glyphs.SUBSTITUTES)
+    assert not glyphs.has_glyph("\ue001")
+
+
+def test_a_png_shows_a_product_as_a_dot_in_a_circle(tmp_path):
+    """What has no glyph is replaced before a PNG is drawn; SVG, drawn by fonts of a browser, keeps its sign."""
+    drawing = viz.draw(net(LSTM, 1))
+
+    shown = _characters(render(glyphs.with_glyphs(drawing.dot, drawing.svg), layout=LAYOUT).decode())
+
+    assert "⊙" in _characters(drawing.svg)
+    assert "•" in shown
+    assert "⊙" not in shown
+    assert drawing.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_name_without_glyphs_is_said(tmp_path):
+    """A name in letters that the font of PNG lacks is drawn as boxes, with a warning that names them and says SVG."""
+    drawing = viz.draw(mg.trace(lambda x: mg.named("损", x * 2.0).sum(), np.ones(2)))
+
+    with pytest.warns(UserWarning, match="no glyph for '损'; a box is drawn instead. Save as .svg"):
+        drawing.save(tmp_path / "a.png")
+    assert "损" in drawing.svg
+
+
+def test_a_layer_above_reads_the_state_below_by_its_name():
+    """Layer 1's output was called x₁ in layer 2, and its line began at the inner ⊙: it begins at the state h₁."""
+    shown = picture_for(net_of(Stacked((LSTM(2, 2), RNN(2, 2))), 2), None)
+    marks = {mark.key: mark for mark in shown.marks}
+    inputs = [
+        line for line in shown.lines if marks[line.head].kind == "input" and marks[line.head].lane == ("layer 2",)
+    ]
+
+    assert [marks[line.head].label for line in inputs] == ["h₁⁽¹⁾", "h₂⁽¹⁾"]
+    assert [(marks[line.tail].label, marks[line.tail].carried) for line in inputs] == [("h₁", True), ("h₂", True)]
+    assert all(marks[line.tail].lane == ("layer 1",) for line in inputs)
+    assert any(mark.label.startswith("U h₁⁽¹⁾") for mark in shown.marks)
 
 
 def test_a_notebook_shows_a_graph():

@@ -8,11 +8,13 @@ from drawn import net, net_of
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 import minigrad as mg
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
 from cells.analysis.attribution import DIRECT, dependency_norms, flow_norms, gates_of, lag_parts, route_parts
+from viz.colour_scale import Scale
 from viz.plots.svg import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
 from viz.style import NON_FINITE
 
@@ -302,3 +304,28 @@ def test_nothing_to_plot_is_refused(plot):
     """Without a net there is no picture, and the error says what to pass."""
     with pytest.raises(viz.errors.DrawingValueError, match="pass them by title"):
         plot({})
+
+
+def _colour_bar(values, **options):
+    """The words beside the colour bar of a heat map."""
+    figure = Figure()
+    axes = figure.subplots()
+    heat = Heat(values, ["a"], ["1", "2", "3"], "", "")
+    colour_bar(figure, heat_on(axes, heat, Scale()), axes, **options)
+    return figure.axes[-1].get_ylabel()
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([0.1, 0.2, 1.0], ""),
+        ([0.1, 0.0, 1.0], " (grey: exactly 0)"),
+        ([0.1, None, 1.0], " (white: exactly 0)"),
+        ([np.inf, None, 0.0], " (grey: exactly 0, white: exactly 0, orange: inf or nan)"),
+    ],
+)
+def test_the_colours_that_are_there_are_explained(cells, words):
+    """The white of `dependency` was explained as grey: each colour outside of the scale is said if it is drawn."""
+    values = np.ma.array([[0.5 if one is None else one for one in cells]], mask=[[one is None for one in cells]])
+
+    assert _colour_bar(values, white="exactly 0") == f"log10 of the norm{words}"

@@ -277,11 +277,12 @@ def _place_block(
     def across(x: float) -> float:
         return start + (x if lane.forward else shape.width - x)
 
-    def level(y: float) -> float:
-        return lane.highway if lane.on_highways and 0 < y == shape.top else lane.base + y
+    def level(mark: Mark, y: float) -> float:
+        is_top = mark.key in strip.on_highways or (lane.on_highways and 0 < y == shape.top)
+        return lane.highway if is_top else lane.base + y
 
     for mark, (x, y), (width, height) in zip(marks, shape.places, sizes, strict=True):
-        at = lane.inputs if mark.kind == "input" else level(y)
+        at = lane.inputs if mark.kind == "input" else level(mark, y)
         if mark.kind == "fold":
             low = min(lane.rails.values(), default=lane.base)
             at, height = (low + lane.highway) / 2, lane.highway - low + 3 * GAP

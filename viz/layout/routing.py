@@ -85,7 +85,7 @@ def spline(points: Sequence[Point], arrowsize: float) -> str:
 #: How far lines keep from the marks they pass, and from the middle of a mark that others leave straight up.
 CLEAR, OFF = 7.0, 10.0
 #: How far above a state a line to another lane turns to the side: over the number that stands there.
-HANDED = 9.0
+HANDED = 16.0
 #: A line that comes up nearer than this beside a mark has no room to turn into its side.
 TURN = 2.0
 #: How far inside of a frame a state leaves it, and a line to another lane.
@@ -164,7 +164,8 @@ def _hand_over(tail: Mark, a: Spot, b: Spot, strip: Strip) -> list[Point]:
     towards_frame = -1 if strip.lanes[tail.lane].forward else 1
     out = a.x + towards_frame * (a.width / 2 - (CLEAR if towards_frame * up < 0 else 2))
     beside = a.x + towards_frame * (strip.between / 2 - CLEAR)
-    level = a.y + up * (a.height / 2 + HANDED)
+    gaps = (up * (y - a.y) for y in strip.lanes[tail.lane].states.values() if up * (y - a.y) > 0)
+    level = a.y + up * (a.height / 2 + min(HANDED, min(gaps, default=HANDED + a.height) - a.height - CORNER))
     return [(out, a.y), (out, level), (beside, level), (beside, b.y), (b.x, b.y)]
 
 

@@ -240,7 +240,9 @@ def colour_bar(figure: Any, image: Any, axes: Any, white: str = "no such value")
     meanings = {"grey: exactly 0": zero, f"white: {white}": blank, "orange: inf or nan": lost}
     words = ", ".join(meaning for meaning, there in meanings.items() if there)
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((zero, lost), "neither")
-    figure.colorbar(image, ax=axes, label=f"log10 of the norm{f' ({words})' if words else ''}", extend=extend, shrink=0.9)
+    figure.colorbar(
+        image, ax=axes, label=f"log10 of the norm{f' ({words})' if words else ''}", extend=extend, shrink=0.9
+    )
 
 
 def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import DrawingFormatError
 from ..output import write_whole
 from .engine import TIME_LIMIT, render, system_dot
+from .glyphs import with_glyphs
 
 __all__ = ["Drawing", "drawing_suffix", "drawing_suffixes"]
 
@@ -95,7 +96,8 @@ class Drawing:
 
     def _render(self, suffix: str) -> bytes:
         engine = system_dot(self._engine) if suffix == "pdf" else self._engine
-        return render(self.dot, suffix, layout=self._layout, engine=engine, time_limit=self._time_limit)
+        dot = with_glyphs(self.dot, self.svg, engine) if suffix == "png" else self.dot
+        return render(dot, suffix, layout=self._layout, engine=engine, time_limit=self._time_limit)
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -21,7 +21,7 @@ from .tooltips import called, line_note, mark_tooltip, nonfinite_label, nonfinit
 __all__ = ["ENTRYWISE", "joint_norm", "kind_of", "line_of", "picture_of", "share_norm"]
 
 
-#: Operations that act entry by entry without a slope of their own, drawn as circles.
+#: Operations that act elementwise without a slope of their own, drawn as circles.
 ENTRYWISE = ("multiply", "add", "subtract", "divide", "negative", "alias", "where")
 
 

@@ -128,4 +128,8 @@ def _joins(group: Group) -> bool:
 
 
 #: The levels of detail.
-DETAILS: dict[str, Callable[[Graph, Tensor | None], tuple[Group, ...]]] = {"op": _operations, "gate": _gates, "cell": _steps}
+DETAILS: dict[str, Callable[[Graph, Tensor | None], tuple[Group, ...]]] = {
+    "op": _operations,
+    "gate": _gates,
+    "cell": _steps,
+}

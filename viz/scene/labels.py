@@ -1,5 +1,6 @@
 """What stands on a node and in its tooltip: names with the time as subscript, symbols, short formulas."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: How deep a formula may look behind unnamed nodes.
 _DEPTH, _LONG = 4, 12
 #: Names that papers write with a Greek letter.
-_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
+GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "mu": "μ"}
 
 
 def short_name(node: Tensor) -> str | None:
@@ -43,7 +44,7 @@ def short_name(node: Tensor) -> str | None:
     if handed is not None:
         source, layer = handed
         return f"{short_name(source)}⁽{str(layer).translate(_SUPERSCRIPTS)}⁾"
-    step, name = step_of(node.scope), _GREEK.get(node.name, node.name)
+    step, name = step_of(node.scope), GREEK.get(node.name, node.name)
     return name if step is None else name + str(step).translate(_SUBSCRIPTS)
 
 
