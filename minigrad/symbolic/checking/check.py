@@ -12,6 +12,7 @@ from ..errors import FormulaError
 from ..parsing.limits import MAX_LINES
 from ..parsing.parser import parse_line
 from ..parsing.syntax import Line
+from .budget import SECONDS, Budget
 from .checker import Checker, Parsed
 from .counterexamples import Counterexample
 from .problem import subject_of
@@ -24,7 +25,9 @@ __all__ = ["Counterexample", "Verdict", "check_derivation", "check_with_targets"
 MAX_SHOWN = 200
 
 
-def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None) -> list[Verdict]:
+def check_derivation(
+    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, *, budget: float | None = SECONDS
+) -> list[Verdict]:
     """Judge a derivation line by line.
 
     Parameters
@@ -52,6 +55,9 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
         what the loss of step t itself sends into h. If a line uses it and none a letter of the readout, or
         a derivation without readout is given, E is any loss. With a derivation that has another readout
         than V h + c, pass it here as well.
+    budget : float or None
+        Seconds of processor time for all lines together. Half of it may go into hints; when it is used up, the
+        lines that remain are undecided. None for no limit.
 
     Returns
     -------
@@ -71,17 +77,22 @@ def check_derivation(cell_or_derivation: Any, lines: str | Iterable[str], readou
     ...     print(verdict.status, "-", verdict.hint)
     refuted - (1 − h)² stands where 1 − h² is meant
     """
-    return check_with_targets(cell_or_derivation, lines, readout)[0]
+    return check_with_targets(cell_or_derivation, lines, readout, budget=budget)[0]
 
 
 def check_with_targets(
-    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, targets: Iterable[str] = ()
+    cell_or_derivation: Any,
+    lines: str | Iterable[str],
+    readout: Any = None,
+    targets: Iterable[str] = (),
+    *,
+    budget: float | None = SECONDS,
 ) -> tuple[list[Verdict], dict[str, str]]:
     """The verdicts of `check_derivation`, and how verdicts spell some left sides.
 
     Parameters
     ----------
-    cell_or_derivation, lines, readout
+    cell_or_derivation, lines, readout, budget
         As `check_derivation` takes them.
     targets : iterable of str
         Left sides, in any spelling.
@@ -95,6 +106,7 @@ def check_with_targets(
     FormulaError
         As `check_derivation` does, and if a target is none of this cell.
     """
+    time = Budget(budget)
     asked = {target: _asked_for(target) for target in targets}
     if not isinstance(lines, str | Iterable):
         raise FormulaError(f"a derivation is a text or a list of lines, got {type(lines).__name__}")
@@ -107,7 +119,7 @@ def check_with_targets(
     if parsed and all(one.error is not None for one in parsed):
         raise _first_error(parsed)
     read = [one.line for one in parsed if one.line is not None]
-    checker = Checker(subject_of(cell_or_derivation, readout, [*read, *asked.values()]))
+    checker = Checker(subject_of(cell_or_derivation, readout, [*read, *asked.values()]), time)
     spellings = {target: checker.spelling(target, line) for target, line in asked.items()}
     verdicts = checker.check(parsed)
     if parsed and all(one.error is not None for one in parsed):
@@ -134,6 +146,8 @@ def _parse(number: int, text: Any) -> Parsed:
         found.line = parse_line(text)
     except FormulaError as error:
         found.fail(error)
+    except Exception as error:
+        found.fail(FormulaError(f"the line cannot be read: {type(error).__name__}, which is a fault of minigrad"))
     return found
 
 

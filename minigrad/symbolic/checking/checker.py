@@ -15,6 +15,7 @@ from ..terms.rebuild import at_time, substitute
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from ..terms.traversal import subterms
+from .budget import Budget, OutOfTimeError
 from .counterexamples import Counterexample, Judge
 from .dependencies import Answers
 from .equality import TooLargeError
@@ -41,9 +42,11 @@ class WrongLines:
         """Enter a wrong line, by its number, with what it says."""
         self._found[number] = line, written
 
-    def source_of(self, line: Line, written: Term) -> int | None:
+    def source_of(self, line: Line, written: Term, budget: Budget) -> int | None:
         """The number of the earlier wrong line from which this one follows, if there is one."""
         for number, (earlier, term) in list(self._found.items())[:MAX_SOURCES]:
+            if not budget.has_time_for_hints():
+                return None
             is_adjoint = earlier.of == "E" and earlier.by in self.vocabulary.targets.adjoints
             overrides = {earlier.by: term} if is_adjoint else {}
             try:
@@ -91,9 +94,12 @@ class Parsed:
 class Checker:
     """The state of one check: definitions made so far, and wrong lines found."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, budget: Budget) -> None:
+        self.budget = budget
         self.vocabulary = Vocabulary(subject.derivation)
-        self.judge = Judge(subject.net, subject.readout, self.vocabulary.meanings.definitions, resize=subject.resize)
+        self.judge = Judge(
+            subject.net, subject.readout, self.vocabulary.meanings.definitions, budget, resize=subject.resize
+        )
         self.wrong = WrongLines(self.vocabulary)
         self.answers = Answers(subject.derivation)
 
@@ -119,13 +125,27 @@ class Checker:
             self.vocabulary.meanings.lost.setdefault(parsed.text.partition("=")[0].strip(), parsed.number)
             return parsed.fail(parsed.error or FormulaError("this line cannot be read"))
         try:
+            self.budget.check()
             if self._is_about_places(parsed.line):
                 return self._of_all_places(parsed.number, parsed.line)
             return self._judged(parsed.number, parsed.line)
+        except OutOfTimeError as error:
+            return self._not_judged(parsed, f"{error.message[0].upper()}{error.message[1:]}.")
         except FormulaError as error:
             if parsed.line.of is None:
                 self.vocabulary.meanings.lost.setdefault(parsed.line.by, parsed.number)
             return parsed.fail(error)
+        except Exception as error:  # no line may cost the others their verdicts
+            return self._not_judged(
+                parsed, f"The line could not be judged: {type(error).__name__}, which is a fault of minigrad."
+            )
+
+    def _not_judged(self, parsed: Parsed, reason: str) -> Verdict:
+        """The verdict on a line that was given up."""
+        assert parsed.line is not None
+        if parsed.line.of is None:
+            self.vocabulary.meanings.lost.setdefault(parsed.line.by, parsed.number)
+        return Verdict(parsed.text, "undecided", "", None, None, reason)
 
     def _judged(self, number: int, written: Line) -> Verdict:
         line = self.vocabulary.settle(written)
@@ -211,15 +231,17 @@ class Checker:
             return False
 
     def _refuted(self, number: int, line: Line, written: Term, own: str, example: Counterexample | None) -> Verdict:
-        source = self.wrong.source_of(line, written)
+        source = self.wrong.source_of(line, written, self.budget)
         self.wrong.note(number, line, written)
         if source is not None:
             reason = f"The line is wrong, but it follows from line {source}, which is wrong."
             return Verdict(line.text, "refuted", own, example, None, reason, source)
-        hint = self._share_for_whole(line, written) or self._slip(line)
+        hint = (self._share_for_whole(line, written) if self.budget.has_time_for_hints() else None) or self._slip(line)
         reason = "A real net reaches a state in which the line fails."
         if example is None:
             reason = "The formula has no value in any run: its sum over time speaks of a step before the first."
+        if hint is None and not self.budget.has_time_for_hints():
+            reason += " The time for hints is used up."
         return Verdict(line.text, "refuted", own, example, hint, reason)
 
     def _slip(self, line: Line) -> str | None:

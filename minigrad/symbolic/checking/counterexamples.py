@@ -12,6 +12,7 @@ from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, evaluate
 from ..parsing.names import moved, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Line, Name, outside_sums, subexpressions
+from .budget import Budget
 from .rounding import MEASURED, Measured
 from .simulation import OutsideError, Run, drive
 
@@ -96,7 +97,10 @@ class Judge:
         Whether nets of other sizes than the cell's are tried.
     """
 
-    def __init__(self, cell: Any, readout: Any, definitions: dict[str, Expression], *, resize: bool = True) -> None:
+    def __init__(
+        self, cell: Any, readout: Any, definitions: dict[str, Expression], budget: Budget, *, resize: bool = True
+    ) -> None:
+        self.budget = budget
         self.cell = cell
         self.resize = resize
         self.readout = readout
@@ -104,12 +108,16 @@ class Judge:
         self._runs: dict[tuple[Any, int], Run] = {}
         self._defined: dict[tuple[Run, str, int], Any] = {}
         self._truths: dict[tuple[Run, str, str, int], np.ndarray] = {}
+        self._remembered: Expression | None = None
+        self._parts: dict[tuple[Run, int], dict[int, Measured]] = {}
+        self._is_noting = False
 
     def trial(self, line: Line) -> Trial:
         """Try a line on the ladder, up to the first state in which it fails."""
         held = undefined = 0
         for sizes in LADDER:
             for seed in SEEDS:
+                self.budget.check()
                 run = self._run(sizes, seed)
                 for t, formula, truth in self._sides(line, run):
                     if not np.isfinite(formula.value).all():
@@ -155,6 +163,18 @@ class Judge:
         except FormulaError:
             return False
         return tried
+
+    def remember(self, line: Line) -> None:
+        """Work out every part of a line's formula, for `holds` of formulas that share most parts with it."""
+        # Parts are known by their identity, so the formula has to stay.
+        self._remembered, self._parts, self._is_noting = line.formula, {}, True
+        try:
+            for _ in self.pairs(line):
+                pass
+        except FormulaError:
+            pass  # what was worked out before the fault is known
+        finally:
+            self._is_noting = False
 
     def pairs(self, line: Line) -> Iterator[tuple[Measured, np.ndarray]]:
         """Both sides of a line in a few states of nets whose sizes are all different."""
@@ -207,7 +227,13 @@ class Judge:
                 return reduce(add, summands)
 
         found: Measured = evaluate(
-            formula, MEASURED, lambda name: self._letter(name, run, t), lambda name: self._size(name, run), over_time
+            formula,
+            MEASURED,
+            lambda name: self._letter(name, run, t),
+            lambda name: self._size(name, run),
+            over_time,
+            known=self._parts.setdefault((run, t), {}) if self._is_noting else self._parts.get((run, t), {}),
+            noting=self._is_noting,
         )
         return found
 

@@ -5,7 +5,7 @@ what is written: ``*`` is entry by entry and takes equal shapes or a scalar, ``@
 nothing is broadcast in silence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -53,6 +53,9 @@ def evaluate(
     letter: Callable[[str], Any],
     size: Callable[[str], Any],
     sum_over_time: Callable[[Expression], Any],
+    *,
+    known: MutableMapping[int, Any] | None = None,
+    noting: bool = False,
 ) -> Any:
     """Work out a formula.
 
@@ -66,6 +69,10 @@ def evaluate(
         What a name means as a length in ``ones(H)`` or ``eye(H)``.
     sum_over_time : callable
         What ``sum_t`` of a formula is.
+    known : mapping, optional
+        Values of parts by their `id`, which are not worked out again.
+    noting : bool
+        Enter the value of every part in `known`.
 
     Raises
     ------
@@ -80,7 +87,17 @@ def evaluate(
             raise FormulaError(f"{what} takes a length such as H, or a vector of that length; got a formula", column)
         return _at(column, size, given.name)
 
+    values = {} if known is None else known
+
     def work(part: Expression) -> Any:
+        found = values.get(id(part))
+        if found is None:
+            found = worked_out(part)
+            if noting:
+                values[id(part)] = found
+        return found
+
+    def worked_out(part: Expression) -> Any:
         match part:
             case Number(value):
                 return algebra.number(value)

@@ -227,7 +227,7 @@ def _positive(x: Term) -> Term:
     coefficient, _, body = split(x)
     bases = [power(base, e) for base, e in factors_of(body) if not _is_positive(base)]
     sign = 1 if coefficient > 0 else -1
-    return function("positive", scale(sign, _scalar_of_unknown_sign(x), times(bases)))
+    return function("positive", scale(sign, _scalar_of_unknown_sign(x), times(bases) if bases else ones(x.shape)))
 
 
 def _without_common_factors(x: Term) -> Term:

@@ -20,6 +20,7 @@ from ...terms.products import product
 from ...terms.rebuild import substitute
 from ...terms.term import Term
 from ...terms.traversal import subterms
+from ..budget import Budget
 from ..counterexamples import Judge
 from ..resolve import Vocabulary
 from .edits import Repair, likely_repairs, unlikely_repairs
@@ -31,7 +32,7 @@ __all__ = ["Slip", "find_slip", "missing_path", "name_the_slip"]
 MAX_PATHS = 6
 
 
-def missing_path(line: Line, vocabulary: Vocabulary) -> str | None:
+def missing_path(line: Line, vocabulary: Vocabulary, budget: Budget) -> str | None:
     """The path, or the paths, that a wrong line lacks.
 
     Raises
@@ -45,9 +46,13 @@ def missing_path(line: Line, vocabulary: Vocabulary) -> str | None:
         return None
     candidates = _from_a_recurrence(expected, vocabulary) if line.of == "E" else _within_a_step(line, vocabulary)
     for hint, candidate, overrides in candidates:
+        if not budget.has_time_for_hints():
+            return None
         if vocabulary.same(written, candidate, overrides):
             return hint
     for hint, candidate in _without_summands(expected):
+        if not budget.has_time_for_hints():
+            return None
         if vocabulary.same(written, candidate):
             return hint
     return None
@@ -123,13 +128,16 @@ class Slip(NamedTuple):
 
 
 def name_the_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
-    """What is wrong with a refuted line, in a few words, if it is one of the known slips."""
+    """A refuted line's slip in a few words, if it is one of the known ones."""
     found = find_slip(line, judge, vocabulary)
     return None if found is None else found.hint
 
 
 def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
     """The slip in a refuted line, if it is one of the known ones."""
+    if not judge.budget.has_time_for_hints():
+        return None
+    judge.remember(line)
     formula = line.formula
     count = MAX_PARTS // sum(1 for _ in subexpressions(formula))
     turned = [("this is the transpose of the right formula", Call("transpose", (formula,), 1))]
@@ -137,7 +145,7 @@ def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
         _first_that_holds(line, _factor(line, judge), judge)
         or _first_that_holds(line, islice(likely_repairs(formula, vocabulary), count), judge)
         or _first_that_holds(line, turned, judge)
-        or _missing_path(line, vocabulary)
+        or _missing_path(line, judge, vocabulary)
         or _first_that_holds(line, islice(unlikely_repairs(formula, vocabulary), count), judge)
     )
 
@@ -145,6 +153,8 @@ def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
 def _first_that_holds(line: Line, tried: Iterable[Repair], judge: Judge) -> Slip | None:
     """The first repair that makes the line true: quickly tried on small nets, then as any line is tried."""
     for hint, formula in tried:
+        if not judge.budget.has_time_for_hints():
+            return None
         repaired = replace(line, formula=formula)
         if not _says_itself(repaired) and judge.holds(repaired) and _is_true(repaired, judge):
             return Slip(hint, formula)
@@ -178,9 +188,9 @@ def _factor(line: Line, judge: Judge) -> Iterator[Repair]:
         yield f"a factor: this is {factor} times the right formula", whole
 
 
-def _missing_path(line: Line, vocabulary: Vocabulary) -> Slip | None:
+def _missing_path(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
     try:
-        hint = missing_path(line, vocabulary)
+        hint = missing_path(line, vocabulary, judge.budget)
     except FormulaError:
         return None
     return None if hint is None else Slip(hint)
