@@ -29,7 +29,7 @@ class Budget:
     """
 
     seconds: float | None = SECONDS
-    _start: float = field(default_factory=thread_time)
+    _start: float = field(default_factory=lambda: thread_time())
 
     def has_time_for_hints(self) -> bool:
         """Whether hints are still looked for."""

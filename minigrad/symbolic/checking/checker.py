@@ -8,6 +8,7 @@ from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, shape_in_words
 from ..parsing.names import spoken
 from ..parsing.syntax import Line, for_each_place, speaks_of_places
+from ..printing.text import visible
 from ..terms.arithmetic import ONE, add, scale
 from ..terms.names import NOW
 from ..terms.products import product
@@ -86,7 +87,7 @@ class Parsed:
     def fail(self, error: FormulaError) -> Verdict:
         """The verdict on a line that cannot be read."""
         self.error = error.at(line=self.number, column=1)
-        error.message = spoken(error.message)
+        error.message = visible(spoken(error.message))
         position = self.number, self.error.column or 1
         return Verdict(self.text, "unread", "", None, None, str(error), position=position)
 

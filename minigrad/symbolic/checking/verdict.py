@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..printing.text import prose
+from ..printing.text import prose, visible
 from .counterexamples import Counterexample
 
 __all__ = ["Verdict"]
@@ -15,7 +15,7 @@ class Verdict:
     Attributes
     ----------
     line : str
-        As it was written.
+        As it was written, with escapes for what a terminal would act on.
     status : {"proved", "refuted", "undecided", "unread"}
         "unread" if the line could not be read; `reason` says why, `position` where.
     expected : str
@@ -60,6 +60,11 @@ class Verdict:
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     held: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("line", "expected", "hint", "reason", "target"):
+            said = getattr(self, name)
+            object.__setattr__(self, name, None if said is None else visible(said))
 
     def __repr__(self) -> str:
         return f"<{self.status}: {self.line}>"

@@ -9,7 +9,7 @@ from ..terms.names import Label
 from ..terms.term import Term
 from .printer import Notation, write
 
-__all__ = ["GREEK", "SIGNS", "place_text", "prose", "text"]
+__all__ = ["GREEK", "SIGNS", "place_text", "prose", "text", "visible"]
 
 
 #: What stands for a sign within mathematics.
@@ -32,7 +32,8 @@ _TEXT = {
 _Piece = tuple[str, str, str, str]
 
 _SIGN = f"[{''.join(SIGNS)}]"
-_INDEX = rf"\{{[^{{}}]*\}}|[A-Za-z0-9]+|{_SIGN}"
+#: In braces stands nothing that TeX could read as a command, for a line may come from anyone.
+_INDEX = rf"\{{(?:[A-Za-z0-9 ,.=+-]|{_SIGN})*\}}|[A-Za-z0-9]+|{_SIGN}"
 #: A letter or a sign with an index, such as W_f or c_{t−1}; a sign; anything else. Code such as `is_positive` is no
 #: index, because a word stands before it or another underscore follows.
 _PIECES = re.compile(rf"((?<![A-Za-z0-9_])[A-Za-z]|{_SIGN})_({_INDEX})(?![A-Za-z0-9_])|({_SIGN})|(.)", re.DOTALL)
@@ -59,8 +60,22 @@ def prose(text: str) -> str:
     return "".join(f"${' '.join(map(_formula, run))}$" if is_formula else _words(run) for is_formula, run in runs)
 
 
+def visible(text: str) -> str:
+    r"""A text with escapes for what a terminal would act on, or show in another order; other blanks are spaces.
+
+    Examples
+    --------
+    >>> print(visible("red: \x1b[31m"))
+    red: \x1b[31m
+    """
+    return "".join(
+        sign if sign.isprintable() else " " if sign.isspace() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
+    )
+
+
 def _words(pieces: Iterable[_Piece]) -> str:
-    return "".join(_TEXT.get(plain, plain) for _, _, _, plain in pieces)
+    return "".join(_TEXT.get(sign, sign) for _, _, _, plain in pieces for sign in visible(plain))
 
 
 def _formula(piece: _Piece) -> str:
