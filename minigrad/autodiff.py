@@ -10,22 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, TreeError
+from .context import is_recording, recording
+from .errors import DroppedGradientError, DtypeError, TreeError
 from .nans import warn_of_nan
 from .pytree import flatten, flatten_like
 from .sweep import forward_sweep, reverse_sweep
-from .tensor import INPUT, METHODS, Tensor, constant, describe
+from .tensor import CONSTANT, INPUT, Tensor, constant, describe
 from .transforms import (
+    call,
+    depends_on_others,
     finish,
     group,
     holds_tensor,
+    is_single,
     is_symbolic,
     like,
     output_node,
     plain,
     positions_of,
     pull,
-    recording,
+    real_outputs,
     start,
     unit_cotangent,
 )
@@ -63,10 +67,9 @@ def value_and_grad(
 
     Notes
     -----
-    The result is made of Tensors, to be differentiated further, if an argument holds one or if this call
-    stands inside the function of another transform. Otherwise it is made of plain arrays, and Tensors that
-    `f` closes over count as constants: make them arguments to keep track of them. A thread starts
-    outside of any transform.
+    The result is made of Tensors, to be differentiated further, if an argument holds one, if `f` closes over one
+    from which gradients can be asked, or if this call stands inside the function of another transform.
+    Otherwise it is made of plain arrays. ``t.detach()`` is a Tensor that counts as a constant.
 
     Examples
     --------
@@ -82,19 +85,24 @@ def value_and_grad(
         with recording() as nested:
             recorded = nested or holds_tensor(args)
             lifted, nodes, structures = start(f, args, positions)
-            output = output_node(f(*lifted, **kwargs))
-            adjoints = pull([(output, unit_cotangent(output))], nodes, recorded)
+            output = output_node(call(f, lifted, kwargs))
+            adjoints, recorded = pull([(output, unit_cotangent(output))], nodes, recorded)
         if warn_nan:
             warn_of_nan(output, unit_cotangent(output), adjoints)
         gradients = group([finish(g, node, recorded) for g, node in zip(adjoints, nodes, strict=True)], structures)
         value = output if recorded else plain(output)
-        return value, gradients[0] if isinstance(wrt, int) else tuple(gradients)
+        return value, gradients[0] if is_single(wrt) else tuple(gradients)
 
     return value_and_gradient
 
 
 def backward(output: Tensor, seed: Any = None) -> None:
     """Add ∂output/∂leaf to ``leaf.grad`` of every leaf made with `tensor`; see `Tensor.backward`."""
+    if is_recording():
+        raise DroppedGradientError(
+            "backward() inside of a function that is being transformed writes plain arrays, whose derivative would be "
+            "lost; write mg.grad(f)(x) there"
+        )
     cotangent = unit_cotangent(output, seed)
     if not output.tracked:
         raise DtypeError(
@@ -105,9 +113,6 @@ def backward(output: Tensor, seed: Any = None) -> None:
         if node.primitive is INPUT:
             contribution = adjoint if is_symbolic(adjoint) else np.array(adjoint, node.dtype)
             node.grad = contribution if node.grad is None else node.grad + contribution
-
-
-METHODS["backward"] = backward
 
 
 def grad(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0, *, warn_nan: bool = False) -> Callable[..., Any]:
@@ -185,14 +190,18 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     with recording() as nested:
         recorded = nested or holds_tensor(args)
         lifted, nodes, structures = start(f, args, range(len(args)))
-        leaves, out_structure = flatten(f(*lifted))
-    outputs = [output_node(value) for value in leaves]
+        leaves, out_structure = flatten(call(f, lifted))
+        outputs = real_outputs(leaves)
+    recorded = recorded or depends_on_others(outputs, nodes)
+    if not recorded:
+        for node in nodes:  # Nobody but the pullback can ask for their derivatives, see `depends_on_others`.
+            node.primitive = CONSTANT
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         given = flatten_like(out_structure, cotangent, "the cotangent")
         deep = recorded or holds_tensor(given)
         seeds = [(node, like(node, g, "cotangent")) for node, g in zip(outputs, given, strict=True)]
-        adjoints = pull(seeds, nodes, deep)
+        adjoints, deep = pull(seeds, nodes, deep)
         return tuple(group([finish(g, node, deep) for g, node in zip(adjoints, nodes, strict=True)], structures))
 
     return out_structure.unflatten([node if recorded else plain(node) for node in outputs]), pullback
@@ -239,8 +248,9 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     with recording() as nested:
         recorded = nested or holds_tensor([*args, *tangents])
         lifted, nodes, structures = start(f, args, range(len(args)))
-        leaves, out_structure = flatten(f(*lifted))
-        outputs = [output_node(value) for value in leaves]
+        leaves, out_structure = flatten(call(f, lifted))
+        outputs = real_outputs(leaves)
+        recorded = recorded or depends_on_others(outputs, nodes)
         given = [
             value
             for i, structure in enumerate(structures)

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .context import checkpoints_are_kept, tracing_is_value_free
+from .context import checkpoints_are_kept, recording, tracing_is_value_free
 from .primitive import PRIMITIVES, Primitive, register
 from .primitives import concatenate, reshape
 from .pytree import Structure, flatten
 from .sweep import ancestors, forward_sweep, reverse_sweep
-from .tensor import INPUT, Tensor, bind, constant, is_floating
-from .transforms import recording
+from .tensor import CONSTANT, INPUT, Tensor, bind, constant, is_floating
 
 __all__ = ["Segment", "checkpoint", "pulled_back"]
 
@@ -249,10 +248,14 @@ def _fresh(value: np.ndarray) -> Tensor:
     return Tensor(value, INPUT, (), (), {}, is_floating(value))
 
 
+def _is_outside(arg: Any, start: int) -> bool:
+    return isinstance(arg, Tensor) and arg.serial < start and arg.primitive is not CONSTANT
+
+
 def _closed_over(outputs: list[Tensor], start: int) -> tuple[Tensor, ...]:
     """The Tensors made before `start` that the outputs use."""
     found = {node.serial: node for node in outputs if node.serial < start}
     for node in ancestors(outputs, start):
         if node.serial >= start:
-            found.update({arg.serial: arg for arg in node.args if isinstance(arg, Tensor) and arg.serial < start})
+            found.update({arg.serial: arg for arg in node.args if _is_outside(arg, start)})
     return tuple(found[serial] for serial in sorted(found))

@@ -1,9 +1,10 @@
 """The context of an operation: the scopes it stands in, such as ``("layer 2", "t=3")``, and value-free tracing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .errors import ValueDependentError
 
@@ -13,8 +14,11 @@ __all__ = [
     "TimeStep",
     "as_scope",
     "checkpoints_are_kept",
+    "constants_of_trace",
     "current_scope",
+    "is_recording",
     "kept_checkpoints",
+    "recording",
     "require_concrete",
     "scope",
     "step_of",
@@ -64,6 +68,39 @@ def require_concrete(what: str, node: Any) -> None:
             f"{what} needs the value of a Tensor of shape {node.shape} while the function is being compiled, but a "
             "compiled function is replayed for any values. Choose with minigrad.where, or do not compile the function."
         )
+
+
+#: How many transforms are at work around the present call.
+_DEPTH: ContextVar[int] = ContextVar("minigrad_transform_depth", default=0)
+
+
+#: The constants of the trace that is being made, and of what is computed outside of any, so that an array used at
+#: every step is copied once.
+_CONSTANTS: ContextVar[MutableMapping[Any, Any]] = ContextVar("minigrad_constants", default=WeakValueDictionary())  # noqa: B039
+
+constants_of_trace = _CONSTANTS.get
+
+
+@contextmanager
+def recording(*, alone: bool = False) -> Iterator[bool]:
+    """Mark that a transform is at work; yields True if one was already.
+
+    Constants are shared with the transforms around it, unless it shall stand alone.
+    """
+    depth = _DEPTH.get()
+    token = _DEPTH.set(depth + 1)
+    shared = _CONSTANTS.set(WeakValueDictionary()) if alone or not depth else None
+    try:
+        yield depth > 0
+    finally:
+        _DEPTH.reset(token)
+        if shared is not None:
+            _CONSTANTS.reset(shared)
+
+
+def is_recording() -> bool:
+    """True inside a function that is being transformed or traced."""
+    return _DEPTH.get() > 0
 
 
 class TimeStep(str):

@@ -8,6 +8,7 @@ __all__ = [
     "DtypeError",
     "GradientCheckError",
     "ImmutableTensorError",
+    "InvalidIndexError",
     "MinigradError",
     "NaNWarning",
     "NonFiniteGradientError",
@@ -16,6 +17,7 @@ __all__ = [
     "ShapeError",
     "TreeError",
     "UndecidedGradientError",
+    "UnknownAttributeError",
     "UnknownNodeError",
     "UnsupportedNumPyError",
     "ValueDependentError",
@@ -31,7 +33,7 @@ class ShapeError(MinigradError, ValueError):
 
 
 class DtypeError(MinigradError, TypeError):
-    """A value whose type cannot carry a gradient: integers, complex numbers, objects."""
+    """A value of a type that cannot stand there: integers, complex numbers or objects where a gradient is asked."""
 
 
 class NonScalarOutputError(MinigradError, ValueError):
@@ -54,8 +56,16 @@ class ValueDependentError(MinigradError, TypeError):
     """A compiled function whose operations depend on the values of its arguments, not on their shapes alone."""
 
 
+class UnknownAttributeError(MinigradError, AttributeError):
+    """A method or attribute that arrays have and Tensors do not."""
+
+
 class DroppedGradientError(MinigradError, TypeError):
-    """A conversion to a plain number or array that would lose the gradient."""
+    """A conversion to a plain number or array, or a copy, that would lose the gradient."""
+
+
+class InvalidIndexError(MinigradError, IndexError):
+    """An index that is not made of integers, booleans, slices, None and Ellipsis."""
 
 
 class ImmutableTensorError(MinigradError, TypeError):
@@ -83,7 +93,7 @@ class NaNWarning(RuntimeWarning):
 
 
 class DisconnectedOutputWarning(UserWarning):
-    """The differentiated function returned a plain value, so its gradient is zero."""
+    """The differentiated function returned a value that is not a Tensor, so its gradient is zero."""
 
 
 class CompileArgumentError(MinigradError, TypeError):

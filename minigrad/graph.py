@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from .context import recording
 from .errors import NonScalarOutputError, TreeError, UnknownNodeError
 from .nans import first_nan, first_nonfinite
 from .pytree import Structure, flatten
 from .sweep import Adjoints, Edge, ancestors, reverse_sweep
 from .tensor import Tensor, constant, describe, leaf
-from .transforms import argument_names, recording, unit_cotangent
+from .transforms import argument_names, call, unit_cotangent
 
 __all__ = ["DISPLAYS", "Graph", "trace"]
 
@@ -317,7 +318,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
                 leaves[i] = inputs[path] = value if isinstance(value, Tensor) else leaf(value, path)
         lifted.append(structure.unflatten(leaves))
     with recording():
-        result = f(*lifted)
+        result = call(f, lifted)
     leaves, structure = flatten(result)
     if not leaves:
         raise TreeError("the traced function returned nothing; return a Tensor or a tree of Tensors")

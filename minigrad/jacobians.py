@@ -7,11 +7,24 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad, jvp
+from .context import recording
 from .errors import DtypeError
 from .primitives import reshape, stack
 from .pytree import flatten
 from .tensor import Tensor, describe
-from .transforms import finish, group, holds_tensor, is_symbolic, output_node, positions_of, pull, recording, start
+from .transforms import (
+    call,
+    depends_on_others,
+    finish,
+    group,
+    holds_tensor,
+    is_single,
+    is_symbolic,
+    positions_of,
+    pull,
+    real_outputs,
+    start,
+)
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -54,12 +67,14 @@ def jacobian(f: Callable[..., Any], wrt: int | tuple[int, ...] = 0) -> Callable[
         with recording() as nested:
             recorded = nested or holds_tensor(args)
             lifted, nodes, structures = start(f, args, positions)
-            leaves, out_structure = flatten(f(*lifted, **kwargs))
+            leaves, out_structure = flatten(call(f, lifted, kwargs))
+            outputs = real_outputs(leaves)
+            recorded = recorded or depends_on_others(outputs, nodes)
             blocks = []
-            for value in leaves:
-                rows = _rows(output_node(value), nodes, recorded)
+            for output in outputs:
+                rows = _rows(output, nodes, recorded)
                 trees = group(rows, structures)
-                blocks.append(trees[0] if isinstance(wrt, int) else tuple(trees))
+                blocks.append(trees[0] if is_single(wrt) else tuple(trees))
         return out_structure.unflatten(blocks)
 
     return jacobian_of
@@ -76,7 +91,7 @@ def _rows(output: Tensor, nodes: list[Tensor], recorded: bool) -> list[Any]:
     for i in range(output.size):
         seed = np.zeros(output.size, output.dtype)
         seed[i] = 1
-        adjoints = pull([(output, seed.reshape(output.shape))], nodes, recorded)
+        adjoints, _ = pull([(output, seed.reshape(output.shape))], nodes, recorded)
         for row, g, node in zip(rows, adjoints, nodes, strict=True):
             row.append(finish(g, node, recorded))
     shapes = [(*output.shape, *node.shape) for node in nodes]

@@ -1,4 +1,4 @@
-"""What is composed from primitives."""
+"""Losses composed from primitives."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     ShapeError
         If the shapes are not these.
     DtypeError
-        If targets that are class indices are no integers.
+        If targets that are class indices are not integers.
     IndexError
         If a class index is not from 0 to K − 1.
 
@@ -44,7 +44,8 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     >>> mg.cross_entropy(np.zeros((2, 4)), np.array([0, 3])).round(3)
     array([1.386, 1.386])
     """
-    labels = targets if hasattr(targets, "shape") else np.asarray(targets)
+    known = isinstance(targets, Tensor) or hasattr(type(targets), "evaluate_primitive")
+    labels = targets if known else np.asarray(targets)
     if len(logits.shape) == 0:
         raise ShapeError("cross_entropy needs logits with a last axis of classes, got a 0-d value")
     if labels.shape == logits.shape:
@@ -62,14 +63,14 @@ def _check_classes(labels: Any, classes: int) -> None:
     indices = labels.value if isinstance(labels, Tensor) else labels
     if indices.dtype.kind not in "iu":
         raise DtypeError(
-            f"class indices are integers, got {indices.dtype}; pass distributions with a last axis of {classes}"
+            f"class indices must be integers, got {indices.dtype}; pass distributions with a last axis of {classes}"
         )
     if indices.size:
         check_range(indices, classes)
 
 
 def check_range(indices: np.ndarray, classes: int) -> None:
-    """Refuse class indices that are not there.
+    """Refuse class indices out of range.
 
     Parameters
     ----------

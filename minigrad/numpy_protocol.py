@@ -1,19 +1,20 @@
-"""What NumPy's own functions do with a Tensor: ``np.tanh(t)`` is `minigrad.tanh`.
+"""NumPy's protocols for Tensors: ``np.tanh(t)`` is `minigrad.tanh`.
 
 A NumPy function without an entry here raises; it never drops the gradient.
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from . import primitives as p
+from .advice import refused
 from .errors import UnsupportedNumPyError
 from .primitive import PRIMITIVES
-from .tensor import METHODS, bind
+from .tensor import Tensor, bind
 
 __all__ = ["FUNCTIONS", "UFUNCS", "array_function", "array_ufunc"]
 
@@ -23,22 +24,22 @@ def _primitive(name: str) -> Callable[..., Any]:
 
 
 def _rearranged(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that only moves axes: find where NumPy moves them, then transpose."""
+    """A function that only moves axes: NumPy moves those of an array of one entry, whose strides tell them apart."""
 
-    def rearrange(a: Any, *args: Any) -> Any:
-        order = np.arange(a.ndim)
-        labelled = f(np.empty(tuple(order + 2), bool), *args).shape
-        return p.transpose(a, tuple(size - 2 for size in labelled))
+    def rearrange(a: Any, *args: Any, **options: Any) -> Any:
+        ndim = len(p.shape_of(a))
+        labelled = as_strided(np.zeros(1, bool), (1,) * ndim, tuple(range(ndim)))
+        return p.transpose(a, f(labelled, *args, **options).strides)
 
     return rearrange
 
 
 def _expand_dims(a: Any, axis: Any) -> Any:
-    return p.reshape(a, np.expand_dims(np.empty(a.shape, bool), axis).shape)
+    return p.reshape(a, np.expand_dims(np.broadcast_to(False, a.shape), axis).shape)
 
 
 def _squeeze(a: Any, axis: Any = None) -> Any:
-    return p.reshape(a, np.squeeze(np.empty(a.shape, bool), axis).shape)
+    return p.reshape(a, np.squeeze(np.broadcast_to(False, a.shape), axis).shape)
 
 
 def _dot(a: Any, b: Any) -> Any:
@@ -69,15 +70,36 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 #: Ufuncs that are primitives under the same name.
 _SAME_NAME = (
-    *("add", "subtract", "multiply", "divide", "negative", "power", "exp", "log", "sqrt", "tanh", "matmul", "maximum"),
+    *(
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "power",
+        "exp",
+        "log",
+        "sqrt",
+        "tanh",
+        "matmul",
+        "maximum",
+        "minimum",
+    ),
     *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
 )
 
 #: NumPy's ufuncs, and what they do to Tensors.
 UFUNCS: dict[Any, Callable[..., Any]] = {
     **{getattr(np, name): _primitive(name) for name in _SAME_NAME},
-    np.minimum: p.minimum,
-    np.absolute: abs,
+    np.absolute: p.absolute,
+    np.logical_and: _primitive("logical_and"),
+    np.logical_or: _primitive("logical_or"),
+    np.logical_xor: _primitive("logical_xor"),
+    np.logical_not: _primitive("logical_not"),
+    np.bitwise_and: lambda a, b: a & b if isinstance(a, Tensor) else b.__rand__(a),
+    np.bitwise_or: lambda a, b: a | b if isinstance(a, Tensor) else b.__ror__(a),
+    np.bitwise_xor: lambda a, b: a ^ b if isinstance(a, Tensor) else b.__rxor__(a),
+    np.invert: lambda a: ~a,
     np.square: lambda x: x * x,
     np.reciprocal: lambda x: 1.0 / x,
     np.positive: lambda x: x,
@@ -108,58 +130,23 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.ones_like: lambda a: np.ones(a.shape, a.dtype),
 }
 
-#: The nearest function with a gradient, where the spelling alone would mislead.
-_NEAREST = {
-    "append": "concatenate",
-    "clip": "minimum(np.maximum(x, low), high)",
-    "column_stack": "concatenate",
-    "cos": "exp",
-    "dstack": "concatenate",
-    "einsum": "matmul",
-    "hstack": "concatenate",
-    "inner": "dot",
-    "log1p": "log",
-    "max": "maximum",
-    "norm": "sqrt(np.sum(x * x))",
-    "prod": "multiply",
-    "sin": "tanh",
-    "std": "mean",
-    "tensordot": "matmul",
-    "var": "mean",
-    "vdot": "dot",
-    "vstack": "concatenate",
-}
-
-
-#: Functions that say something about a Tensor without computing with it: no help where a gradient is wanted.
-_QUERIES = (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like)
-
 
 def _full_name(f: Any) -> str:
-    """``np.sum``, ``np.linalg.norm``."""
+    """The name after ``np.``: ``sum``, ``linalg.norm``."""
     module = (getattr(f, "__module__", None) or "numpy").removeprefix("numpy").strip(".")
-    return ".".join(["np", *([module] if module in ("linalg", "fft") else []), f.__name__])
-
-
-def _refuse(f: Any, method: str = "") -> UnsupportedNumPyError:
-    candidates = [g.__name__ for g in (*UFUNCS, *FUNCTIONS) if g not in _QUERIES]
-    near = _NEAREST.get(f.__name__) or get_close_matches(f.__name__, candidates, n=1, cutoff=0.0)[0]
-    return UnsupportedNumPyError(
-        f"{_full_name(f)}{method} has no primitive, so its gradient is not known. The nearest that has one is "
-        f"np.{near}; if no gradient is wanted, call it on the plain array, `.value`."
-    )
+    return f"{module}.{f.__name__}" if module in ("linalg", "fft") else f.__name__
 
 
 def array_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply the entry of `UFUNCS` for a ufunc that met a Tensor."""
     if method != "__call__":
-        raise _refuse(ufunc, f".{method}")
+        raise refused(_full_name(ufunc), f".{method}")
     if ufunc not in UFUNCS:
-        raise _refuse(ufunc)
+        raise refused(_full_name(ufunc))
     if kwargs:
         raise UnsupportedNumPyError(
-            f"np.{ufunc.__name__} of a Tensor takes no {', '.join(sorted(kwargs))}; a Tensor is never written into, "
-            "and its dtype follows from its operands"
+            f"np.{ufunc.__name__} of a Tensor takes no {', '.join(sorted(kwargs))}; write h = h + t for h += t, "
+            "and choose dtypes with the operands"
         )
     return UFUNCS[ufunc](*args)
 
@@ -167,7 +154,7 @@ def array_ufunc(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str
 def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply the entry of `FUNCTIONS` for a NumPy function that met a Tensor."""
     if func not in FUNCTIONS:
-        raise _refuse(func)
+        raise refused(_full_name(func))
     implementation = FUNCTIONS[func]
     try:
         return implementation(*args, **kwargs)
@@ -182,15 +169,4 @@ def _check_options(func: Any, implementation: Callable[..., Any], args: tuple[An
         signature(implementation).bind(*args, **kwargs)
     except TypeError as error:
         names = ", ".join(signature(implementation).parameters)
-        raise UnsupportedNumPyError(f"{_full_name(func)} of a Tensor takes ({names}): {error}") from None
-
-
-METHODS.update(
-    array_ufunc=array_ufunc,
-    array_function=array_function,
-    getitem=p.getitem,
-    sum=p.sum,
-    mean=p.mean,
-    reshape=p.reshape,
-    transpose=p.transpose,
-)
+        raise UnsupportedNumPyError(f"np.{_full_name(func)} of a Tensor takes ({names}): {error}") from None

@@ -5,6 +5,7 @@ Rules are pure functions written with operators and primitives only, so that the
 arrays, on Tensors (gradients of gradients) and on matrix terms (formulas).
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,8 @@ class Primitive:
         True: any number of arguments, and ``vjps`` and ``jvps`` hold one rule for all of them:
         ``vjp(g, y, *xs, **params)`` gives a sequence of cotangents, ``jvp(ts, y, *xs, **params)`` takes
         a sequence of tangents; in both None stands for zero.
+    module : str
+        The module that registered it.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Primitive:
     jvps: tuple[Rule | None, ...]
     slope: Rule | None = None
     variadic: bool = False
+    module: str = ""
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,20 +69,58 @@ def register(
     jvps: tuple[Rule | None, ...],
     slope: Rule | None = None,
     variadic: bool = False,
+    module: str | None = None,
 ) -> Primitive:
     """Make a primitive and enter it in `PRIMITIVES`; see `Primitive` for the parameters.
+
+    None on both sides says that the operation is piecewise constant in the argument. A rule that is given for one
+    direction only is transposed for the other. A module may register a name again, as a notebook does
+    when a cell is run twice; the later record then stands.
 
     Raises
     ------
     ValueError
-        If the name is taken, or the numbers of reverse and forward rules differ.
+        If another module has a primitive of this name, or the numbers of reverse and forward rules differ.
     """
-    if name in PRIMITIVES:
-        raise ValueError(f"primitive {name!r} is defined twice; choose another name")
+    module = sys._getframe(1).f_globals["__name__"] if module is None else module
+    if name in PRIMITIVES and PRIMITIVES[name].module != module:
+        raise ValueError(f"primitive {name!r} is defined in {PRIMITIVES[name].module} already; choose another name")
     if len(vjps) != len(jvps):
         raise ValueError(f"primitive {name!r} has {len(vjps)} vjp rules but {len(jvps)} jvp rules; give one pair each")
-    PRIMITIVES[name] = Primitive(name, value, vjps, jvps, slope, variadic)
+    pairs = list(zip(vjps, jvps, strict=True))
+    if variadic and any((vjp is None) != (jvp is None) for vjp, jvp in pairs):
+        raise ValueError(f"variadic primitive {name!r} has a rule in one direction only; give vjp and jvp")
+    PRIMITIVES[name] = Primitive(
+        name,
+        value,
+        tuple(_transposed(jvp, i) if vjp is None and jvp is not None else vjp for i, (vjp, jvp) in enumerate(pairs)),
+        tuple(_transposed(vjp, None) if jvp is None and vjp is not None else jvp for vjp, jvp in pairs),
+        slope,
+        variadic,
+        module,
+    )
     return PRIMITIVES[name]
+
+
+def _transposed(rule: Rule, position: int | None) -> Rule:
+    """The rule of the other direction: a rule is linear in its first argument, and its reverse sweep transposes it.
+
+    Parameters
+    ----------
+    rule : callable
+        A vjp or jvp rule of one argument, written with operators and primitives.
+    position : int or None
+        For a jvp rule, which argument it belongs to: its cotangent has the shape of that. None for a vjp rule,
+        whose tangent is found for a cotangent of the shape of the output.
+    """
+
+    def other_direction(g: Any, y: Any, *xs: Any, **params: Any) -> Any:
+        """Aᵀ g for the linear map A of the given rule."""
+        from .transforms import transpose_of  # noqa: PLC0415  (built on this module)
+
+        return transpose_of(lambda u: rule(u, y, *xs, **params), g, y if position is None else xs[position])
+
+    return other_direction
 
 
 def elementwise(name: str, value: Callable[..., Any], slope: Rule) -> Primitive:
@@ -88,4 +130,6 @@ def elementwise(name: str, value: Callable[..., Any], slope: Rule) -> Primitive:
         """Multiply by the slope; a diagonal Jacobian is its own transpose."""
         return g * slope(y, x)
 
-    return register(name, value, vjps=(scale,), jvps=(scale,), slope=slope)
+    return register(
+        name, value, vjps=(scale,), jvps=(scale,), slope=slope, module=sys._getframe(1).f_globals["__name__"]
+    )

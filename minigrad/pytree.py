@@ -4,13 +4,15 @@ A gradient has the shape of what it is taken of, so every transform flattens its
 the list of leaves, and puts the results back in the same structure. None is a tree without leaves.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from numbers import Number
 from typing import Any
 
 from .errors import TreeError
 
-__all__ = ["LEAF", "Structure", "flatten", "flatten_like", "tree_map"]
+__all__ = ["LEAF", "Structure", "flatten", "flatten_like", "other_container", "tree_map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,36 @@ def _split(tree: Any) -> tuple[type | None, tuple[Any, ...], list[Any]]:
     if isinstance(tree, list | tuple):
         return (list if isinstance(tree, list) else tuple), tuple(range(len(tree))), list(tree)
     return None, (), []
+
+
+def other_container(value: Any) -> str | None:
+    """The reason why a container is not a tree, and what to write; None for what can be a leaf.
+
+    Parameters
+    ----------
+    value : object
+        A leaf, as `flatten` found it.
+
+    Returns
+    -------
+    str or None
+        Such as "a set is not a tree: ...".
+    """
+    is_array = hasattr(value, "shape") or hasattr(value, "__array__") or isinstance(value, array)
+    if is_array or isinstance(value, Number | str | bytes | memoryview):
+        return None
+    kind = type(value).__name__
+    if is_dataclass(value):
+        advice = "write dataclasses.asdict(p), or make it a NamedTuple"
+    elif isinstance(value, Mapping):
+        advice = "write dict(p)"
+    elif hasattr(value, "state_dict"):
+        advice = "write a dict of its arrays, such as {name: t.numpy() for name, t in p.state_dict().items()}"
+    elif isinstance(value, Iterable):
+        advice = "write list(p)"
+    else:
+        advice = "write vars(p), or a dict of its arrays"
+    return f"a {kind} is not a tree: trees are dict, list, tuple and NamedTuple with arrays at the leaves; {advice}"
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:

@@ -14,9 +14,17 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from .primitive import PRIMITIVES
-from .tensor import SCALARS, Tensor, bind, describe
+from .tensor import INPUT, SCALARS, Tensor, bind, describe
 
-__all__ = ["Adjoints", "Edge", "SparseCotangent", "ancestors", "forward_sweep", "reverse_sweep"]
+__all__ = [
+    "Adjoints",
+    "Edge",
+    "SparseCotangent",
+    "ancestors",
+    "forward_sweep",
+    "reaches_outside",
+    "reverse_sweep",
+]
 
 
 class Edge(NamedTuple):
@@ -46,7 +54,7 @@ class SparseCotangent(NamedTuple):
         return _assemble([self])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Adjoints:
     """The result of a reverse sweep: the adjoint of every node, the cotangent of every edge.
 
@@ -57,10 +65,14 @@ class Adjoints:
     edges : dict
         The contribution of each `Edge` to its source's adjoint, an array or a `SparseCotangent`; empty unless
         asked for. The contributions of the edges that leave a node add up to its adjoint.
+    reached_outside : bool
+        True if the sweep came upon a differentiable Tensor older than all targets, over which the differentiated
+        function closes.
     """
 
     nodes: dict[Tensor, Any] = field(default_factory=dict)
     edges: dict[Edge, Any] = field(default_factory=dict)
+    reached_outside: bool = False
 
     @property
     def shares(self) -> dict[Edge, Any]:
@@ -162,7 +174,10 @@ def reverse_sweep(
         y, xs = (node, args) if recorded else (node.value, node.values)
         together = _all_contributions(node, g, y, xs) if primitive.variadic else None
         for position, arg in enumerate(args):
-            if type(arg) is not Tensor or not arg.tracked or arg.serial < oldest:
+            if type(arg) is not Tensor or not arg.tracked:
+                continue
+            if arg.serial < oldest:
+                found.reached_outside = True
                 continue
             if together is not None:
                 contribution = together[position]
@@ -197,6 +212,21 @@ def _all_contributions(node: Tensor, g: Any, y: Any, xs: Any) -> Any:
     except Exception as error:
         error.add_note(f"raised by the reverse rule of {describe(node)}")
         raise
+
+
+def reaches_outside(outputs: Iterable[Tensor], oldest: int) -> bool:
+    """True if some outputs depend on a leaf older than `oldest` of which gradients can be asked."""
+    seen: set[int] = set()
+    stack = [node for node in outputs if node.tracked]
+    while stack:
+        node = stack.pop()
+        if node.primitive is INPUT and node.serial < oldest:
+            return True
+        for arg in node.args:
+            if type(arg) is Tensor and arg.tracked and arg.serial not in seen:
+                seen.add(arg.serial)
+                stack.append(arg)
+    return False
 
 
 def ancestors(outputs: Iterable[Tensor], oldest: int = 0) -> list[Tensor]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .context import current_scope, require_concrete
+from .advice import missing_attribute, refused_operator
+from .context import constants_of_trace, current_scope, is_recording, require_concrete
 from .errors import (
     DroppedGradientError,
     DtypeError,
@@ -25,7 +26,6 @@ from .primitive import PRIMITIVES, Primitive
 __all__ = [
     "CONSTANT",
     "INPUT",
-    "METHODS",
     "SCALARS",
     "Tensor",
     "bind",
@@ -55,6 +55,30 @@ CONSTANT = Primitive("constant", _no_value, (), ())
 def _operator(name: str) -> Callable[["Tensor", Any], "Tensor"]:
     def method(self: "Tensor", other: Any) -> "Tensor":
         return bind(PRIMITIVES[name], (self, other))
+
+    return method
+
+
+def _mask_operator(symbol: str, name: str, swapped: bool = False) -> Callable[["Tensor", Any], "Tensor"]:
+    def method(self: "Tensor", other: Any) -> "Tensor":
+        for mask in (self, other):
+            if not _is_mask(mask):
+                raise DtypeError(
+                    f"{symbol} combines masks of booleans, got {describe(mask)}; put brackets around comparisons, "
+                    f"as in (t > 0) {symbol} (t < 1)"
+                )
+        return bind(PRIMITIVES[name], (other, self) if swapped else (self, other))
+
+    return method
+
+
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
+
+
+def _without_primitive(symbol: str, name: str) -> Callable[..., Any]:
+    def method(self: "Tensor", *others: Any) -> Any:
+        raise refused_operator(symbol, name)
 
     return method
 
@@ -93,6 +117,7 @@ class Tensor:
         Written by `backward`, on leaves only.
     """
 
+    # What is built on this module is imported inside of the methods that call it.
     __slots__ = (
         "__weakref__",
         "args",
@@ -199,6 +224,9 @@ class Tensor:
         require_concrete("a branch (if, while, and, or, not, in)", self)
         return bool(self.value)
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute(name)
+
     # -- names and gradients ---------------------------------------------------------------------
 
     def named(self, name: str) -> "Tensor":
@@ -271,21 +299,24 @@ class Tensor:
         >>> x.grad
         array(6.)
         """
-        METHODS["backward"](self, seed)
+        from .autodiff import backward  # noqa: PLC0415
+
+        backward(self, seed)
 
     # -- conversions that would lose the gradient ------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         raise DroppedGradientError(
-            f"{describe(self)} cannot become a plain array: its gradient would be lost without a word. "
-            "Write .value where you want the numbers, or use a NumPy function that has a primitive."
+            f"{describe(self)} cannot become a plain array: its gradient would be lost. "
+            "Write np.stack([t0, t1]) for np.array([t0, t1]) and where an array is filled, .value where you want the "
+            "numbers, or use a NumPy function that has a primitive."
         )
 
     def __float__(self) -> float:
         raise DroppedGradientError(
-            f"{describe(self)} cannot become a plain number: its gradient would be lost without a word. "
-            "Write .item() where you want the number, np.tanh(t) where math.tanh(t) stands, "
-            "np.stack where an array is filled."
+            f"{describe(self)} cannot become a plain number: its gradient would be lost. "
+            "Write .item() where you want the number, np.tanh(t) for math.tanh(t), and np.stack where an array is "
+            "filled, as by h[0] = t."
         )
 
     __int__ = __index__ = __complex__ = __float__
@@ -299,13 +330,21 @@ class Tensor:
     # -- copies ----------------------------------------------------------------------------------
 
     def __copy__(self) -> "Tensor":
-        """A leaf gives a leaf of its own; a computed node never changes, so it is its own copy."""
-        return leaf(self.value, self.name) if self.primitive is INPUT else self
+        """A leaf gives a leaf of its own; a computed node never changes, so it is its own copy.
+
+        So is a leaf while a transform is at work: a leaf of its own would have no derivative.
+        """
+        return leaf(self.value, self.name) if self.primitive is INPUT and not is_recording() else self
 
     def __deepcopy__(self, memo: Any) -> "Tensor":
         return self.__copy__()
 
     def __reduce__(self) -> Any:
+        if is_recording():
+            raise DroppedGradientError(
+                f"{describe(self)} cannot be pickled while a transform is at work: its gradient would be lost. Call "
+                "the function in this process, or send .value"
+            )
         if not self.is_leaf:
             raise TypeError(f"{describe(self)} cannot be pickled without its whole graph; pickle its .value")
         return leaf, (self.value, self.name)
@@ -322,8 +361,29 @@ class Tensor:
     __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
     __lt__, __le__ = _operator("less"), _operator("less_equal")
     __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
-    __eq__ = _operator("equal")  # type: ignore[assignment]
-    __ne__ = _operator("not_equal")  # type: ignore[assignment]
+    __and__, __rand__ = _mask_operator("&", "logical_and"), _mask_operator("&", "logical_and", swapped=True)
+    __or__, __ror__ = _mask_operator("|", "logical_or"), _mask_operator("|", "logical_or", swapped=True)
+    __xor__, __rxor__ = _mask_operator("^", "logical_xor"), _mask_operator("^", "logical_xor", swapped=True)
+    __mod__ = __rmod__ = _without_primitive("%", "remainder")
+    __floordiv__ = __rfloordiv__ = _without_primitive("//", "floor_divide")
+    __divmod__ = __rdivmod__ = _without_primitive("divmod", "divmod")
+    __lshift__ = __rlshift__ = _without_primitive("<<", "left_shift")
+    __rshift__ = __rrshift__ = _without_primitive(">>", "right_shift")
+    __round__, __trunc__ = _without_primitive("round", "round"), _without_primitive("trunc", "trunc")
+    __floor__, __ceil__ = _without_primitive("floor", "floor"), _without_primitive("ceil", "ceil")
+
+    def __eq__(self, other: Any) -> Any:
+        """Elementwise; no Tensor equals None."""
+        return NotImplemented if other is None else bind(PRIMITIVES["equal"], (self, other))
+
+    def __ne__(self, other: Any) -> Any:
+        """Elementwise; every Tensor differs from None."""
+        return NotImplemented if other is None else bind(PRIMITIVES["not_equal"], (self, other))
+
+    def __invert__(self) -> "Tensor":
+        if not _is_mask(self):
+            raise DtypeError(f"~ inverts a mask of booleans, got {describe(self)}; write ~(t > 0), or -t for the sign")
+        return bind(PRIMITIVES["logical_not"], (self,))
 
     def __neg__(self) -> "Tensor":
         return bind(PRIMITIVES["negative"], (self,))
@@ -332,10 +392,12 @@ class Tensor:
         return self
 
     def __abs__(self) -> "Tensor":
-        return bind(PRIMITIVES["maximum"], (self, -self))
+        return bind(PRIMITIVES["absolute"], (self,))
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return METHODS["getitem"](self, index)
+        from .primitives import getitem  # noqa: PLC0415
+
+        return getitem(self, index)
 
     # -- methods with NumPy's names --------------------------------------------------------------
 
@@ -354,7 +416,9 @@ class Tensor:
         Tensor
             Without those axes.
         """
-        return METHODS["sum"](self, axis, keepdims=keepdims)
+        from .primitives import sum  # noqa: PLC0415
+
+        return sum(self, axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
         """Mean over some axes; see `minigrad.mean`.
@@ -371,7 +435,9 @@ class Tensor:
         Tensor
             Without those axes.
         """
-        return METHODS["mean"](self, axis, keepdims=keepdims)
+        from .primitives import mean  # noqa: PLC0415
+
+        return mean(self, axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> "Tensor":
         """The same entries in another shape; see `minigrad.reshape`.
@@ -386,7 +452,9 @@ class Tensor:
         Tensor
             Of that shape.
         """
-        return METHODS["reshape"](self, shape[0] if len(shape) == 1 else shape)
+        from .primitives import reshape  # noqa: PLC0415
+
+        return reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> "Tensor":
         """Axes in another order; see `minigrad.transpose`.
@@ -401,21 +469,22 @@ class Tensor:
         Tensor
             With the axes in that order.
         """
+        from .primitives import transpose  # noqa: PLC0415
+
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return METHODS["transpose"](self, order or None)
+        return transpose(self, order or None)
 
     # -- NumPy's protocols -----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        return METHODS["array_ufunc"](ufunc, method, args, kwargs)
+        from .numpy_protocol import array_ufunc  # noqa: PLC0415
+
+        return array_ufunc(ufunc, method, args, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return METHODS["array_function"](func, args, kwargs)
+        from .numpy_protocol import array_function  # noqa: PLC0415
 
-
-#: Functions built on top of `bind` that Tensor's methods call; filled where they are defined, so that
-#: this module does not have to import what is built on it.
-METHODS: dict[str, Callable[..., Any]] = {}
+        return array_function(func, args, kwargs)
 
 
 def is_floating(value: Any) -> bool:
@@ -482,7 +551,7 @@ def _bind_other(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str
     """
     recorded = any(type(arg) is Tensor for arg in args)
     if recorded:
-        args = tuple(arg if type(arg) is Tensor or type(arg) in SCALARS else constant(arg) for arg in args)
+        args = tuple(arg if type(arg) is Tensor or type(arg) in SCALARS else _operand(arg) for arg in args)
     values = [arg.value if type(arg) is Tensor else _plain_value(arg) for arg in args]
     algebra = next((type(value) for value in values if hasattr(type(value), "evaluate_primitive")), None)
     if algebra is not None:
@@ -500,7 +569,7 @@ def _bind_other(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str
 
 def _plain_value(value: Any) -> Any:
     """An operand outside any graph: arrays, numbers and terms as they are, the rest as arrays."""
-    known = isinstance(value, ndarray | float | int) or hasattr(type(value), "evaluate_primitive")
+    known = type(value) is ndarray or isinstance(value, float | int) or hasattr(type(value), "evaluate_primitive")
     return value if known else _numeric_copy(value)
 
 
@@ -526,6 +595,34 @@ def constant(value: Any) -> Tensor:
     return Tensor(value, CONSTANT, (), (), _NO_PARAMS, tracked=False)
 
 
+#: Smaller arrays are copied at each use: that is cheaper than comparing them.
+_SHARED_FROM = 8192
+
+
+def _operand(value: Any) -> Tensor:
+    """A constant for an operand that is not a Tensor; one for all uses of an array that stays the same.
+
+    A constant is used again only where it holds the very bits of the array, so that the caller may write into the array
+    between two uses.
+    """
+    if type(value) is not ndarray or value.nbytes < _SHARED_FROM:
+        return constant(value)
+    constants = constants_of_trace()
+    place = (value.__array_interface__["data"][0], value.shape, value.strides, value.dtype)
+    known = constants.get(place)
+    if known is None or not _same_bits(known.value, value):
+        known = constants[place] = constant(value)
+    return known
+
+
+def _same_bits(a: ndarray, b: ndarray) -> bool:
+    """True if two arrays of one shape and dtype hold the same bits, NaN and the sign of 0 included."""
+    if a.dtype.kind == "f" and a.dtype.itemsize in (4, 8):
+        bits = np.dtype(f"i{a.dtype.itemsize}")
+        return np.array_equal(a.view(bits), b.view(bits))
+    return a.dtype.kind in "biu" and np.array_equal(a, b)
+
+
 def leaf(value: Any, name: str | None = None) -> Tensor:
     """A leaf that gradients are asked of, if it is floating point; copies the value."""
     if not hasattr(type(value), "evaluate_primitive"):
@@ -539,6 +636,8 @@ def leaf(value: Any, name: str | None = None) -> Tensor:
 def _numeric_copy(value: Any) -> ndarray:
     if isinstance(value, Tensor):
         raise DtypeError(f"{describe(value)} is a Tensor already; use it as it is, or .detach() it")
+    if isinstance(value, np.ma.MaskedArray | np.matrix):
+        raise DtypeError(_loses_meaning(value))
     try:
         array = np.array(value)
     except (ValueError, DroppedGradientError) as error:
@@ -549,6 +648,16 @@ def _numeric_copy(value: Any) -> ndarray:
             "pass an array, a list of numbers or a number"
         )
     return array
+
+
+def _loses_meaning(value: Any) -> str:
+    """The reason why an array of another kind is not taken as a plain one."""
+    if isinstance(value, np.matrix):
+        return "a numpy.matrix multiplies with *, which a Tensor does not; write np.asarray(m), and @ for products"
+    return (
+        "a masked array would lose its mask here; write .filled(0.0) and keep the mask apart, as in "
+        "np.where(mask, 0.0, x)"
+    )
 
 
 def tensor(value: Any, *, name: str | None = None) -> Tensor:

@@ -5,49 +5,46 @@ recorded, so that derivatives of derivatives come out right; otherwise it runs o
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
+from operator import index
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from .errors import DisconnectedOutputWarning, DtypeError, NonScalarOutputError, ShapeError, TreeError
+from .errors import (
+    DisconnectedOutputWarning,
+    DroppedGradientError,
+    DtypeError,
+    NonScalarOutputError,
+    ShapeError,
+    TreeError,
+)
 from .primitive import PRIMITIVES
-from .pytree import Structure, flatten
-from .sweep import reverse_sweep
+from .pytree import Structure, flatten, other_container
+from .sweep import SparseCotangent, reaches_outside, reverse_sweep
 from .tensor import Tensor, bind, constant, describe, is_floating, leaf
 
 __all__ = [
     "argument_names",
+    "call",
+    "depends_on_others",
     "finish",
     "group",
     "holds_tensor",
+    "is_single",
     "is_symbolic",
     "like",
     "output_node",
     "plain",
     "positions_of",
     "pull",
-    "recording",
+    "real_outputs",
     "start",
+    "transpose_of",
     "unit_cotangent",
 ]
-
-#: How many transforms are at work around the present call.
-_DEPTH: ContextVar[int] = ContextVar("minigrad_transform_depth", default=0)
-
-
-@contextmanager
-def recording() -> Iterator[bool]:
-    """Mark that a transform is at work; yields whether one was already."""
-    depth = _DEPTH.get()
-    token = _DEPTH.set(depth + 1)
-    try:
-        yield depth > 0
-    finally:
-        _DEPTH.reset(token)
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -68,6 +65,8 @@ def _floating_leaf(value: Any, path: str) -> Tensor:
         return bind(PRIMITIVES["alias"], (value,)) if value.tracked else leaf(value.value, path)
     if isinstance(value, bool | int | complex):
         raise DtypeError(_wrong_dtype(path, f"the {type(value).__name__} {value!r}"))
+    if (reason := other_container(value)) is not None:
+        raise TreeError(f"a gradient with respect to `{path}`: {reason}")
     node = leaf(value, path)
     if not node.tracked:
         raise DtypeError(_wrong_dtype(path, f"dtype {node.dtype}"))
@@ -98,6 +97,11 @@ def start(
     return lifted, nodes, structures
 
 
+def is_single(wrt: Any) -> bool:
+    """True if `wrt` is one position, so that the derivative is not a tuple."""
+    return not isinstance(wrt, tuple | list)
+
+
 def positions_of(wrt: int | tuple[int, ...], count: int) -> list[int]:
     """The positions that `wrt` names, from 0, for a call with `count` positional arguments.
 
@@ -106,12 +110,20 @@ def positions_of(wrt: int | tuple[int, ...], count: int) -> list[int]:
     TreeError
         If there is no such argument, or one is named twice.
     """
-    chosen = (wrt,) if isinstance(wrt, int) else tuple(wrt)
-    for i in chosen:
-        if not isinstance(i, int) or not -count <= i < count:
+    positions = []
+    for which in wrt if isinstance(wrt, tuple | list) else (wrt,):
+        try:
+            i = index(which)
+        except TypeError:
+            raise TreeError(
+                f"wrt={wrt!r} names argument {which!r}; write its position, an integer from 0, or a tuple"
+            ) from None
+        if not -count <= i < count:
             allowed = f"use 0 to {count - 1}" if count else "pass the argument by position, not by name"
-            raise TreeError(f"wrt={wrt!r} names argument {i!r}, but the function was called with {count}; {allowed}")
-    positions = [i % count for i in chosen]
+            raise TreeError(
+                f"wrt={wrt!r} names argument {which!r}, but the function was called with {count}; {allowed}"
+            )
+        positions.append(i % count)
     if len(set(positions)) != len(positions):
         raise TreeError(f"wrt={wrt!r} names an argument twice; name each once")
     return positions
@@ -120,6 +132,49 @@ def positions_of(wrt: int | tuple[int, ...], count: int) -> list[int]:
 def holds_tensor(args: Sequence[Any]) -> bool:
     """Whether any leaf of some trees is a Tensor."""
     return any(isinstance(value, Tensor) for value in flatten(list(args))[0])
+
+
+def call(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The result of a function on Tensors.
+
+    Raises
+    ------
+    DroppedGradientError
+        If the function writes a Tensor into an array, which NumPy reports as an error of value.
+    """
+    try:
+        return f(*args, **kwargs)
+    except ValueError as error:
+        if isinstance(error.__cause__, DroppedGradientError):
+            raise DroppedGradientError(
+                "a Tensor was written into a plain array, which would lose its gradient; for h[0] = t collect the "
+                f"parts in a list and write h = np.stack(parts), or np.where(mask, t, h). The Tensor: {error.__cause__}"
+            ) from error
+        raise
+
+
+def depends_on_others(outputs: Sequence[Tensor], nodes: Sequence[Tensor]) -> bool:
+    """True if outputs depend on a Tensor that their function closes over, not only on the fresh `nodes`."""
+    return bool(nodes) and reaches_outside(outputs, min(node.serial for node in nodes))
+
+
+def real_outputs(values: Sequence[Any]) -> list[Tensor]:
+    """The outputs of a function as nodes.
+
+    Raises
+    ------
+    DtypeError
+        If one is complex: its derivative is not one array of real numbers.
+    """
+    nodes = []
+    for value in values:
+        nodes.append(node := output_node(value))
+        if not is_symbolic(node.value) and node.dtype.kind == "c":
+            raise DtypeError(
+                f"a derivative needs real outputs, got {describe(node)}, dtype {node.dtype}; return real and imaginary "
+                "parts as arrays of their own, computed from real numbers"
+            )
+    return nodes
 
 
 def output_node(value: Any) -> Tensor:
@@ -131,6 +186,8 @@ def output_node(value: Any) -> Tensor:
             f"the differentiated function must return one scalar Tensor, got a {type(value).__name__}; "
             "return the loss alone, or use vjp or jacobian for several outputs"
         )
+    if (reason := other_container(value)) is not None:
+        raise TreeError(f"the differentiated function returned {reason}")
     warnings.warn(
         f"the differentiated function returned a plain {type(value).__name__}, so every derivative is 0; "
         "return a Tensor (no .value or .item() on the way)",
@@ -209,12 +266,39 @@ def unit_cotangent(output: Tensor, seed: Any = None) -> Any:
     return np.ones((), output.dtype) if isinstance(output.value, np.ndarray) else 1.0
 
 
-def pull(seeds: list[tuple[Tensor, Any]], nodes: list[Tensor], recorded: bool) -> list[Any]:
-    """The cotangent of each node; None where nothing arrives."""
-    if recorded:
-        seeds = [(output, g if isinstance(g, Tensor) else constant(g)) for output, g in seeds]
-    found = reverse_sweep(seeds, targets=nodes, recorded=recorded).nodes if nodes else {}
-    return [found.get(node) for node in nodes]
+def pull(seeds: list[tuple[Tensor, Any]], nodes: list[Tensor], recorded: bool) -> tuple[list[Any], bool]:
+    """The cotangent of each node, None where nothing arrives; and True if the sweep was recorded.
+
+    It is recorded if asked for, and if it comes upon a Tensor that the differentiated function closes over: the
+    derivative depends on that, too, and can be differentiated further.
+    """
+    if not nodes:
+        return [], recorded
+    if not recorded:
+        found = reverse_sweep(seeds, targets=nodes)
+        outputs = [output for output, _ in seeds]
+        oldest = min(node.serial for node in nodes)
+        suspected = found.reached_outside or any(output.serial < oldest for output in outputs)
+        if not (suspected and depends_on_others(outputs, nodes)):
+            return [found.nodes.get(node) for node in nodes], False
+    seeds = [(output, g if isinstance(g, Tensor) else constant(g)) for output, g in seeds]
+    adjoints = reverse_sweep(seeds, targets=nodes, recorded=True).nodes
+    return [adjoints.get(node) for node in nodes], True
+
+
+def transpose_of(linear_map: Callable[[Any], Any], g: Any, like_input: Any) -> Any:
+    """``Aᵀ g`` for a linear map A of arrays of the shape of `like_input`, by a reverse sweep of A itself."""
+    recorded = isinstance(g, Tensor) or isinstance(like_input, Tensor)
+    array = like_input.value if isinstance(like_input, Tensor) else like_input
+    point = leaf(array * 0 if is_symbolic(array) else np.zeros(np.shape(array), array.dtype))
+    image = linear_map(point)
+    image = image.result() if isinstance(image, SparseCotangent) else image
+    if not isinstance(image, Tensor):
+        return constant(point.value) if recorded else point.value
+    (found,), _ = pull([(image, g)], [point], recorded)
+    if found is None:
+        return constant(point.value) if recorded else point.value
+    return found
 
 
 def is_symbolic(value: Any) -> bool:

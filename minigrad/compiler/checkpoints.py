@@ -14,10 +14,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..checkpoint import Segment, pulled_back
-from ..context import value_free_tracing
+from ..context import recording, value_free_tracing
 from ..errors import ValueDependentError
 from ..tensor import leaf
-from ..transforms import recording
 from .abstract import blank, shaped
 from .ir import Node, Program, freeze
 from .kernels import Call

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..context import value_free_tracing
+from ..context import recording, value_free_tracing
 from ..errors import TreeError, ValueDependentError
 from ..pytree import Structure, flatten
 from ..tensor import CONSTANT, INPUT, Tensor, constant, leaf
-from ..transforms import argument_names, recording
+from ..transforms import argument_names
 from .abstract import Shaped, blank
 from .ir import Builder, Node, Program, freeze
 
@@ -153,7 +153,7 @@ def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -
         if isinstance(value, np.ndarray | np.generic):
             lifted[i] = leaf(value, paths[i])
             inputs.append(lifted[i])
-    with recording(), value_free_tracing():
+    with recording(alone=True), value_free_tracing():
         result = f(*structure.unflatten(lifted))
     returned, out_structure = flatten(result)
     if not returned:

@@ -1,7 +1,6 @@
 """Every primitive: its value and its rules side by side, one file for each family.
 
-To read them from easy to hard: `arithmetic`, `elementary`, `choice`, `shaping`, `reductions`,
-`products`, `indexing`.
+From easy to hard: `arithmetic`, `elementwise`, `selection`, `shape`, `reductions`, `linalg`, `indexing`.
 """
 
 from .arithmetic import add, divide, multiply, negative, power, stop_gradient, subtract
@@ -9,10 +8,11 @@ from .elementwise import exp, log, relu, sigmoid, sqrt, tanh
 from .indexing import getitem, pick, take
 from .linalg import linear, matmul, outer
 from .reductions import log_softmax, mean, softmax, sum
-from .selection import maximum, minimum, where
-from .shape import broadcast_to, concatenate, reshape, stack, transpose
+from .selection import absolute, maximum, minimum, where
+from .shape import broadcast_to, concatenate, reshape, shape_of, stack, transpose
 
 __all__ = [
+    "absolute",
     "add",
     "broadcast_to",
     "concatenate",
@@ -33,6 +33,7 @@ __all__ = [
     "power",
     "relu",
     "reshape",
+    "shape_of",
     "sigmoid",
     "softmax",
     "sqrt",

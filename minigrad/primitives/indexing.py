@@ -1,21 +1,22 @@
 """Picking entries out of an array; the reverse rules put cotangents back where the entries came from.
 
 A rule of indexing returns a `SparseCotangent`, not an array of zeros: T slices of one array of T steps would
-otherwise cost T² memory traffic. The reverse sweep assembles all pieces of an array at once.
+otherwise cost T² memory traffic. The reverse sweep scatters all those of an array at once.
 """
 
+from operator import index as index_number
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
-from ..primitive import register
+from ..errors import DtypeError, InvalidIndexError, ShapeError
+from ..primitive import PRIMITIVES, register
 from ..sweep import SparseCotangent
 from ..tensor import Tensor, bind
 from .broadcasting import substitute
-from .shape import reshape
+from .shape import axis_number, reshape
 
-__all__ = ["getitem", "pick", "take"]
+__all__ = ["getitem", "pick", "positions", "take"]
 
 
 def _getitem_vjp(g: Any, y: Any, x: Any, *, index: Any) -> Any:
@@ -32,22 +33,62 @@ _getitem = register(
 
 
 def _fixed(part: Any) -> Any:
-    """An index that later changes to the caller's array do not reach."""
+    """One part of an index as NumPy's own types; arrays of any library are copied into NumPy arrays."""
     if isinstance(part, Tensor):
         raise ShapeError("an index that is a Tensor must stand alone, as in x[i]; use take(x, i, axis) for other axes")
-    if not isinstance(part, list | tuple | np.ndarray):
+    if part is None or part is Ellipsis or isinstance(part, int | np.integer):
         return part
-    array = np.array(part)
-    return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+    if isinstance(part, slice):
+        return slice(*(None if end is None else _end(end) for end in (part.start, part.stop, part.step)))
+    return positions(part)
+
+
+def _end(end: Any) -> Any:
+    """An end of a slice as an integer of Python; sizes of matrix terms stay as they are."""
+    if hasattr(end, "__index__"):
+        return index_number(end)
+    if isinstance(end, float | np.inexact | str | bytes):
+        raise InvalidIndexError(f"the ends of a slice must be integers, got {end!r}; write x[1:3]")
+    return end
+
+
+def positions(indices: Any) -> np.ndarray:
+    """A copy of what indexes an array, as a NumPy array of integers or booleans.
+
+    Raises
+    ------
+    InvalidIndexError
+        If it holds anything else.
+    """
+    if isinstance(indices, np.ma.MaskedArray):
+        raise InvalidIndexError(
+            "a masked array is not an index: its mask would be lost; write .compressed() or .filled(0)"
+        )
+    try:
+        array = np.array(indices)
+    except (ValueError, TypeError) as error:
+        raise InvalidIndexError(f"a {type(indices).__name__} is not an index: {error}") from error
+    if array.dtype.kind == "O" and array.ndim == 0 and hasattr(indices, "__index__"):
+        return np.array(index_number(indices))
+    if array.size == 0 and array.dtype.kind == "f":
+        return array.astype(np.intp)
+    if array.dtype.kind not in "biu":
+        raise InvalidIndexError(
+            f"an index must be made of integers or booleans, got a {type(indices).__name__} of dtype {array.dtype}; "
+            "write integers, a slice, or an array of them"
+        )
+    return array
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """``x[index]`` with integers, slices, None, Ellipsis, and arrays of integers or booleans.
+    """``x[index]`` with integers, slices, None, Ellipsis, and arrays of integers or booleans of any library.
 
     Raises
     ------
     IndexError
         If the index is out of range.
+    InvalidIndexError
+        If it is made of anything but integers and booleans.
     """
     if isinstance(index, Tensor):
         if index.dtype.kind == "b":
@@ -100,14 +141,22 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         If an index is out of range.
     ShapeError
         If the axis is.
+    DtypeError
+        If the positions or the axis are not integers.
     """
     if axis is None:
         return take(reshape(x, -1), indices, 0)
-    positions = indices if isinstance(indices, Tensor) else np.array(indices)
-    ndim = len(x.shape)
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"axis {axis} is out of range for {ndim} axes; use one from {-ndim} to {ndim - 1}")
-    return bind(_take, (x, positions), {"axis": axis % ndim})
+    return bind(_take, (x, _integers(indices)), {"axis": axis_number(axis, len(x.shape))})
+
+
+def _integers(indices: Any) -> Any:
+    """Positions as integers: False is 0 and True is 1, as np.take reads them."""
+    where = indices if isinstance(indices, Tensor) else positions(indices)
+    if where.dtype.kind not in "biu":
+        raise DtypeError(f"take needs positions that are integers, got dtype {where.dtype}; write .astype(int)")
+    if where.dtype.kind != "b":
+        return where
+    return bind(PRIMITIVES["astype"], (where,), {"dtype": np.dtype(np.intp)})
 
 
 def _put_value(g: Any, indices: Any, *, axis: int, shape: Any) -> Any:

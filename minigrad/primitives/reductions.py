@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..primitive import register
+from ..primitive import Primitive, register
 from ..tensor import bind
 from .broadcasting import substitute
 from .elementwise import exp
-from .shape import broadcast_to, reshape, shape_of
+from .shape import axis_number, broadcast_to, reshape, shape_of, transpose
 
 __all__ = ["log_softmax", "mean", "softmax", "sum"]
 
@@ -20,11 +20,10 @@ def _axes(axis: Any, x: Any) -> tuple[int, ...]:
     ndim = len(shape_of(x))
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
-    for i in axes:
-        if not -ndim <= i < ndim:
-            raise ShapeError(f"axis {i} is out of range for {ndim} axes; use one from {-ndim} to {ndim - 1}")
-    return tuple(int(i) % ndim for i in axes)
+    axes = tuple(axis_number(i, ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,)))
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"axis={axis!r} names an axis twice; name each once")
+    return axes
 
 
 def _back(g: Any, x: Any, axis: tuple[int, ...]) -> Any:
@@ -72,7 +71,9 @@ def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     Raises
     ------
     ShapeError
-        If an axis is out of range.
+        If an axis is out of range or named twice.
+    DtypeError
+        If an axis is not an integer.
     """
     return bind(_sum, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
 
@@ -110,13 +111,15 @@ def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     Raises
     ------
     ShapeError
-        If an axis is out of range.
+        If an axis is out of range or named twice.
+    DtypeError
+        If an axis is not an integer.
     """
     return bind(_mean, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
 
 
 def _shifted(x: Any, axis: int) -> Any:
-    """x − max x, so that no exponential overflows; whole numbers become floats."""
+    """x − max x, so that no exponential overflows; integers become floats."""
     x = x.astype(np.float64) if x.dtype.kind in "biu" else x
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
@@ -153,8 +156,26 @@ _softmax = register("softmax", _softmax_value, vjps=(_softmax_rule,), jvps=(_sof
 _log_softmax = register("log_softmax", _log_softmax_value, vjps=(_log_softmax_vjp,), jvps=(_log_softmax_jvp,))
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x) / Σ exp(x)`` along one axis: positive, summing to 1. Safe up to half the largest float.
+def _along(primitive: Primitive, x: Any, axis: Any) -> Any:
+    """Apply a primitive that runs along one axis; several axes are made one for it, and afterwards restored."""
+    shape = shape_of(x)
+    if not shape and axis is not None and axis != ():
+        raise ShapeError(
+            f"{primitive.name} runs along an axis, got a 0-d value; pass scores of shape (K,), or axis=None for a "
+            "distribution over one entry"
+        )
+    axes = _axes(axis, x)
+    if len(axes) == 1:
+        return bind(primitive, (x,), {"axis": axes[0]})
+    order = (*(i for i in range(len(shape)) if i not in axes), *axes)
+    moved = transpose(x, order)
+    kept = tuple(shape[i] for i in order[: len(shape) - len(axes)])
+    flat = bind(primitive, (reshape(moved, (*kept, prod(shape[i] for i in axes))),), {"axis": len(kept)})
+    return transpose(reshape(flat, tuple(shape[i] for i in order)), tuple(order.index(i) for i in range(len(shape))))
+
+
+def softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
+    """``exp(x) / Σ exp(x)`` along an axis: positive, summing to 1. Safe up to half the largest float.
 
     Its Jacobian in x is diag(y) − y yᵀ.
 
@@ -162,8 +183,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
     ----------
     x : array, Tensor or term
         Of shape (..., K).
-    axis : int
-        Along which axis; the last by default.
+    axis : int, tuple of int or None
+        Along which axis, the last by default; over several axes together, or over all of them for None.
 
     Returns
     -------
@@ -173,13 +194,15 @@ def softmax(x: Any, axis: int = -1) -> Any:
     Raises
     ------
     ShapeError
-        If the axis is out of range.
+        If an axis is out of range or named twice, or x is 0-d and an axis is named.
+    DtypeError
+        If an axis is not an integer.
     """
-    return bind(_softmax, (x,), {"axis": _axes(axis, x)[0]})
+    return _along(_softmax, x, axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Any:
-    """``x − log Σ exp(x)`` along one axis, without taking the logarithm of a tiny softmax.
+def log_softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
+    """``x − log Σ exp(x)`` along an axis, without taking the logarithm of a tiny softmax.
 
     Its Jacobian in x is I − 1 softmax(x)ᵀ.
 
@@ -187,8 +210,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     ----------
     x : array, Tensor or term
         Of shape (..., K).
-    axis : int
-        Along which axis; the last by default.
+    axis : int, tuple of int or None
+        Along which axis, the last by default; over several axes together, or over all of them for None.
 
     Returns
     -------
@@ -198,6 +221,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     Raises
     ------
     ShapeError
-        If the axis is out of range.
+        If an axis is out of range or named twice, or x is 0-d and an axis is named.
+    DtypeError
+        If an axis is not an integer.
     """
-    return bind(_log_softmax, (x,), {"axis": _axes(axis, x)[0]})
+    return _along(_log_softmax, x, axis)

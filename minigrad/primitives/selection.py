@@ -1,15 +1,16 @@
-"""Choosing between values entry by entry: comparisons, where, maximum."""
+"""Selection between values, elementwise: comparisons, masks, where, maximum, minimum, absolute value."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..errors import DtypeError
 from ..primitive import register
 from ..tensor import bind
 from .broadcasting import expand, unbroadcast
 
-__all__ = ["maximum", "minimum", "where"]
+__all__ = ["absolute", "maximum", "minimum", "where"]
 
 
 def _comparison(name: str, value: Callable[..., Any]) -> None:
@@ -123,8 +124,26 @@ def maximum(a: Any, b: Any) -> Any:
     return bind(_maximum, (a, b))
 
 
+def _minimum_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = min(a, b): ā = ȳ where a < b, ȳ/2 where a = b."""
+    return unbroadcast(_chosen(g, b, a), a)
+
+
+def _minimum_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """y = min(a, b): b̄ = ȳ where b < a, ȳ/2 where a = b."""
+    return unbroadcast(_chosen(g, a, b), b)
+
+
+_minimum = register(
+    "minimum",
+    np.minimum,
+    vjps=(_minimum_vjp_a, _minimum_vjp_b),
+    jvps=(_maximum_jvp_b, _maximum_jvp_a),
+)
+
+
 def minimum(a: Any, b: Any) -> Any:
-    """``min(a, b) = −max(−a, −b)``, shapes broadcast. At a tie each side gets half of the gradient.
+    """``min(a, b)``, shapes broadcast. At a tie each side gets half of the gradient.
 
     Parameters
     ----------
@@ -141,4 +160,43 @@ def minimum(a: Any, b: Any) -> Any:
     ShapeError
         If the shapes do not broadcast.
     """
-    return -maximum(-a, -b)
+    return bind(_minimum, (a, b))
+
+
+def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
+    """y = |x|: x̄ = ȳ sign x, 0 at 0; a diagonal Jacobian is its own transpose."""
+    if getattr(getattr(x, "dtype", None), "kind", "") == "c":
+        raise DtypeError("|z| of a complex number has no derivative here; write sqrt(a * a + b * b) of its real parts")
+    return where(x > 0, g, where(x < 0, -g, 0.0))
+
+
+_absolute = register("absolute", np.absolute, vjps=(_absolute_rule,), jvps=(_absolute_rule,))
+
+
+def absolute(x: Any) -> Any:
+    """``|x|``, as NumPy's on every dtype. The slope is the sign of x, and 0 at 0.
+
+    Parameters
+    ----------
+    x : array, Tensor or term
+        Of any shape.
+
+    Returns
+    -------
+    like x
+        At least 0.
+
+    Examples
+    --------
+    >>> import minigrad as mg, numpy as np
+    >>> mg.grad(lambda x: abs(x).sum())(np.array([-2.0, 0.0, 3.0]))
+    array([-1.,  0.,  1.])
+    """
+    return bind(_absolute, (x,))
+
+
+#: Masks combine as NumPy's do, without a derivative.
+_comparison("logical_and", np.logical_and)
+_comparison("logical_or", np.logical_or)
+_comparison("logical_xor", np.logical_xor)
+register("logical_not", np.logical_not, vjps=(None,), jvps=(None,))

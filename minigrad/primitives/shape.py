@@ -2,16 +2,17 @@
 
 from itertools import accumulate, pairwise
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..primitive import register
 from ..tensor import bind
 from .broadcasting import substitute, unbroadcast
 
-__all__ = ["broadcast_to", "concatenate", "reshape", "shape_of", "stack", "transpose"]
+__all__ = ["axis_number", "broadcast_to", "concatenate", "reshape", "shape_of", "stack", "transpose"]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -19,11 +20,33 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
-def _axis(axis: int, ndim: int) -> int:
-    """A non-negative axis number."""
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"axis {axis} is out of range for {ndim} axes; use one from {-ndim} to {ndim - 1}")
-    return axis % ndim
+def axis_number(axis: Any, ndim: int) -> int:
+    """An axis as a non-negative integer.
+
+    Raises
+    ------
+    DtypeError
+        If it is not an integer.
+    ShapeError
+        If it is out of range.
+    """
+    try:
+        number = index(axis)
+    except TypeError:
+        raise DtypeError(f"an axis must be an integer, got {axis!r}; {_axis_advice(axis)}") from None
+    if ndim == 0:
+        raise ShapeError(f"axis {number} is out of range for a 0-d value; give it an axis with reshape(x, (1,))")
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"axis {number} is out of range for {ndim} axes; use one from {-ndim} to {ndim - 1}")
+    return number % ndim
+
+
+def _axis_advice(axis: Any) -> str:
+    if isinstance(axis, float) and axis.is_integer():
+        return f"write {int(axis)}"
+    if axis is None:
+        return "flatten the arrays first with reshape(x, -1)"
+    return "write one number, such as -1 for the last axis"
 
 
 def _reshape_vjp(g: Any, y: Any, x: Any, *, shape: Any) -> Any:
@@ -119,7 +142,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
         If `axes` is no permutation of the axes.
     """
     ndim = len(shape_of(x))
-    order = None if axes is None else tuple(_axis(int(i), ndim) for i in axes)
+    order = None if axes is None else tuple(axis_number(i, ndim) for i in axes)
     return bind(_transpose, (x,), {"axes": order})
 
 
@@ -182,24 +205,24 @@ def _concatenate_jvp(ts: Any, y: Any, *xs: Any, axis: int) -> Any:
 
 def _scatter_value(*gs: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     total = np.zeros(shape, np.result_type(*gs))
-    for g, index in zip(gs, indices, strict=True):
-        np.add.at(total, index, g) if _repeats(index) else _add_to(total, index, g)
+    for g, where in zip(gs, indices, strict=True):
+        np.add.at(total, where, g) if _repeats(where) else _add_to(total, where, g)
     return total
 
 
-def _add_to(total: Any, index: Any, g: Any) -> None:
-    total[index] += g
+def _add_to(total: Any, where: Any, g: Any) -> None:
+    total[where] += g
 
 
-def _repeats(index: Any) -> bool:
-    """Whether an index may name one entry twice: only arrays of integers can."""
-    parts = index if isinstance(index, tuple) else (index,)
+def _repeats(where: Any) -> bool:
+    """True if an index may name one entry twice: only arrays of integers can."""
+    parts = where if isinstance(where, tuple) else (where,)
     return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
 
 
 def _scatter_vjp(g: Any, y: Any, *gs: Any, indices: Any, shape: Any) -> list[Any]:
     """Each part's cotangent is ȳ at its index."""
-    return [g[index] for index in indices]
+    return [g[where] for where in indices]
 
 
 def _scatter_jvp(ts: Any, y: Any, *gs: Any, indices: Any, shape: Any) -> Any:
@@ -242,7 +265,7 @@ def concatenate(arrays: Any, axis: int = 0) -> Any:
     parts = tuple(arrays)
     if not parts:
         raise ShapeError("concatenate needs at least one array, got none")
-    return bind(_concatenate, parts, {"axis": _axis(axis, len(shape_of(parts[0])))})
+    return bind(_concatenate, parts, {"axis": axis_number(axis, len(shape_of(parts[0])))})
 
 
 def _stack_vjp(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
@@ -287,4 +310,4 @@ def stack(arrays: Any, axis: int = 0) -> Any:
     parts = tuple(arrays)
     if not parts:
         raise ShapeError("stack needs at least one array, got none")
-    return bind(_stack, parts, {"axis": _axis(axis, len(shape_of(parts[0])) + 1)})
+    return bind(_stack, parts, {"axis": axis_number(axis, len(shape_of(parts[0])) + 1)})

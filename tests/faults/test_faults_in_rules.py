@@ -34,6 +34,8 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         for name in ("add", "subtract", "multiply", "divide", "power", "linear", "outer", "matmul")
     },
     "maximum": (mg.maximum, (SQUARE, MIXED)),
+    "minimum": (mg.minimum, (SQUARE, MIXED)),
+    "absolute": (abs, (VECTOR - 1,)),
     "where": (lambda a, b: mg.where(MASK, a, b), (SQUARE, OTHER)),
     "softmax": (mg.softmax, (SQUARE,)),
     "log_softmax": (mg.log_softmax, (SQUARE,)),
@@ -59,7 +61,7 @@ INNER: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 }
 
 #: Without a derivative there is no rule to be wrong in; `checkpoint` is a whole function, see its own tests.
-WITHOUT = {"stop_gradient", "checkpoint", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+WITHOUT = {"checkpoint", *(name for name, record in PRIMITIVES.items() if not record.differentiable)}
 
 
 def check(name: str, modes: tuple[str, ...] = ("reverse", "forward")) -> None:

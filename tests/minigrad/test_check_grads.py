@@ -44,7 +44,7 @@ WRONG_RULES: dict[str, Any] = {
     "the cotangent is dropped": lambda g, y, x: 1 - y * y,
     "no chain rule": lambda g, y, x: g,
     "a constant is added": lambda g, y, x: g * (1 - y * y) + 1e-3,
-    "missing": None,
+    "always zero": lambda g, y, x: 0 * g,
 }
 
 

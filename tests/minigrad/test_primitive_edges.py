@@ -238,7 +238,7 @@ def test_class_indices() -> None:
         mg.cross_entropy(logits, np.array([0, 3]))
     with pytest.raises(IndexError, match="class index -1 is out of range"):
         mg.cross_entropy(logits, np.array([0, -1]))
-    with pytest.raises(DtypeError, match="class indices are integers, got float64"):
+    with pytest.raises(DtypeError, match="class indices must be integers, got float64"):
         mg.cross_entropy(logits, np.array([0.0, 1.0]))
     with pytest.raises(ShapeError, match=r"pass class indices of shape \(2,\) or distributions of shape \(2, 3\)"):
         mg.cross_entropy(logits, np.array([0, 1, 2]))

@@ -46,6 +46,11 @@ def _two(first: float = -2.0, second: float = -2.0, shift: float = 0.0) -> Calla
     return case
 
 
+def _nonzero(draw: Any, dtype: Any, side: int) -> Case:
+    (x,), _ = _one()(draw, dtype, side)
+    return (np.where(x >= 0, x + 1 / 64, x - 1 / 64).astype(dtype),), {}
+
+
 def _power(draw: Any, dtype: Any, side: int) -> Case:
     (x, n), _ = _two(first=0.25)(draw, dtype, side)
     return (x, draw(st.sampled_from([n, 0, 1, 2, 3, 2.0, -1]))), {}
@@ -171,7 +176,10 @@ CASES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("add", "subtract", "multiply"), _two()),
     "divide": _two(second=0.25),
     "power": _power,
-    "maximum": _two(shift=1 / 64),
+    **dict.fromkeys(("maximum", "minimum"), _two(shift=1 / 64)),
+    "absolute": _nonzero,
+    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), _two(first=0.25, second=0.25)),
+    "logical_not": _one(low=0.25),
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _two(shift=1 / 64)),
     "where": _where,
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
@@ -331,7 +339,7 @@ BATCHED: dict[str, tuple[Callable[..., Any], int]] = {
     "getitem": (lambda x: x[..., 1:], 1),
     "take": (lambda x: mg.take(x, [0, 0, 1], -1), 1),
     "linear": (lambda x: mg.linear(np.arange(6.0).reshape(2, 3), x), 1),
-    **{name: (getattr(mg, name), 2) for name in ("add", "subtract", "multiply", "divide", "maximum")},
+    **{name: (getattr(mg, name), 2) for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum")},
     "concatenate": (lambda x, y: mg.concatenate([x, y], -1), 2),
     "stack": (lambda x, y: mg.stack([x, y], -1), 2),
     "cross_entropy": (lambda x, y: mg.cross_entropy(x, mg.softmax(y)), 2),
@@ -385,9 +393,41 @@ def test_a_name_is_registered_once() -> None:
     """A second primitive of the same name is refused and does not replace the first."""
     first = PRIMITIVES["tanh"]
 
-    with pytest.raises(ValueError, match="primitive 'tanh' is defined twice; choose another name"):
+    with pytest.raises(
+        ValueError, match=r"'tanh' is defined in minigrad\.primitives\.elementwise already; choose another"
+    ):
         elementwise("tanh", np.tanh, lambda y, x: 1 - y * y)
     assert PRIMITIVES["tanh"] is first
+
+
+def test_a_cell_of_a_notebook_can_be_run_twice() -> None:
+    """A module may register its own primitive again; the later record stands."""
+    try:
+        for factor in (2.0, 3.0):
+            rule = lambda g, y, x, factor=factor: factor * g  # noqa: E731
+            scaled = register("scaled", lambda x, factor=factor: factor * x, vjps=(rule,), jvps=(rule,))
+
+        assert PRIMITIVES["scaled"] is scaled
+        assert float(mg.grad(lambda x: bind(scaled, (x,)))(1.0)) == 3.0
+    finally:
+        PRIMITIVES.pop("scaled", None)
+
+
+@pytest.mark.parametrize("given_rule", ["vjp", "jvp"])
+def test_a_rule_given_for_one_direction_serves_both(given_rule: str) -> None:
+    """None beside a rule is "not given", not zero: the missing rule is the transpose of the given one."""
+    A = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]])
+    vjp: Any = (lambda g, y, x: A.T @ g) if given_rule == "vjp" else None
+    jvp: Any = (lambda t, y, x: A @ t) if given_rule == "jvp" else None
+    try:
+        record = register("one_direction", lambda x: A @ x, vjps=(vjp,), jvps=(jvp,))
+        x = np.array([0.5, -1.0, 2.0])
+
+        check_primitive("one_direction", x, order=2)
+        assert np.array_equal(mg.jacobian(lambda x: bind(record, (x,)))(x), A)
+        np.testing.assert_allclose(mg.hessian(lambda x: (bind(record, (x,)) ** 2).sum())(x), 2 * A.T @ A)
+    finally:
+        PRIMITIVES.pop("one_direction", None)
 
 
 def test_rules_come_in_pairs() -> None:

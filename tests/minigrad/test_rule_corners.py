@@ -1,15 +1,18 @@
 """Corners of the primitives that only a mutant had pointed at."""
 
+import array
+import collections
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import ShapeError
+from minigrad.errors import DtypeError, InvalidIndexError, ShapeError
 from minigrad.primitive import PRIMITIVES
 from minigrad.sweep import forward_sweep
 from minigrad.tensor import bind
+from minigrad.testing import check_grads
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [(np.float32, np.complex64), (np.float64, np.complex128)])
@@ -159,6 +162,101 @@ def test_masks_and_empty_lists_as_indices() -> None:
     assert mg.grad(lambda x: x[np.array([False, True, True])].sum())(x).tolist() == [0.0, 1.0, 1.0]
     with pytest.raises(IndexError):
         traced[[0.0, 1.0]]
+
+
+class Own:
+    """An integer of its own kind."""
+
+    def __index__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        collections.deque([0, 0, 1]),
+        array.array("i", [0, 0, 1]),
+        range(1, 3),
+        memoryview(np.array([0, 0, 1])),
+        Own(),
+        slice(Own(), np.int64(3)),
+        (collections.deque([0, 0]),),
+        np.array([0, 0, 2], np.uint8),
+    ],
+)
+def test_an_index_of_any_library_counts_repeated_entries(index: Any) -> None:
+    """Indices of other types are read as NumPy reads them, and an entry that is named twice gets its gradient twice."""
+    x = np.array([1.0, 2.0, 4.0])
+    read = index[0] if isinstance(index, tuple) else index
+    numbers = read if isinstance(read, slice | Own) else np.array(read)
+    weights = np.arange(1.0, 1 + np.size(x[numbers])).reshape(np.shape(x[numbers]))
+
+    gradient = mg.grad(lambda t: (t[index] * weights).sum())(x)
+    expected = np.zeros(3)
+    np.add.at(expected, numbers, weights)
+
+    assert np.array_equal(gradient, expected)
+
+
+@pytest.mark.parametrize("index", ["a", {0, 1}, 0.5, [0.5], np.ma.array([0, 1], mask=[0, 1]), slice(0.0, 1.0)])
+def test_what_is_not_an_index_is_refused(index: Any) -> None:
+    """Text, sets, fractions and masked arrays are refused as indices, with what they hold."""
+    with pytest.raises(InvalidIndexError):
+        mg.tensor([1.0, 2.0])[index]
+
+
+def test_take_reads_booleans_as_numbers() -> None:
+    """np.take with booleans takes entries 0 and 1, in its gradient and with a Tensor of booleans as well."""
+    x = np.array([1.0, 2.0, 4.0])
+
+    for where in (np.array([True, False, True]), mg.tensor([True, False, True])):
+        assert mg.grad(lambda t, where=where: (mg.take(t, where, 0) * np.array([1.0, 3.0, 5.0])).sum())(x).tolist() == [
+            3,
+            6,
+            0,
+        ]
+    with pytest.raises(DtypeError, match="integers"):
+        mg.take(x, mg.tensor([0.5]))
+
+
+@pytest.mark.parametrize("f", [mg.softmax, mg.log_softmax])
+@pytest.mark.parametrize("axis", [(0, 1), (-1, 0), None, (), (1,), 0])
+def test_softmax_over_several_axes(f: Any, axis: Any) -> None:
+    """softmax and its logarithm normalise over all the axes that are named, and so do their gradients."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 2))
+    weights = np.exp(x)
+    expected = weights / weights.sum(axis, keepdims=True)
+
+    np.testing.assert_allclose(
+        f(x, axis), np.log(expected) if f is mg.log_softmax else expected, rtol=1e-12, atol=1e-15
+    )
+    check_grads(lambda x: f(x, axis), x)
+
+
+@pytest.mark.parametrize("f", [mg.sum, mg.mean, mg.softmax, mg.log_softmax])
+def test_axes_that_are_not_integers_are_refused(f: Any) -> None:
+    """An axis that is a float, a text, out of range or named twice is refused, as is a 0-d value's."""
+    for axis, kind in ((1.0, DtypeError), ("0", DtypeError), (2, ShapeError), ((0, -2), ShapeError)):
+        with pytest.raises(kind, match="axis"):
+            f(mg.tensor(np.ones((2, 2))), axis)
+    with pytest.raises(ShapeError, match="0-d value"):
+        f(1.5 * np.ones(()), 0)
+
+
+@pytest.mark.parametrize("dtype", ["?", "b", "B", "h", "H", "i", "I", "q", "Q", "e", "f", "d", "F", "D"])
+@pytest.mark.parametrize("name", ["absolute", "minimum", "maximum"])
+def test_selection_is_that_of_numpy_on_every_dtype(name: str, dtype: str) -> None:
+    """abs, minimum and maximum give NumPy's bits and dtype, at ±0, NaN and the ends of the integers as well."""
+    kind = np.dtype(dtype)
+    ends = [np.iinfo(kind).min, np.iinfo(kind).max] if kind.kind in "iu" else [0, 1]
+    x = np.array([0, 1, *ends, *([-0.0, 0.0, -1.5, np.nan, np.inf] if kind.kind in "fc" else [])], kind)
+    f = getattr(np, name)
+    args = (x,) if name == "absolute" else (x, x[::-1].copy())
+
+    got, expected = f(*map(mg.tensor, args)).value, f(*args)
+
+    assert got.dtype == expected.dtype
+    assert got.tobytes() == expected.tobytes()
 
 
 def test_a_graph_holds_the_sizes_of_a_reshape() -> None:

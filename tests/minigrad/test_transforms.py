@@ -1,5 +1,11 @@
 """grad, vjp, jvp, jacobian, hessian, hvp: over trees, against each other, nested, in threads."""
 
+import collections
+import copy
+import dataclasses
+import pickle
+import tracemalloc
+import types
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -10,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.errors import DisconnectedOutputWarning, DtypeError, NonScalarOutputError, ShapeError, TreeError
+from minigrad.errors import (
+    DisconnectedOutputWarning,
+    DroppedGradientError,
+    DtypeError,
+    NonScalarOutputError,
+    ShapeError,
+    TreeError,
+)
 from minigrad.pytree import flatten, tree_map
 from minigrad.testing import strategies
 
@@ -364,14 +377,119 @@ def test_float32_stays_float32_through_every_transform() -> None:
     assert {result.dtype for result in results} == {np.dtype(np.float32)}
 
 
-def test_tensors_closed_over_outside_of_any_transform_are_constants() -> None:
-    """Plain arguments give a plain gradient, also of a function that closes over a Tensor."""
-    w = mg.tensor(2.0)
+def test_derivatives_depend_on_tensors_that_the_function_closes_over() -> None:
+    """A gradient, value, Jacobian or tangent of a function that closes over a Tensor can be differentiated by it."""
+    w = mg.tensor(3.0)
+    x = np.array([2.0, 1.0])
 
-    gradient = mg.grad(lambda x: w * x**2)(3.0)
+    (mg.grad(lambda z: z * z * w)(2.0) * w).backward()
+    assert float(w.grad) == 24.0  # d/dw (2 · 2 w · w)
+    found = [
+        lambda w: mg.value_and_grad(lambda z: (z * z * w).sum())(x)[0],
+        lambda w: mg.vjp(lambda z: z * w, x)[0].sum(),
+        lambda w: mg.vjp(lambda z: z * w, x)[1](x)[0].sum(),
+        lambda w: mg.jvp(lambda z: z * w, (x,), (x,))[1].sum(),
+        lambda w: mg.jacobian(lambda z: z * w)(x).sum(),
+        lambda w: mg.hessian(lambda z: (z**2 * w).sum())(x).sum(),
+        lambda w: mg.grad(lambda z: w)(1.0) + w,
+    ]
+    for f, slope in zip(found, (5.0, 3.0, 3.0, 3.0, 2.0, 4.0, 1.0), strict=True):
+        leaf = mg.tensor(3.0)
+        f(leaf).backward()
+        assert float(leaf.grad) == pytest.approx(slope)
+    assert type(mg.grad(lambda z: z * w.detach())(2.0)) is np.float64
 
-    assert isinstance(gradient, np.float64)
-    assert gradient == 12.0
+
+def test_a_thread_differentiates_by_the_variable_of_its_caller() -> None:
+    """A gradient that is computed in a thread keeps its derivative by the variable of the transform around it."""
+
+    def f(t: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            return t * t + sum(pool.map(lambda c: mg.grad(lambda z: z * z * t)(c), [1.0, 2.0]))
+
+    assert float(mg.grad(f)(3.0)) == 12.0
+
+
+def test_a_copy_inside_of_a_transform_keeps_its_derivative() -> None:
+    """deepcopy of the arguments does not cut the graph; pickling and backward() there are refused."""
+    assert mg.grad(lambda p: (copy.deepcopy(p)["w"] ** 2).sum())({"w": np.array([3.0])})["w"].tolist() == [6.0]
+    for lossy in (lambda x: pickle.loads(pickle.dumps(x)), lambda x: (x * x).backward()):
+        with pytest.raises(DroppedGradientError):
+            mg.grad(lossy)(1.0)
+
+
+@pytest.mark.parametrize(
+    "transform", [mg.jacobian, lambda f: lambda x: mg.vjp(f, x), lambda f: lambda x: mg.jvp(f, (x,), (x,))]
+)
+def test_complex_outputs_are_refused(transform: Any) -> None:
+    """A complex output has no real derivative, so it is refused, as is the derivative of |z|."""
+    with pytest.raises(DtypeError, match="needs real outputs"):
+        transform(lambda x: x * 1j)(np.ones(2))
+    with pytest.raises(DtypeError, match="complex number has no derivative"):
+        mg.grad(lambda x: abs(x * 1j).sum())(np.ones(2))
+
+
+@dataclasses.dataclass
+class Parameters:
+    """Parameters as a dataclass, which is not a tree."""
+
+    w: Any = 1.0
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (Parameters(), "dataclasses.asdict"),
+        (types.SimpleNamespace(w=1.0), "vars"),
+        ({1.0}, "list"),
+        (collections.deque([1.0]), "list"),
+        (types.MappingProxyType({"w": 1.0}), "dict"),
+    ],
+)
+def test_containers_that_are_not_trees_are_refused(given: Any, advice: str) -> None:
+    """Parameters in another container are refused with the trees that there are and what to write."""
+    with pytest.raises(TreeError, match=rf"dict, list, tuple and NamedTuple.*write {advice}"):
+        mg.grad(lambda p: p)(given)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("make", [lambda x: np.ma.array(x, mask=[0, 1]), np.matrix])
+def test_arrays_of_another_meaning_are_refused(make: Any) -> None:
+    """A mask is not dropped, and the product of a matrix not made elementwise: such arrays are refused."""
+    given = make([1.0, 2.0])
+    for call in (mg.tensor, mg.grad(mg.sum), lambda x: mg.tensor(1.0) * x, mg.sum):
+        with pytest.raises(DtypeError, match="write"):
+            call(given)
+
+
+def test_positions_may_be_integers_of_numpy() -> None:
+    """wrt takes any integer and a list of them; anything else is told to be a position."""
+    f = lambda x, y: x * x * y  # noqa: E731
+
+    assert float(mg.grad(f, np.int64(0))(3.0, 1.0)) == 6.0
+    assert [float(g) for g in mg.grad(f, [np.int8(0), 1])(3.0, 1.0)] == [6.0, 9.0]
+    for wrong in (0.0, "x", None):
+        with pytest.raises(TreeError, match="write its position"):
+            mg.grad(f, wrong)(3.0, 1.0)
+
+
+def test_a_constant_is_copied_once_and_never_changes() -> None:
+    """A constant used at every step takes its memory once, and a caller who writes into it changes no gradient."""
+    C = np.eye(100)
+
+    def f(x: Any) -> Any:
+        for _ in range(50):
+            x = C @ x
+        C[0, 0] = 2.0
+        return (C @ x).sum()
+
+    tracemalloc.start()
+    gradient = mg.grad(f)(np.ones(100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert gradient[:2].tolist() == [2.0, 1.0]
+    assert peak < 8 * C.nbytes  # 50 copies would be 50 times C, and so would 50 vectors be half of it
 
 
 @pytest.mark.parametrize(

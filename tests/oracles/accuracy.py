@@ -62,6 +62,7 @@ UNARY: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], bool]] = {
     "tanh": (mpmath.tanh, lambda x: mpmath.sech(x) ** 2, False),
     "sigmoid": (_sigmoid, _sigmoid_slope, False),
     "relu": (lambda x: max(x, mpmath.mpf(0)), lambda x: mpmath.mpf(x > 0), False),
+    "absolute": (abs, lambda x: mpmath.sign(x), False),
     "negative": (lambda x: -x, lambda x: mpmath.mpf(-1), False),
 }
 
@@ -76,6 +77,7 @@ BINARY: dict[str, tuple[Callable[[Any, Any], Any], ...]] = {
         lambda x, n: n * x ** (n - 1),
         lambda x, n: x**n * mpmath.log(x),
     ),
+    "minimum": (min, lambda a, b: mpmath.mpf(a < b), lambda a, b: mpmath.mpf(b < a)),
     "maximum": (max, lambda a, b: mpmath.mpf(a > b), lambda a, b: mpmath.mpf(b > a)),
 }
 
@@ -189,6 +191,8 @@ BOUNDS: dict[str, tuple[float, float, str]] = {
     "divide": (0.5, 1.5, "IEEE 754; −y/b rounds y, up to 1 ulp of the result, and once more"),
     "negative": (0, 0, "exact"),
     "maximum": (0, 0, "exact"),
+    "minimum": (0, 0, "exact"),
+    "absolute": (0, 0, "exact"),
     "relu": (0, 0, "exact"),
     "sqrt": (0.5, 1.5, "IEEE 754; 0.5/y rounds y, up to 1 ulp of the result, and once more"),
     "exp": (4, 4, "NumPy's; the slope is the value"),

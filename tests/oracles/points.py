@@ -38,7 +38,7 @@ def _array(draw: Any, name: str, which: int, shape: tuple[int, ...], dtype: Any)
 
 @st.composite
 def cases(draw: st.DrawFn, name: str, dtype: Any = np.float64) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments and settings of a primitive; floating-point entries are never 0, and never equal in `maximum`."""
+    """Arguments and settings of a primitive; floating-point entries are never 0, nor equal in `maximum`."""
 
     def array(which: int, shape: tuple[int, ...]) -> np.ndarray:
         return _array(draw, name, which, shape, dtype)
@@ -47,10 +47,10 @@ def cases(draw: st.DrawFn, name: str, dtype: Any = np.float64) -> tuple[tuple[An
         return draw(st.integers(low, high))
 
     match name:
-        case "add" | "subtract" | "multiply" | "divide" | "power" | "maximum":
+        case "add" | "subtract" | "multiply" | "divide" | "power" | "maximum" | "minimum":
             shapes = draw(strategies.broadcastable_shapes(2, max_dims=1, min_side=1))
             a, b = (array(which, shape) for which, shape in enumerate(shapes))
-            return (a, _apart(a, b) if name == "maximum" else b), {}
+            return (a, _apart(a, b) if name in ("maximum", "minimum") else b), {}
         case "where":
             mask = draw(hnp.arrays(np.bool_, (2, 2)))
             return (mask, array(1, (2,)), array(2, (2, 1))), {}

@@ -19,7 +19,16 @@ WIDTH = mpmath.mpf(10) ** -45
 
 #: Arguments at which a primitive has a pole, a kink or an end of its domain at 0 or where two arguments
 #: are equal: they are moved by a part of themselves.
-SINGULAR = {"log": (0,), "sqrt": (0,), "relu": (0,), "divide": (1,), "power": (0,), "maximum": (0, 1)}
+SINGULAR = {
+    "log": (0,),
+    "sqrt": (0,),
+    "relu": (0,),
+    "divide": (1,),
+    "power": (0,),
+    "maximum": (0, 1),
+    "minimum": (0, 1),
+    "absolute": (0,),
+}
 
 Arrays = Any
 
@@ -108,6 +117,8 @@ VALUES: dict[str, Callable[..., Arrays]] = {
     "sigmoid": _each(lambda x: 1 / (1 + mpmath.exp(-x))),
     "relu": _each(lambda x: max(x, mpmath.mpf(0))),
     "maximum": _each(lambda a, b: max(a, b)),
+    "minimum": _each(lambda a, b: min(a, b)),
+    "absolute": _each(lambda x: abs(x)),
     "where": lambda mask, a, b: np.where(mask, a, b),
     "softmax": _softmax,
     "log_softmax": _log_softmax,

@@ -34,14 +34,14 @@ def _stepped(name: str, args: tuple[Any, ...], params: dict[str, Any], which: in
     return np.array(columns).reshape(len(columns), size).T
 
 
-@pytest.mark.parametrize("name", points.NAMES)
+@pytest.mark.parametrize("name", [name for name in points.NAMES if name != "absolute"])  # not analytic
 @FEWER
 @given(data=st.data())
 def test_rules_are_those_of_the_complex_step(name: str, data: st.DataObject) -> None:
     """The reverse rule is the complex step's Jacobian transposed, the forward rule is the Jacobian itself."""
     args, params = data.draw(points.cases(name))
     args = tuple(np.where(np.abs(x) < LEAST, 1.0, x) if is_floating(x) else x for x in args)
-    assume(name != "maximum" or not np.equal(*args).any())
+    assume(name not in ("maximum", "minimum") or not np.equal(*args).any())
     leaves = {i: mg.tensor(x) for i, x in enumerate(args) if is_floating(x)}
     with np.errstate(all="ignore"):
         output = bind(PRIMITIVES[name], tuple(leaves.get(i, x) for i, x in enumerate(args)), params)

@@ -242,6 +242,11 @@ def _maximum(a: Term, b: Term) -> Term:
     return add([b, function("relu", add([a, minus(b)]))])
 
 
+def _minimum(a: Term, b: Term) -> Term:
+    """``min(a, b) = −max(−a, −b)``."""
+    return minus(_maximum(minus(a), minus(b)))
+
+
 def _concatenate(*xs: Term, axis: int) -> Term:
     if xs[0].ndim == 1:
         return concat(xs)
@@ -289,6 +294,8 @@ _TABLE: dict[str, Callable[..., Term]] = {
     "greater": _is_positive,
     "less": lambda a, b: _is_positive(b, a),
     "maximum": _maximum,
+    "minimum": _minimum,
+    "absolute": lambda x: _maximum(x, minus(x)),
     **{name: _elementwise(name) for name in ("tanh", "sigmoid", "exp", "log", "relu")},
 }
 

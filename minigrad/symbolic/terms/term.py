@@ -49,7 +49,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ...primitive import PRIMITIVES, Primitive
-from ...tensor import METHODS, bind
+from ...primitives import getitem
+from ...tensor import bind
 from .names import Label, label_here
 
 __all__ = ["Term", "make"]
@@ -219,7 +220,7 @@ class Term:
         return bind(PRIMITIVES["negative"], (self,))
 
     def __getitem__(self, index: Any) -> "Term":
-        return METHODS["getitem"](self, index)
+        return getitem(self, index)
 
     def __str__(self) -> str:
         return self.text()
