@@ -47,7 +47,7 @@ def _end(end: Any) -> Any:
     """An end of a slice as an integer of Python; sizes of matrix terms stay as they are."""
     if hasattr(end, "__index__"):
         return index_number(end)
-    if isinstance(end, float | np.inexact | str | bytes):
+    if isinstance(end, float | complex | np.inexact):
         raise InvalidIndexError(f"the ends of a slice must be integers, got {end!r}; write x[1:3]")
     return end
 
