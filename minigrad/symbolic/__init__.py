@@ -8,7 +8,7 @@ checking → reading, deriving → notation → terms. `errors` and `lazy` (libr
 from .checking.check import Counterexample, Verdict, check_derivation
 from .checking.dependencies import answered
 from .deriving.derivation import Derivation, derive
-from .errors import FormulaError, ProofError
+from .errors import FormulaError, NoBoundError, ProofError
 from .printing.latex import latex, mathml
 from .printing.text import text
 from .printing.to_sympy import to_sympy
@@ -21,6 +21,7 @@ __all__ = [
     "Counterexample",
     "Derivation",
     "FormulaError",
+    "NoBoundError",
     "ProofError",
     "Term",
     "Verdict",

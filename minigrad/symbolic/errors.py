@@ -2,7 +2,7 @@
 
 from ..errors import MinigradError
 
-__all__ = ["FormulaError", "ProofError"]
+__all__ = ["FormulaError", "NoBoundError", "ProofError"]
 
 
 class FormulaError(MinigradError, ValueError):
@@ -31,6 +31,10 @@ class FormulaError(MinigradError, ValueError):
     def __str__(self) -> str:
         places = [f"{name} {n}" for name, n in (("line", self.line), ("column", self.column)) if n is not None]
         return f"{', '.join(places)}: {self.message}" if places else self.message
+
+
+class NoBoundError(FormulaError):
+    """A norm for which no bound in the parameters is proved; the message is the reason, to stand after "no bound: "."""
 
 
 class ProofError(MinigradError, AssertionError):

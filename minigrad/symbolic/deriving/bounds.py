@@ -6,18 +6,18 @@ from fractions import Fraction
 from typing import Any
 
 from ...pytree import flatten, flatten_like
-from ..errors import FormulaError
+from ..errors import FormulaError, NoBoundError
 from ..terms.evaluate import evaluate
 from ..terms.names import NOW, PREVIOUS, Index, Label
 from ..terms.symbols import symbol_term
 from ..terms.term import Term, make
-from ..terms.traversal import subterms
+from ..terms.traversal import leaves, subterms, visible
 from .activation_bounds import slope_proof, softmax_proof, vanishing_proof
 from .norms import AXIOMS, Inequality, Interval, Norms, Ranges
 from .proof import Proof, ProofStep, Statement
 from .traced_step import RecurrentStep, TracedStep
 
-__all__ = ["X_MAX", "Bound", "bound_of_step", "given_intervals", "input_limit", "invariant_parts"]
+__all__ = ["X_MAX", "Bound", "bound_of_state", "bound_of_step", "given_intervals", "input_limit", "invariant_parts"]
 
 _UNIT = (Fraction(-1), Fraction(1))
 
@@ -56,7 +56,7 @@ class Bound:
     @property
     def constant(self) -> bool:
         """Whether the factor is the same at every step."""
-        return not any(part.kind == "largest" and part.args[0].data.time for part in subterms([self.factor]))
+        return not any(part.kind in ("symbol", "named") and part.label.time for part in subterms([self.factor]))
 
     # -- numbers -----------------------------------------------------------------------------------
 
@@ -295,9 +295,42 @@ def bound_of_step(step: TracedStep, jacobian: Term, subject: tuple[str, str] | N
     norms = Norms(given_intervals(step, within), input_limit(step))
     factor = norms.norm(jacobian)
     inequalities = tuple(norms.found)
-    carried = step.carried()
-    held = {part.args[0] for part in subterms([factor]) if part.kind == "largest"}
-    growing = [key for key in carried if key not in within and step.term(carried[key]) in held]
-    growth = {key: norms.largest(step.term(key)) for key in growing}
+    growth = _growth(step, norms, factor, within)
     needed = _needed_parts(step, within, norms.ranges.used)
     return Bound(step, jacobian, factor, needed, growth, inequalities, subject)
+
+
+def bound_of_state(step: RecurrentStep, jacobian: Term) -> Bound:
+    """Bound ‖∂s_t/∂s_{t−1}‖ by norms of the parameters, and by what is known to limit the state and the inputs.
+
+    Raises
+    ------
+    NoBoundError
+        If the bound holds the size of a value that nothing limits.
+    """
+    bound = bound_of_step(step, jacobian)
+    given = {*(step.term(key) for key in step.parameters), X_MAX}
+    limited = {make("largest", (step.term(step.carried()[key]),)) for key in bound.growth}
+
+    def opened(part: Term) -> tuple[Term, ...]:
+        return () if part in limited else visible(part)
+
+    for part in subterms([bound.factor, *bound.growth.values()], opened):
+        sized = part.kind in ("norm", "largest", "row_sums") and part not in limited
+        if sized and not given.issuperset(leaves(part, opened)):
+            raise NoBoundError(f"the bound of one step holds {part}, which the parameters alone do not limit")
+    return bound
+
+
+def _growth(step: TracedStep, norms: Norms, factor: Term, within: tuple[str, ...]) -> dict[str, Term]:
+    """For each part of the state of which the bound holds the size: a bound of its size after the step."""
+    befores = {make("largest", (step.term(key),)): now for now, key in step.carried().items() if now not in within}
+    growth: dict[str, Term] = {}
+    waiting = [factor]
+    while waiting:
+        held = [befores[part] for part in subterms([waiting.pop()]) if part in befores]
+        for now in held:
+            if now not in growth:
+                growth[now] = norms.largest(step.term(now))
+                waiting.append(growth[now])
+    return {now: growth[now] for now in befores.values() if now in growth}

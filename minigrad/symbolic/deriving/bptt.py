@@ -7,9 +7,9 @@ a gradient is the sum over time of what each step sends into the parameter.
 from functools import cached_property
 
 from ..errors import FormulaError
-from ..terms.arithmetic import add, zero
+from ..terms.arithmetic import add, scale, zero
 from ..terms.names import NEXT, PREVIOUS, Index, Label
-from ..terms.products import product, sum_over, transpose
+from ..terms.products import inner, product, sum_over, transpose
 from ..terms.rebuild import at_time, substitute
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
@@ -69,7 +69,7 @@ class Recurrences:
     def _shares(self, key: str) -> list[Term]:
         """What each value that is computed from another sends into it: (∂u/∂v)ᵀ δu."""
         locals_of = {u: self.step.local(u, key) for u in self.step.pulls}
-        return [product(transpose(local), self.step.seed(u)) for u, local in locals_of.items() if local is not None]
+        return [_pulled(local, self.step.seed(u)) for u, local in locals_of.items() if local is not None]
 
     def one_step_later(self, term: Term, time: Index) -> Term:
         """A formula about step t as one about another step, in which the state before is that of step t."""
@@ -101,3 +101,10 @@ class Recurrences:
             return self.readout.gradients[key]
         pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]
         return add(pulled) if pulled else zero(self.step.term(key).shape)
+
+
+def _pulled(jacobian: Term, seed: Term) -> Term:
+    """(∂u/∂v)ᵀ δu; where u or v is a scalar, ∂u/∂v is a vector."""
+    if not seed.shape:
+        return scale(1, seed, jacobian)
+    return inner(jacobian, seed) if jacobian.ndim == 1 else product(transpose(jacobian), seed)

@@ -7,8 +7,8 @@ bracket, and nothing is multiplied out.
 
 from collections.abc import Iterable
 
-from ..terms.arithmetic import add, summands
-from ..terms.products import identity, product
+from ..terms.arithmetic import ONE, add, scale, summands
+from ..terms.products import identity, inner, outer, product, transpose
 from ..terms.term import Term
 from .traced_step import TracedStep
 
@@ -51,7 +51,8 @@ class ChainRule:
 
     def _assemble(self, start: str, wrt: str, below: dict[str, set[str]]) -> Term:
         """Push I back from `start`; a value that branches into routes of its own is used whole."""
-        waiting = {start: identity(self.step.term(start).shape[0])}
+        own = self.step.term(start).shape
+        waiting = {start: identity(own[0]) if own else ONE}
         arrived: list[Term] = []
         while waiting:
             key = max(waiting, key=self._order.__getitem__)
@@ -59,15 +60,25 @@ class ChainRule:
             onward = [v for v in self.step.pulls[key] if v == wrt or v in below]
             shared = any(v in below[key] or below[key] & below[v] for v in waiting)
             if key != start and len(onward) > 1 and not shared:
-                arrived.append(product(reached, self._jacobians[key, wrt]))
+                arrived.append(self._compose(reached, key, self._jacobians[key, wrt]))
                 continue
             for v in onward:
-                through = product(reached, self._local(key, v))
+                through = self._compose(reached, key, self._local(key, v))
                 if v == wrt:
                     arrived.append(through)
                 else:
                     waiting[v] = factored_sum([waiting[v], through]) if v in waiting else through
         return factored_sum(arrived)
+
+    def _compose(self, left: Term, key: str, right: Term) -> Term:
+        """(∂out/∂u) (∂u/∂v) for the value u under a key; the derivative of a scalar, or by a scalar, is a vector."""
+        if not self.step.term(key).shape:
+            if left.ndim and right.ndim:
+                return outer(left, right)
+            return scale(1, left, right) if right.ndim else scale(1, right, left)
+        if left.ndim == 1:
+            return inner(left, right) if right.ndim == 1 else product(transpose(right), left)
+        return product(left, right)
 
     def _local(self, u: str, v: str) -> Term:
         if (u, v) not in self._locals:

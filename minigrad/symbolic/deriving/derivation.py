@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormulaError
+from ..errors import FormulaError, NoBoundError
 from ..terms.arithmetic import ONE, zero
 from ..terms.blocks import block
 from ..terms.evaluate import evaluate
@@ -16,14 +16,14 @@ from ..terms.products import identity, product
 from ..terms.rebuild import substitute
 from ..terms.symbols import symbol_term
 from ..terms.term import Term
-from .bounds import Bound, bound_of_step
+from .bounds import Bound, bound_of_state, bound_of_step
 from .bptt import Recurrences
 from .chain_rule import ChainRule
 from .equations import ADJOINTS, as_latex, as_text, derivative, equation
 from .induction import Transition, transition
 from .proof import Statement, aligned
 from .readout import TracedReadout, trace_readout
-from .traced_step import RecurrentStep, TracedStep, change_of, trace
+from .traced_step import BidirectionalStep, RecurrentStep, TracedStep, change_of, trace
 
 __all__ = ["Derivation", "derive"]
 
@@ -280,13 +280,22 @@ class Derivation:
 
     def _recurrent(self, what: str) -> RecurrentStep:
         """The step, if it has a state of fixed size that goes from step to step."""
+        if isinstance(self.step, BidirectionalStep):
+            raise FormulaError(
+                "a bidirectional net has no state that goes from step to step: its halves run against each other; "
+                "derive each of its cells"
+            )
+        if not isinstance(self.step, RecurrentStep):
+            raise FormulaError(
+                f"an attention over a given memory has no steps in time, so there are no {what}; "
+                "take jacobian(...) or bound(...) of single values, such as 'context' by 'm_1'"
+            )
         self._refuse_memory(what)
-        if isinstance(self.step, RecurrentStep):
-            return self.step
-        raise FormulaError(
-            "a bidirectional net has no state that goes from step to step: its halves run against each other; "
-            "derive each of its cells"
-        )
+        if not self.state:
+            raise FormulaError(
+                f"no value that this step computes is read by the next one, so there are no {what}: ∂h_t/∂h_{{t−1}} = 0"
+            )
+        return self.step
 
     def folded(self, term: Term) -> Term:
         """A formula multiplied out, with definitions that occur in it put back under their names.
@@ -371,14 +380,18 @@ class Derivation:
 
         Raises
         ------
-        FormulaError
-            For the state, as `adjoints`.
+        NoBoundError
+            If nothing limits the Jacobian in terms of the parameters, as with gates that are exponentials, or if no
+            state of fixed size goes from step to step, as with attention or in a convolution.
         """
         if out is not None and wrt is not None:
             out, wrt = self.resolve(out), self.resolve(wrt)
             return bound_of_step(self.step, self.jacobian(out, wrt), (out, wrt))
-        step = self._recurrent("bounds over time")
-        return bound_of_step(step, self.joint)
+        try:
+            step = self._recurrent("bounds over time")
+        except FormulaError as error:
+            raise NoBoundError(error.message) from error
+        return bound_of_state(step, self.joint)
 
     # -- as text -----------------------------------------------------------------------------------
 
@@ -404,8 +417,15 @@ class Derivation:
         E = symbol_term(Label("E"), ())
         sections["Gradients"] = [derivative(E, values[key], term) for key, term in self.gradients.items()]
         if carried and isinstance(step, RecurrentStep):
-            sections["Over time"] = [self.product().equation(), self.bound().over_time()]
+            sections["Over time"] = [self.product().equation(), *self._bound_over_time()]
         return sections
+
+    def _bound_over_time(self) -> list[Statement]:
+        """The bound of the product over time, if one is proved."""
+        try:
+            return [self.bound().over_time()]
+        except NoBoundError:
+            return []
 
     def text(self) -> str:
         """The derivation as text.

@@ -202,7 +202,10 @@ def trace_step(cell: RecurrentCell) -> RecurrentStep:
     cell
         Anything with `init`, `initial_state`, `step` and `input_size`, as in `cells`.
     """
-    plan = plan_step(cell)
+    try:
+        plan = plan_step(cell)
+    except MinigradError as error:  # such as that of a net with a layer that needs the whole sequence
+        raise FormulaError(f"the step of {type(cell).__name__} cannot be run: {error}") from error
     params, parameters = plan.parameters()
     state, before = plan.state()
     x = _node(Label("x", NOW), (plan.size(plan.cell.input_size),))

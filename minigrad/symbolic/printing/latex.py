@@ -5,7 +5,7 @@ from ..terms.arithmetic import Rational
 from ..terms.names import Label
 from ..terms.term import Term
 from .printer import Notation, write
-from .text import GREEK, place_text
+from .text import GREEK, place_text, prose
 
 __all__ = ["latex", "mathml"]
 
@@ -19,7 +19,9 @@ def _word(name: str) -> str:
         return f"\\{name}"
     if len(name) == 4 and name.endswith("hat"):
         return f"\\hat{{{name[0]}}}"
-    return name if len(name) == 1 else f"\\mathrm{{{name}}}".replace("_", r"\_")
+    if not name.isalnum():
+        return _upright(name)
+    return name if len(name) == 1 else f"\\mathrm{{{name}}}"
 
 
 def _name(label: Label, extra: str) -> str:
@@ -42,7 +44,13 @@ def _name(label: Label, extra: str) -> str:
 def _place(label: Label) -> str:
     """A layer's number, or a word upright."""
     words = place_text(label.place)
-    return words if words.isdigit() else rf"\mathrm{{{words}}}"
+    return words if words.isdigit() else _upright(words)
+
+
+def _upright(words: str) -> str:
+    """Words of users, such as the names of their parameters: upright, with the characters that LaTeX reads escaped."""
+    plain = words.replace("_", "").replace(",", "")
+    return rf"\mathrm{{{words}}}".replace("_", r"\_") if plain.isalnum() else rf"\text{{{prose(words)}}}"
 
 
 def _raised(base: str, exponent: str) -> str:

@@ -135,7 +135,7 @@ def _name(label: Label, extra: str) -> str:
     if len(subscript) > 1 and not (subscript == low and subscript.isalnum()):
         subscript = f"{{{subscript}}}" if not subscript.isdigit() else subscript
     place = f"^({place_text(label.place)})" if label.place else ""
-    return f"{adjoint}{stem}{place}" + (f"_{subscript}" if subscript else "")
+    return visible(f"{adjoint}{stem}{place}" + (f"_{subscript}" if subscript else ""))
 
 
 def _raised(base: str, exponent: str) -> str:

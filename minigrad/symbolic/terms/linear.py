@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import FormulaError
 from .arithmetic import ONE, add, diag, ones, power, scale, split, summands, times, zero
 from .blocks import block, part, stack
-from .products import hadamard, identity, outer, product, row, transpose
+from .products import hadamard, identity, inner, outer, product, row, transpose
 from .term import Term
 from .traversal import fold
 
@@ -125,17 +125,30 @@ def differential(pulled: Term, seed: Term, change: Term) -> Term:
     pulled : Term
         Ā, of the parameter's shape.
     seed : Term
-        g, a vector.
+        g, a vector or a scalar.
     change : Term
         dA, of the parameter's shape.
     """
     if change.ndim == 1:
-        return product(transpose(read_linear(pulled, seed)), change)
+        return _applied(read_linear(pulled, seed), change)
     total = zero(seed.shape)
     for term in summands(pulled):
         coefficient, scalar, body = split(term)
-        total = add([total, scale(coefficient, scalar, _matrix_change(body, seed, change))])
+        through = linear_part(scalar, seed)
+        if through is None:
+            found = scale(1, scalar, _matrix_change(body, seed, change))
+        else:
+            found = scale(1, _paired(body, change), through)
+        total = add([total, scale(coefficient, ONE, found)])
     return total
+
+
+def _paired(body: Term, change: Term) -> Term:
+    """⟨u rᵀ, dA⟩ = uᵀ dA r."""
+    if body.kind != "outer":
+        raise FormulaError(f"the change of a matrix through {body} cannot be read off")
+    u, r = body.args
+    return inner(u, product(change, r))
 
 
 def _matrix_change(body: Term, seed: Term, change: Term) -> Term:
@@ -146,13 +159,20 @@ def _matrix_change(body: Term, seed: Term, change: Term) -> Term:
         u, r = body.args
         left = linear_part(u, seed)
         if left is not None:
-            return product(transpose(left), change, r)
-        return product(transpose(read_linear(r, seed)), transpose(change), u)
+            return _applied(left, product(change, r))
+        right = linear_part(r, seed)
+        if right is not None:
+            return _applied(right, product(transpose(change), u))
     factors = body.args if body.kind == "product" else (body,)
     for i, factor in enumerate(factors):
         if factor.kind == "diag" and (middle := linear_part(factor.args[0], seed)) is not None:
             return _through_diagonal(factors[:i], middle, factors[i + 1 :], change)
     raise FormulaError(f"the change of a matrix through {body} cannot be read off")
+
+
+def _applied(matrix: Term, vector: Term) -> Term:
+    """Lᵀ v; lᵀ v, if the seed of which l was read is a scalar."""
+    return product(transpose(matrix), vector) if matrix.ndim == 2 else inner(matrix, vector)
 
 
 def _through_diagonal(left: Sequence[Term], middle: Term, right: Sequence[Term], change: Term) -> Term:

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from derivation_cases import CELLS, REMEMBERING, random_like, random_step
+from hypothesis import given
+from hypothesis import strategies as st
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Attention, Readout, Stacked, unroll
+from cells import GRU, LSTM, RNN, Attention, Readout, RNNState, Stacked, unroll
 from minigrad.pytree import flatten
 from minigrad.sweep import reverse_sweep
 from minigrad.symbolic import FormulaError, derive, equal, evaluate, normal_form
@@ -282,3 +284,37 @@ def test_normal_forms_of_jacobians_are_the_same_in_every_run() -> None:
 
     assert first.joint is second.joint
     assert normal_form(first.joint) is normal_form(second.joint)
+
+
+class _ScalarGate:
+    """h = f tanh(V h_prev) + (1 − f) z with z = U x + W h_prev and one gate f = σ(wᵀ z) for all units."""
+
+    input_size, hidden_size = 2, 3
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        shapes = {"U": (3, 2), "W": (3, 3), "V": (3, 3), "w": (3,)}
+        return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+    def initial_state(self) -> RNNState:
+        return RNNState(np.zeros(3))
+
+    def step(self, params: Any, state: RNNState, x: Any) -> RNNState:
+        z = mg.linear(params["U"], x) + mg.linear(params["W"], state.h)
+        f = mg.named("f", mg.sigmoid(mg.sum(params["w"] * z)))
+        return RNNState(mg.named("h", f * mg.tanh(mg.linear(params["V"], state.h)) + (1 - f) * z))
+
+
+@given(st.integers(0, 10**6))
+def test_a_gate_that_is_a_scalar_is_derived(seed: int) -> None:
+    """Derivatives of and by a scalar value of a step are vectors, and the formulas are those of the engine."""
+    cell, rng = _ScalarGate(), np.random.default_rng(seed)
+    derivation, (params, state, x) = derive(cell), random_step(cell, rng)
+    change = rng.standard_normal((3, 3))
+    numbers = mg.jacobian(lambda h: cell.step(params, RNNState(h), x).h)(state.h)
+    along = mg.jvp(lambda W: cell.step(params | {"W": W}, state, x).h, (params["W"],), (change,))[1]
+
+    assert np.allclose(derivation.evaluate(derivation.joint, params, state, x), numbers, atol=1e-12)
+    assert np.allclose(derivation.evaluate(derivation.jacobian("h", "W"), params, state, x, {"ΔW": change}), along)
+    assert derivation.jacobian("f", "h_prev").shape == derivation.jacobian("h", "f").shape
+    assert str(derivation.adjoints["f"]) == "δh_tᵀ (tanh(V h_{t-1}) − U x_t − W h_{t-1})"
+    assert derivation.product().proof().holds

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from derivation_cases import CELLS, REMEMBERING
 
-from cells import RNN, Attention, Readout, claims
+import minigrad as mg
+from cells import RNN, Attention, Readout, RNNState, claims
 from minigrad.symbolic import FormulaError, check_derivation, derive
 from minigrad.symbolic.printing.text import SIGNS, prose
 
@@ -89,6 +91,50 @@ def test_products_and_bounds_are_latex(name: str) -> None:
     for part in parts:
         assert faults(part()) == []
     assert len(derivation.product().latex()) < 16_000
+
+
+class _Own:
+    """A user's cell h = tanh(W h_prev) whose parameter bears any name."""
+
+    input_size, hidden_size = 2, 3
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {self.name: rng.standard_normal((3, 3))}
+
+    def initial_state(self) -> RNNState:
+        return RNNState(np.zeros(3))
+
+    def step(self, params: Any, state: RNNState, x: Any) -> RNNState:
+        return RNNState(mg.named("h", mg.tanh(mg.linear(params[self.name], state.h))))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"W_{\input /etc/passwd }",
+        "^^5cinput",
+        "50%",
+        "a$b$",
+        "\\",
+        "{",
+        "#1~&",
+        "W-x",
+        "\x1b[31m",
+        "<img>",
+        "a.b",
+        "W'",
+    ],
+)
+def test_names_of_users_are_escaped(name: str) -> None:
+    """A parameter's name may hold whatever LaTeX or a terminal reads: LaTeX gets it escaped, text shows it."""
+    derivation = derive(_Own(name))
+
+    assert faults(derivation.latex()) == []
+    assert not re.search(r"\\input|\^\^", derivation.latex())
+    assert "\x1b" not in derivation.text() + derivation.latex()
 
 
 @pytest.mark.parametrize("score", ["additive", "dot", "scaled_dot", "general", "concat"])

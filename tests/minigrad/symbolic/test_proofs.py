@@ -1,5 +1,6 @@
 """Proofs: every step runs again, wrong claims fail, and no bound is ever exceeded."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from cells import GRU, LSTM, RNN, Attention
+from cells import GRU, LSTM, RNN, Attention, AttentionCell, Bidirectional, Conv1d, FeedForward, RNNState, Stacked
 from minigrad.primitive import PRIMITIVES
 from minigrad.pytree import flatten
-from minigrad.symbolic import FormulaError, ProofError, derive, evaluate
+from minigrad.symbolic import FormulaError, NoBoundError, ProofError, derive, evaluate
 from minigrad.symbolic.deriving.activation_bounds import slope_proof, softmax_proof, vanishing_proof
 from minigrad.symbolic.deriving.induction import Transition
 from minigrad.symbolic.deriving.proof import Proof, ProofStep, Statement
@@ -182,6 +183,67 @@ def test_a_bound_that_grows_with_the_inputs_says_so() -> None:
     with pytest.raises(FormulaError, match="pass inputs="):
         bound.evaluate(params)
     assert not derive(LSTM(2, 3)).bound().needs_inputs
+
+
+class _Gated:
+    """h = gate(U x + W h_prev) ⊙ tanh(V h_prev), as a user may write it."""
+
+    input_size, hidden_size = 2, 3
+
+    def __init__(self, gate: Any) -> None:
+        self.gate = gate
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {name: rng.standard_normal((3, size)) for name, size in (("U", 2), ("W", 3), ("V", 3))}
+
+    def initial_state(self) -> RNNState:
+        return RNNState(np.zeros(3))
+
+    def step(self, params: Any, state: RNNState, x: Any) -> RNNState:
+        gate = mg.named("f", self.gate(mg.linear(params["U"], x) + mg.linear(params["W"], state.h)))
+        return RNNState(mg.named("h", gate * mg.tanh(mg.linear(params["V"], state.h))))
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        (_Gated(mg.exp), "holds max|f_t|, which the parameters alone do not limit"),
+        (_Gated(lambda a: 1 / (1 + mg.exp(a))), "which the parameters alone do not limit"),
+        (_Gated(lambda a: mg.sum(a)), "which the parameters alone do not limit"),
+        (AttentionCell(RNN(2, 3)), "reads all its earlier states"),
+        (Attention(3), "has no steps in time"),
+        (Conv1d(2, 3, 2), "no value that this step computes is read by the next one"),
+        (FeedForward(2, 3), "no value that this step computes is read by the next one"),
+        (Bidirectional(RNN(2, 3), LSTM(2, 3)), "its halves run against each other"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else type(given).__name__,
+)
+def test_where_no_bound_is_proved_the_reason_is_told(net: Any, reason: str) -> None:
+    """Exponential gates, attention, a convolution: one kind of error says why, and all else is derived."""
+    derivation = derive(net)
+    with pytest.raises(NoBoundError, match=re.escape(reason)) as error:
+        derivation.bound()
+
+    assert not str(error.value).endswith(".")
+    assert derivation.text()
+
+
+def test_a_relu_gate_has_a_bound_that_holds_the_inputs() -> None:
+    """A gate that nothing squashes: its bound grows with the inputs and with the state, and holds on random runs."""
+    cell, rng = _Gated(mg.relu), np.random.default_rng(0)
+    derivation, params, state = derive(cell), cell.init(rng), cell.initial_state()
+    xs = rng.uniform(-1, 1, (4, 2))
+
+    for factor, x in zip(derivation.bound().factors(params, steps=4, start=0.0, inputs=1.0), xs, strict=True):
+        assert np.linalg.norm(derivation.evaluate(derivation.joint, params, state, x), 2) <= factor * (1 + 1e-9)
+        state = cell.step(params, state, x)
+    assert derivation.bound().needs_inputs
+
+
+def test_a_net_whose_step_cannot_be_run_is_not_derived() -> None:
+    """A stacked net with a bidirectional layer has no single step, which is an error of formulas like any other."""
+    with pytest.raises(FormulaError, match="needs the whole sequence"):
+        derive(Stacked([Bidirectional(RNN(2, 3), RNN(2, 3)), RNN(6, 2)]))
 
 
 _DERIVED: dict[str, Any] = {}
