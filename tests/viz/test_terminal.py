@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -200,3 +201,11 @@ def test_what_is_no_text_encoding(capsys, name):
     """A name that is no encoding of texts is one clear line."""
     assert minigrad("draw", "--encoding", name) == 2
     assert_one_line(capsys, "there is no text encoding")
+
+
+def test_python_m_minigrad_is_the_command():
+    """``python -m minigrad`` runs the command, and importing the engine alone imports no pictures."""
+    said = subprocess.run([sys.executable, "-m", "minigrad", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("minigrad 0.")
+    alone = "import sys, minigrad, minigrad.__main__; sys.exit('viz' in sys.modules or 'cells' in sys.modules)"
+    subprocess.run([sys.executable, "-c", alone], check=True)
