@@ -1,6 +1,6 @@
 """Running a cell over a sequence: the same parameters at every step."""
 
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -15,10 +15,7 @@ from .cell import Layer
 from .scan import Walk, run_layer
 from .validation import checked_lengths, checked_state, column, within
 
-__all__ = ["DISPLAYS", "Run", "unroll"]
-
-#: How a notebook shows a run, by format; filled by whoever can draw, so that this package needs not know them.
-DISPLAYS: dict[str, Callable[["Run"], str]] = {}
+__all__ = ["Run", "unroll"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,9 @@ class Run:
     final: Any
 
     def _repr_html_(self) -> str | None:
-        """For notebooks: what happened at each step, once `viz` has been imported."""
-        return DISPLAYS["html"](self) if "html" in DISPLAYS else None
+        """For notebooks: what happened at each step, once `viz` has been imported; cells import no pictures."""
+        viz = sys.modules.get("viz")
+        return None if viz is None else str(viz.run_html(self))
 
 
 def unroll(

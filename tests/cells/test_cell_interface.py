@@ -1,6 +1,8 @@
 """What every cell offers, whatever its formula: names, precision, numbers of parameters, and clear errors."""
 
 import inspect
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,6 @@ from cells import (
     from_torch,
     unroll,
 )
-from cells.unroll import DISPLAYS
 from minigrad.errors import OptionError
 from minigrad.pytree import flatten
 
@@ -95,13 +96,13 @@ def test_a_switch_that_does_not_exist_is_named(make: Any, switch: str) -> None:
         make("nothing")
 
 
-def test_a_run_shows_itself_once_somebody_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a notebook a run is what was registered for HTML makes of it, and nothing before that."""
+def test_a_run_shows_itself_once_pictures_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook a run is HTML once `viz` is imported, and nothing before that."""
     run = unroll(RNN(2, 3), RNN(2, 3).init(_RNG), np.ones((1, 2)))
-    monkeypatch.delitem(DISPLAYS, "html", raising=False)
+    monkeypatch.setitem(sys.modules, "viz", None)
     assert run._repr_html_() is None
 
-    monkeypatch.setitem(DISPLAYS, "html", lambda shown: f"<b>{len(shown.states)}</b>")
+    monkeypatch.setitem(sys.modules, "viz", SimpleNamespace(run_html=lambda shown: f"<b>{len(shown.states)}</b>"))
 
     assert run._repr_html_() == "<b>1</b>"
 
