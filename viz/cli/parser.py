@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from .terminal import complain, say
 
-__all__ = ["Parser", "Version", "did_you_mean", "encoding", "integer", "positive"]
+__all__ = ["Parser", "Version", "did_you_mean", "encoding", "integer", "positive", "shortened"]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "lag_plot",
     "letters",
     "plain",
+    "plot_suffix",
     "plotted",
     "scale_of",
 ]
