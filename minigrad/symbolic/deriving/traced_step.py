@@ -184,17 +184,17 @@ def trace(net: Any) -> TracedStep:
     if isinstance(net, type):
         raise FormulaError(f"{net.__name__} is a class; derive a cell, such as {net.__name__}(2, 3)")
     if isinstance(net, AttentionNet):
-        return trace_attention(net)
+        return _attention_step(net)
     if isinstance(net, RecurrentCell):
-        return trace_step(net)
+        return _recurrent_step(net)
     if isinstance(net, BidirectionalNet):
-        return trace_bidirectional(net)
+        return _bidirectional_step(net)
     raise FormulaError(
         f"a {type(net).__name__} has no step in time, so nothing to derive; derive the cells that it is made of"
     )
 
 
-def trace_step(cell: RecurrentCell) -> RecurrentStep:
+def _recurrent_step(cell: RecurrentCell) -> RecurrentStep:
     """Run ``cell.step`` once on symbols.
 
     Parameters
@@ -217,7 +217,7 @@ def trace_step(cell: RecurrentCell) -> RecurrentStep:
     return RecurrentStep(values, tuple(parameters), tuple(before), tuple(after), output, _pulls(values), plan)
 
 
-def trace_bidirectional(net: BidirectionalNet) -> BidirectionalStep:
+def _bidirectional_step(net: BidirectionalNet) -> BidirectionalStep:
     """Run one step of each direction on symbols: the forward cell from t−1, the backward cell from t+1.
 
     Parameters
@@ -259,7 +259,7 @@ def trace_bidirectional(net: BidirectionalNet) -> BidirectionalStep:
     return BidirectionalStep(values, tuple(parameters), tuple(before), (*after, "h"), "h", _pulls(values))
 
 
-def trace_attention(attention: AttentionNet, places: int = PLACES) -> AttentionStep:
+def _attention_step(attention: AttentionNet, places: int = PLACES) -> AttentionStep:
     """Run ``attention.attend`` once, with a memory m of a few vectors.
 
     Parameters
@@ -272,10 +272,10 @@ def trace_attention(attention: AttentionNet, places: int = PLACES) -> AttentionS
     generic = _with_named_sizes(attention)
     if generic is not None:
         try:
-            return _trace_attention(*generic, places)
+            return _attention_of_sizes(*generic, places)
         except (TypeError, MinigradError):
             pass  # a size enters as a number, as in 1/√Q, or is a sum, as Q + M: derived for the sizes given
-    return _trace_attention(attention, attention, {}, places)
+    return _attention_of_sizes(attention, attention, {}, places)
 
 
 def _with_named_sizes(attention: Any) -> tuple[Any, Any, Mapping[int, Any]] | None:
@@ -294,7 +294,7 @@ def _with_named_sizes(attention: Any) -> tuple[Any, Any, Mapping[int, Any]] | No
     return None
 
 
-def _trace_attention(attention: Any, probe: Any, sizes: Mapping[int, Any], places: int) -> AttentionStep:
+def _attention_of_sizes(attention: Any, probe: Any, sizes: Mapping[int, Any], places: int) -> AttentionStep:
     leaves, structure = flatten(probe.init(np.random.default_rng(0)))
     names = [path.strip('[]"') for path in structure.paths()]
     shapes = [tuple(sizes.get(n, n) for n in value.shape) for value in leaves]
