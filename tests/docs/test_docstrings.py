@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -80,9 +80,24 @@ def raises(function: Callable[..., Any]) -> bool:
     return any(isinstance(node, ast.Raise) and id(node) not in within for node in ast.walk(tree))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions(name: str) -> None:
+def assert_each(names: Iterable[str], check: Callable[[str], None]) -> None:
+    """Report every name that fails a check, not the first alone."""
+    failing = {}
+    for name in names:
+        try:
+            check(name)
+        except AssertionError as error:
+            failing[name] = str(error)
+    assert not failing, "\n".join(f"{name}: {error}" for name, error in failing.items())
+
+
+def test_functions() -> None:
     """A public function's docstring lists every parameter with a word on it, the result, and what it raises."""
+    assert_each(FUNCTIONS, check_function)
+
+
+def check_function(name: str) -> None:
+    """Hold one docstring against its signature."""
     function = FUNCTIONS[name]
     sections = FunctionDoc(function)
 
@@ -95,18 +110,26 @@ def test_functions(name: str) -> None:
     assert sections["Raises"] or not raises(function)
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if re.fullmatch(r"minigrad\.(?!scope)\w+", name)])
-def test_shapes(name: str) -> None:
+def test_shapes() -> None:
     """The docstring of a function of arrays speaks of shapes, or of what has them."""
+    assert_each([name for name in FUNCTIONS if re.fullmatch(r"minigrad\.(?!scope)\w+", name)], check_shapes)
+
+
+def check_shapes(name: str) -> None:
+    """Look for shapes in one docstring."""
     sections = FunctionDoc(FUNCTIONS[name])
     entries = " ".join(f"{one.type} {' '.join(one.desc)}" for one in sections["Parameters"] + sections["Returns"])
 
     assert SHAPE.search(entries)
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_classes(name: str) -> None:
+def test_classes() -> None:
     """A public class's docstring lists every field or argument, with a word on it or its type."""
+    assert_each(CLASSES, check_class)
+
+
+def check_class(name: str) -> None:
+    """Hold one class's docstring against its fields."""
     kind = CLASSES[name]
     sections = NumpyDocString(inspect.getdoc(kind))
     fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
@@ -116,11 +139,15 @@ def test_classes(name: str) -> None:
     assert [one.name for one in sections["Parameters"] + sections["Attributes"] if not (one.type or one.desc)] == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in METHODS if name.rpartition(".")[2] not in SHARED and "Error" not in name]
-)
-def test_methods(name: str) -> None:
+def test_methods() -> None:
     """A public method's docstring lists its parameters, the result where that is no plain value, and what it raises."""
+    assert_each(
+        [name for name in METHODS if name.rpartition(".")[2] not in SHARED and "Error" not in name], check_method
+    )
+
+
+def check_method(name: str) -> None:
+    """Hold one method's docstring against its signature."""
     method = METHODS[name]
     sections = FunctionDoc(method)
 

@@ -231,7 +231,14 @@ def test_what_cannot_be_drawn_is_said():
         viz.dependency({"f": lambda xs: xs.sum()}, np.ones((3, 2)))
 
 
-@pytest.mark.parametrize("name", ["$x^$", "$\\frac$ & <b>", "a\x00b", "--><script>", "\\N", "a_f", "h"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$\\frac$ & <b>",
+        "a\x00--><script>",
+        *(pytest.param(name, marks=pytest.mark.nightly) for name in ("$x^$", "\\N", "a_f", "h")),
+    ],
+)
 def test_hostile_names_stay_text_in_plots(name):
     """Names that look like formulas, markup or comments bring no element into the SVG that a plain name does not."""
 

@@ -12,6 +12,8 @@ from minigrad.symbolic import check_derivation
 from minigrad.symbolic.checking import checker
 from minigrad.symbolic.checking.hints.diagnose import Slip, find_slip
 
+#: One cell of each kind; the others are tried at night.
+QUICK = ("RNN tanh", "LSTM peephole", "GRU after keep")
 #: How many lines of each class are tried for each cell.
 LINES = 2
 
@@ -29,7 +31,10 @@ def lines_with_slips(name: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("name", DERIVATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.nightly]) for name in DERIVATIONS],
+)
 def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every refuted slip gets a hint of its own class, and what the hint stands for is true in two plain nets."""
     found: list[Slip] = []
