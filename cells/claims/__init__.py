@@ -1,24 +1,16 @@
-"""What textbooks claim of recurrent nets: proved, refuted, or true under conditions, each by steps that run again.
+"""Claims of textbooks about recurrent nets: proved, refuted, or true under conditions, each by steps that run again.
 
-From easy to hard: `claim` (what a claim is), `evidence` (what it is checked with), then the claims by subject:
-`slopes`, `recurrence`, `cell_path` and `gates` (LSTM), `merged` (GRU), `looking_back` (attention), `training`;
-and `mathematics`, all of it on one page.
+`claim` defines a claim and the evidence for it; each other module holds the claims of one subject, see `examine`.
 """
 
-from . import activations as slopes
-from . import attention as looking_back
-from . import gru as merged
-from . import lstm_gates as gates
-from . import lstm_gradient as cell_path
-from . import rnn as recurrence
-from . import training
+from . import activations, attention, gru, lstm_gates, lstm_gradient, rnn, training
 from .claim import Claim, Counterexample
 
 __all__ = ["Claim", "Counterexample", "examine"]
 
 
 def examine() -> list[Claim]:
-    """Every claim, from the slope of tanh to the number of parameters.
+    """Every claim, from the derivative of tanh to the number of parameters.
 
     The verdicts are what the steps show; `Claim.run` does the steps again and raises if one does not hold.
 
@@ -37,11 +29,11 @@ def examine() -> list[Claim]:
     w = 1.313, derivative per step = 0.551
     """
     return [
-        *slopes.claims(),
-        *recurrence.claims(),
-        *cell_path.claims(),
-        *gates.claims(),
-        *merged.claims(),
-        *looking_back.claims(),
+        *activations.claims(),
+        *rnn.claims(),
+        *lstm_gradient.claims(),
+        *lstm_gates.claims(),
+        *gru.claims(),
+        *attention.claims(),
         *training.claims(),
     ]

@@ -1,4 +1,4 @@
-"""The slope of tanh, and what a slip of the pen makes of it."""
+"""The derivative of tanh, and a common mistake: tan in its place."""
 
 import numpy as np
 
@@ -28,8 +28,8 @@ def _tanh() -> Claim:
         "tanh_slope",
         proof.claim,
         "proved",
-        "tanh' = 1 − tanh² is 1/cosh², so it is positive and at most 1, and 1 at 0 only. "
-        "One step of the RNN therefore scales a gradient by diag(1 − h²) W: the slope alone never lets it grow.",
+        "tanh' = 1 − tanh² = 1/cosh² is positive and at most 1, and equals 1 only at 0. "
+        "One step of the RNN multiplies a gradient by diag(1 − h²) W: the derivative of tanh alone never lets it grow.",
         Proof(proof.claim, proof.axioms, proof.assumptions, (*proof.steps, one_step)),
     )
 
@@ -71,8 +71,8 @@ def _tan() -> Claim:
         "tan_slope",
         statement,
         "refuted",
-        "The notes write tan where tanh is meant. The slope of tan is 1 + tan² and never below 1, so with it "
-        "every step would stretch a gradient, the opposite of what the slope is quoted for; tan has poles besides.",
+        "The notes write tan where tanh is meant. The derivative of tan is 1 + tan² and never below 1, so with "
+        "it every step would enlarge a gradient, the opposite of what it is quoted for; tan has poles besides.",
         proof,
         Counterexample(
             Statement("x = 1", "x = 1"),
@@ -83,6 +83,6 @@ def _tan() -> Claim:
 
 
 def _slopes_at_one() -> dict[str, float]:
-    """Both slopes by the complex step."""
+    """Both derivatives by the complex step."""
     x = 1 + 1e-30j
     return {"tan'(1)": float(np.tan(x).imag / 1e-30), "tanh'(1)": float(np.tanh(x).imag / 1e-30)}

@@ -65,9 +65,9 @@ def _direct() -> Claim:
             r"\partial\,\mathrm{context}/\partial m_s = \alpha_s I + \dots",
         ),
         "qualified",
-        "∂context/∂m_s has the summand α_s I, and no product over time: its size is the weight α_s, whether s is one "
-        "step back or a thousand. But the weights sum to 1: spread evenly over S places, each path has 1/S only, "
-        "a decay that is slow but not absent.",
+        "∂context/∂m_s has the summand α_s I, and no product over time: its size is the weight α_s, however far "
+        "back s is. But the weights sum to 1: spread evenly over S places, each path has only "
+        "1/S, a slow decay.",
         Proof(
             Statement(
                 "∂context/∂m_s = α_s I + M (α_s e_s − α_s α) qᵀ",
@@ -138,7 +138,7 @@ def _query() -> Claim:
         ),
         "refuted",
         "∂context/∂q is the covariance of the memory under the weights, M (diag(α) − α αᵀ) Mᵀ, of norm at most ‖M‖²/2. "
-        "It goes to 0 as one weight goes to 1: attention that is sure of its place does not learn where else to look.",
+        "It goes to 0 as one weight goes to 1: saturated attention does not learn to attend elsewhere.",
         Proof(
             Statement("∂context/∂q = M (diag(α) − α αᵀ) Mᵀ", rf"{_INTO_QUERY} = {_COVARIANCE}"),
             proof.axioms,

@@ -1,4 +1,4 @@
-"""Claim: a sentence of the textbooks, what became of it, and what that rests on."""
+"""Claims: a statement of textbooks, its verdict, and the proof or counterexample for it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..unroll import unroll
 __all__ = ["REALS", "Claim", "Counterexample", "Step", "constant_params", "line", "reached", "state_jacobian", "step"]
 
 
-#: What steps that SymPy does take for granted.
+#: The axioms of steps that SymPy does.
 REALS = ("the real numbers", "SymPy's calculus of elementary functions")
 
 Step = ProofStep
@@ -74,11 +74,11 @@ class Counterexample:
     Attributes
     ----------
     statement : Statement
-        What it is.
+        The net or number in words.
     compute : callable
         ``() -> {name: number}``, by the cells themselves.
     shows : callable
-        Whether these numbers contradict the claim.
+        True if these numbers contradict the claim.
     """
 
     statement: Statement
@@ -131,7 +131,7 @@ class Claim:
     reason : str
         Two or three sentences.
     proof : Proof
-        What the verdict rests on: steps that are done again by `run`. Of a refuted claim, its refutation.
+        The steps behind the verdict, which `run` does again. Of a refuted claim, its refutation.
     counterexample : Counterexample or None
         Of a refuted claim; of a qualified one, a case in which the conditions do not hold.
     """
@@ -163,7 +163,7 @@ class Claim:
 
     @property
     def holds(self) -> bool:
-        """Whether the verdict stands, tried now."""
+        """True if the verdict stands, tried now."""
         return stands(self.run)
 
     def text(self) -> str:

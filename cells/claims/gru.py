@@ -1,4 +1,4 @@
-"""The GRU, in which C and h are one."""
+"""The GRU: two gates, one state."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from .claim import Claim, Counterexample, constant_params, line, state_jacobian,
 
 __all__ = ["claims"]
 
-#: ∂h_t/∂h_{t−1}, and what it is: directly, through z, and through n and r.
+#: ∂h_t/∂h_{t−1}, and its formula: the direct path, through z, and through n and r.
 _WHOLE = r"\partial h_t/\partial h_{t-1}"
 _THROUGH = (
     r"\operatorname{diag}(z_t) + \operatorname{diag}((h_{t-1} - n_t)\,z_t(1 - z_t))\, W_z "

@@ -15,7 +15,7 @@ from .lstm_gradient import forgetting
 
 __all__ = ["claims"]
 
-#: ∂c_t/∂c_{t−1}, and what it is with peepholes.
+#: ∂c_t/∂c_{t−1}, and its formula with peepholes.
 _KEPT = r"\partial c_t/\partial c_{t-1}"
 _FULL = r"\operatorname{diag}(f_t + c_{t-1}\,p_f\,f_t(1-f_t) + g_t\,p_i\,i_t(1-i_t))"
 
@@ -226,8 +226,8 @@ def _shared() -> Claim:
         Statement("all gates may use one W_C and one b_C, as some lecture notes write them", r"W_f = W_i = W_o = W_C"),
         "refuted",
         "With one W_C and b_C the three gates get the same argument, so i = f = o, and g is a function of them: four "
-        "roles have one degree of freedom. What is kept (f → 1) is then written over, c + 1; a cell that keeps and "
-        "does not write needs f near 1 and i near 0. Each gate has its own weights, and its own gradient.",
+        "roles have one degree of freedom. With f → 1 the cell becomes c + 1; a cell that keeps c unchanged "
+        "needs f near 1 and i near 0. Each gate has its own weights, and its own gradient.",
         Proof(
             Statement("W_f = W_i = W_o implies f = i = o", r"W_f = W_i = W_o \;\Longrightarrow\; f = i = o"),
             REALS,
@@ -271,7 +271,7 @@ def _shared() -> Claim:
 
 
 def _shared_gates(seed: int) -> dict[str, float]:
-    """The gates of one unit whose letters are all the same, read off what a step makes of c and h."""
+    """The gates of one unit whose letters are all the same, read off the c and h after a step."""
     rng, cell = np.random.default_rng(seed), LSTM(1, 1)
     shared = {name: rng.normal() for name in "UWb"}
     params = constant_params(cell, **{f"{name}_{k}": value for name, value in shared.items() for k in "ifgo"})

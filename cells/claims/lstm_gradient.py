@@ -51,11 +51,11 @@ def _cell_path() -> Claim:
         ),
         "qualified",
         "Along the cell path, with the gates held fixed, the derivative is diag(∏ f_t): I if f = 1, as in the LSTM of "
-        "1997. With f ≤ q < 1 it vanishes like q^(T−k). In general a coordinate vanishes exactly if Σ −log f_t "
+        "1997. With f ≤ q < 1 it vanishes like q^(T−k). In general a coordinate vanishes if and only if Σ −log f_t "
         "diverges, not already if every f_t is below 1.",
         Proof(
             Statement(
-                "∏ f_t → 0 exactly if Σ −log f_t = ∞",
+                "∏ f_t → 0 if and only if Σ −log f_t = ∞",
                 r"\prod_t f_t \to 0 \;\Longleftrightarrow\; \sum_t -\log f_t = \infty",
             ),
             REALS,

@@ -33,7 +33,7 @@ def claims() -> list[Claim]:
 
 def _cross_entropy() -> Claim:
     def scalars() -> bool:
-        """K = 3, entry by entry in SymPy, with y_3 = 1 − y_1 − y_2."""
+        """K = 3, elementwise in SymPy, with y_3 = 1 − y_1 − y_2."""
         a = sympy.symbols("a1:4", real=True)
         y1, y2 = sympy.symbols("y1 y2", real=True)
         y = (y1, y2, 1 - y1 - y2)
@@ -73,7 +73,7 @@ def _cross_entropy() -> Claim:
                     rf"{_INTO_LOGITS} \ne (\hat y_t - y_t)\,\hat y_t(1-\hat y_t)",
                     "refuted",
                 ),
-                step("K = 3, entry by entry", "K = 3", "sympy.diff, simplify", scalars),
+                step("K = 3, elementwise", "K = 3", "sympy.diff, simplify", scalars),
                 step("a real loss with a distribution", r"y \ge 0,\ \mathbf{1}^{\top} y = 1", "mg.grad", real),
             ),
         ),
@@ -192,7 +192,7 @@ def _clipping() -> Claim:
         ),
         "qualified",
         "Clipping by norm multiplies by min(1, c/‖g‖), a positive number, so the direction is kept; a gradient shorter "
-        "than the limit is left as it is, so what has vanished stays so. Clipping entry by entry turns the gradient. "
+        "than the limit is left as it is, so what has vanished stays so. Clipping elementwise turns the gradient. "
         "Within one gradient the shares of near and far steps keep their ratio.",
         Proof(
             Statement("0 < min(1, c/‖g‖) ≤ 1", r"0 < \min(1, c/\lVert g\rVert) \le 1"),

@@ -1,4 +1,4 @@
-"""What can go wrong with formulas and proofs."""
+"""Errors of formulas and proofs."""
 
 from ..errors import MinigradError
 

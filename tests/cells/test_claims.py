@@ -272,7 +272,7 @@ def test_a_wrong_rule_of_the_engine_is_noticed(name: str, slope: Any, noticed: l
 
 
 def _holds(claim: Any) -> bool:
-    """Whether a claim holds; any error means that it does not."""
+    """True if a claim holds; any error means that it does not."""
     try:
         return bool(claim.holds)
     except Exception:

@@ -121,7 +121,7 @@ def test_every_step_can_fail(name: str, i: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def fails_with(fault: Fault, step: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether a step notices a fault."""
+    """True if a step notices a fault."""
     with monkeypatch.context() as patch:
         fault(patch)
         try:

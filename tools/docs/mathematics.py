@@ -10,13 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cells.attention import Attention
-from cells.claims import activations as slopes
-from cells.claims import attention as looking_back
-from cells.claims import gru as merged
-from cells.claims import lstm_gates as gates
-from cells.claims import lstm_gradient as cell_path
-from cells.claims import rnn as recurrence
-from cells.claims import training
+from cells.claims import activations, attention, gru, lstm_gates, lstm_gradient, rnn, training
 from cells.claims.claim import Claim
 from cells.gru import GRU
 from cells.lstm import LSTM
@@ -39,8 +33,9 @@ This page is made by `python -m tools.docs.mathematics docs/mathematics.md`, and
 formula was derived from the lines of code that compute the cell; each claim was examined, and its steps done again,
 when the page was made.
 
-**Letters.** $x_t$ is the input, $h_t$ the hidden state, $E$ the loss, σ the logistic function, ⊙ the product entry by
-entry. $U$ acts on the input, $W$ on the state before, $b$ is a bias; gates carry their letter as an index.
+**Letters.** $x_t$ is the input, $h_t$ the hidden state, $E$ the loss, σ the logistic function, ⊙ the
+elementwise product. $U$ acts on the input, $W$ on the state before, $b$ is a bias; gates carry their letter as an
+index.
 $\\hat y_t = \\operatorname{softmax}(V h_t + c)$ is the prediction, $y_t$ the target.
 $\\delta q_t = \\partial E/\\partial q_t$ is the adjoint of $q_t$, with everything after $q_t$ taken into account.
 Vectors are columns. Jacobians are in numerator layout, $J_{ij} = \\partial \\mathrm{out}_i/\\partial \\mathrm{in}_j$,
@@ -60,13 +55,13 @@ VANISHING = """The norm of that product is bounded by the product of the norms. 
 the bound, and with it the gradient, go to 0 exponentially with T − k. This is the vanishing gradient."""
 
 CELL_PATH = """An LSTM carries a second state, the cell c. With h and the gates held fixed, one step multiplies the
-gradient along the cell by the forget gate and by nothing else, entry by entry: the cell path, or constant error
+gradient along the cell by the forget gate and by nothing else: the cell path, or constant error
 carousel. The whole derivative has three more blocks, because the gates read h."""
 
-MERGED = """A GRU has two gates and no cell beside the hidden state. Its direct path is diag(z), the first term of one
+GATED = """A GRU has two gates and no cell beside the hidden state. Its direct path is diag(z), the first term of one
 Jacobian; the other terms go through the gates and the candidate n."""
 
-LOOKING_BACK = """Attention reads all earlier states at once, here three of them, with the scores of Luong et al.,
+ATTENTION = """Attention reads all earlier states at once, here three of them, with the scores of Luong et al.,
 e_s = m_sᵀ q. The way from the context back to any one of them is one step long, and its strength is its weight α_s."""
 
 READING_ON = """## Reading on
@@ -84,23 +79,23 @@ READING_ON = """## Reading on
 def page() -> str:
     """The whole page as Markdown, with formulas in fences that code forges and Sphinx draw."""
     readout = Readout(H, K)
-    rnn, lstm, gru = derive(RNN(D, H), readout), derive(LSTM(D, H), readout), derive(GRU(D, H), readout)
+    of_rnn, of_lstm, of_gru = (derive(cell(D, H), readout) for cell in (RNN, LSTM, GRU))
     parts = [
         INTRODUCTION,
-        *_section("The slope of the activation", "", None, slopes),
-        *_section("The plain recurrent net", RECURRENT, rnn),
-        *_over_time(rnn),
-        *_claims(recurrence),
-        *_section("The LSTM", CELL_PATH, lstm),
+        *_section("The derivative of the activation", "", None, activations),
+        *_section("The plain recurrent net", RECURRENT, of_rnn),
+        *_over_time(of_rnn),
+        *_claims(rnn),
+        *_section("The LSTM", CELL_PATH, of_lstm),
         "The path along the cell, and the bound of the whole:",
-        _formulas([_cell_path(lstm), lstm.bound().statement()]),
-        *_claims(cell_path),
-        *_claims(gates),
-        *_section("The GRU", MERGED, gru),
+        _formulas([_cell_path(of_lstm), of_lstm.bound().statement()]),
+        *_claims(lstm_gradient),
+        *_claims(lstm_gates),
+        *_section("The GRU", GATED, of_gru),
         "The bound:",
-        _formulas([gru.bound().over_time()]),
-        *_claims(merged),
-        *_section("Attention", LOOKING_BACK, derive(Attention(H, score="dot")), looking_back),
+        _formulas([of_gru.bound().over_time()]),
+        *_claims(gru),
+        *_section("Attention", ATTENTION, derive(Attention(H, score="dot")), attention),
         *_section("Training", "", None, training),
         READING_ON,
     ]
@@ -164,7 +159,7 @@ def _claim(claim: Claim) -> list[str]:
 
 
 def _steps(proof: Proof) -> str:
-    """What a proof takes for granted, and its steps."""
+    """The axioms and assumptions of a proof, and its steps."""
     given = [*proof.axioms, *proof.assumptions]
     lines = [f"Given: {'; '.join(_escaped(one) for one in given)}.", ""]
     lines += [f"{i}. ${step.statement.latex}$ ({_escaped(step.reason)})" for i, step in enumerate(proof.steps, start=1)]

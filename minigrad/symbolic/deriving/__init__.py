@@ -1,7 +1,7 @@
-"""What follows from one step of a cell, and proofs of it.
+"""The consequences of one step of a cell, and proofs of them.
 
-`plan` (names and sizes of a cell's parameters), `onestep` (the step on symbols), `chain` (the chain rule over named
-values), `readings` (readout and loss), `recurrences` (adjoints and gradients), `derivation` (all closed forms),
-`equations` (as they are printed); `proof` (claims with steps that can fail),
-`induction` (products over time), `intervals`, `norms`, `bounds` (how much can flow) and `slopes` (tanh' ≤ 1).
+`signature` has names and sizes of what enters a step, `traced_step` the step on symbols, `chain_rule` Jacobians of its
+named values, `readout` and `bptt` adjoints and gradients; `derivation` is all of it, `equations` prints it. `proof` has
+proofs whose steps run again, `induction` products over time, `norms` and `bounds` bounds of Jacobians,
+`activation_bounds` tanh' ≤ 1 and its like.
 """

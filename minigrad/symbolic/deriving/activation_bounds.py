@@ -1,7 +1,7 @@
-"""How steep the activation functions are, proved by SymPy: 0 < tanh' ≤ 1, 0 < σ' ≤ 1/4.
+"""Bounds of the derivatives of activation functions, proved by SymPy: 0 < tanh' ≤ 1, 0 < σ' ≤ 1/4.
 
-The slope that is bounded is the engine's own rule, read on a SymPy symbol, and it is first shown to be
-the derivative.
+The derivative that is bounded is the engine's own rule, applied to a SymPy symbol; it is first shown to be SymPy's
+derivative.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def slope_proof(name: str) -> Proof:
 
 
 def _is_derivative(name: str, function: Callable[[Any], Any]) -> bool:
-    """Whether the engine's slope is SymPy's derivative."""
+    """True if the engine's slope is SymPy's derivative."""
     x = _x()
     slope = PRIMITIVES[name].slope
     assert slope is not None
@@ -153,7 +153,7 @@ _PROOFS: dict[str, Callable[[], Proof]] = {"tanh": _tanh_proof, "sigmoid": _sigm
 
 
 def softmax_proof() -> Proof:
-    """‖diag(α) − α αᵀ‖ ≤ 1/2 for α ≥ 0 with sum 1: it is a covariance, at most a quarter of the squared range."""
+    """‖diag(α) − α αᵀ‖ ≤ 1/2 for α ≥ 0 with sum 1: as a covariance it is at most a quarter of the squared range."""
 
     def popoviciu() -> bool:
         m, M, mu = sympy.symbols("m M mu", real=True)

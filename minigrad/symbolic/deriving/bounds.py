@@ -1,4 +1,4 @@
-"""How much one step, and T − k steps, can stretch or shrink a gradient: proved bounds in the parameters' norms."""
+"""Proved bounds of ‖∂s_t/∂s_{t−1}‖ and of the product over T − k steps, in norms of the parameters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Bound:
 
     @property
     def constant(self) -> bool:
-        """Whether the factor is the same at every step."""
+        """True if the factor is the same at every step."""
         return not any(part.kind in ("symbol", "named") and part.label.time for part in subterms([self.factor]))
 
     # -- numbers -----------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Bound:
 
     @property
     def needs_inputs(self) -> bool:
-        """Whether the bound holds x_max, the largest magnitude in any input, as where an activation is unbounded."""
+        """True if the bound holds x_max, the largest magnitude in any input, as where an activation is unbounded."""
         return any(part is X_MAX for part in subterms([self.factor, *self.growth.values()]))
 
     def factors(self, params: Any, *, steps: int, start: float = 1.0, inputs: float | None = None) -> list[float]:
@@ -135,7 +135,7 @@ class Bound:
         return _norm_at_most(ends, words, formula)
 
     def _ends(self, end: Index, start: Index, write: Callable[[Term], str]) -> tuple[str, str]:
-        """How what is differentiated, and by what, are written."""
+        """The value that is differentiated and the one by which, as they are written."""
         if self.subject is not None:
             out, wrt = self.subject
             return write(self.step.term(out)), write(self.step.term(wrt))
@@ -161,7 +161,7 @@ class Bound:
         return Proof(claim, axioms, self.assumptions(), tuple(steps))
 
     def _stays(self, key: str) -> ProofStep:
-        """That a part of the state stays in [−1, 1]."""
+        """The step that shows that a part of the state stays in [−1, 1]."""
         now, before = self.step.term(key), self.step.term(self.step.carried()[key])
         write, tex = Term.text, Term.latex
         return ProofStep(
@@ -174,7 +174,7 @@ class Bound:
         )
 
     def assumptions(self) -> tuple[str, ...]:
-        """What the bound takes for granted."""
+        """The assumptions of the bound."""
         kept = [f"every entry of the initial {key} is in [−1, 1]; then it stays there" for key in self.within]
         grown = [
             f"max|{key}_t| grows by no more than max|{key}_t| ≤ {bound.text()}" for key, bound in self.growth.items()
@@ -183,7 +183,7 @@ class Bound:
         return (*kept, *grown, *inputs, "spectral norms")
 
     def limit(self) -> Proof:
-        """What follows for T → ∞: the gradient vanishes if the factor is below 1."""
+        """The limit for T → ∞: the gradient vanishes if the factor is below 1."""
         write, tex = Term.text, Term.latex
         return vanishing_proof(Statement(write(self.factor), tex(self.factor)))
 
@@ -244,7 +244,7 @@ def _norm_at_most(ends: tuple[tuple[str, str], tuple[str, str]], words: str, for
 
 
 def _inside(interval: Interval | None) -> bool:
-    """Whether an interval is known and lies in [−1, 1]."""
+    """True if an interval is known and lies in [−1, 1]."""
     return interval is not None and interval[0] >= -1 and interval[1] <= 1
 
 

@@ -52,22 +52,22 @@ class Recurrences:
 
     def _adjoint(self, key: str) -> Term:
         carried = self.step.carried()
-        shares = self._shares(key)
+        contributions = self._contributions(key)
         if key in carried:
             before = carried[key]
             time = NEXT if self.step.term(before).label.time == PREVIOUS else PREVIOUS
-            shares += [self.one_step_later(share, time) for share in self._shares(before)]
+            contributions += [self.one_step_later(one, time) for one in self._contributions(before)]
         if key == self.step.output:
-            shares.append(self.from_loss)
-        return add(shares) if shares else zero(self.step.term(key).shape)
+            contributions.append(self.from_loss)
+        return add(contributions) if contributions else zero(self.step.term(key).shape)
 
     def sent_back(self, key: str) -> Term:
-        """What step t alone sends back into a value: Σ (∂u/∂value)ᵀ δu over what the step makes of it."""
-        shares = self._shares(key)
-        return add(shares) if shares else zero(self.step.term(key).shape)
+        """The contribution of step t alone to the adjoint of a value: Σ (∂u/∂value)ᵀ δu over each u computed of it."""
+        contributions = self._contributions(key)
+        return add(contributions) if contributions else zero(self.step.term(key).shape)
 
-    def _shares(self, key: str) -> list[Term]:
-        """What each value that is computed from another sends into it: (∂u/∂v)ᵀ δu."""
+    def _contributions(self, key: str) -> list[Term]:
+        """The contributions (∂u/∂v)ᵀ δu of the values u that are computed from v."""
         locals_of = {u: self.step.local(u, key) for u in self.step.pulls}
         return [_pulled(local, self.step.seed(u)) for u, local in locals_of.items() if local is not None]
 
@@ -85,7 +85,7 @@ class Recurrences:
         FormulaError
             If the sum would have more terms from step to step, as attention over all earlier states has.
         """
-        term = self._share_of_a_step(key)
+        term = self._contribution_of_a_step(key)
         if isinstance(self.step, AttentionStep):
             return term
         early = [one for one in leaves(term) if one.label.time is not None and one.label.time.offset < -1]
@@ -95,8 +95,8 @@ class Recurrences:
             )
         return sum_over(term, "t", Index("", 1), Index("T"))
 
-    def _share_of_a_step(self, key: str) -> Term:
-        """What step t sends into a parameter."""
+    def _contribution_of_a_step(self, key: str) -> Term:
+        """The contribution of step t to the gradient of a parameter."""
         if self.readout is not None and key in self.readout.gradients:
             return self.readout.gradients[key]
         pulled = [pulls[key] for pulls in self.step.pulls.values() if key in pulls]

@@ -1,4 +1,4 @@
-"""Everything that follows from one step of a cell: Jacobians, adjoints, gradients, the product over time."""
+"""The closed forms that follow from one step of a cell: Jacobians, adjoints, gradients, the product over time."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -58,8 +58,8 @@ def derive(cell: Any, readout: Any = None) -> "Derivation":
     """
     step = trace(cell)
     letters = {part for key in step.values for part in (key, key.rpartition(".")[2])}
-    heard = None if readout is None else trace_readout(readout, step.term(step.output), letters)
-    return Derivation(step, heard, cell)
+    traced = None if readout is None else trace_readout(readout, step.term(step.output), letters)
+    return Derivation(step, traced, cell)
 
 
 class Derivation:
@@ -92,7 +92,7 @@ class Derivation:
 
     @property
     def definitions(self) -> dict[str, Term]:
-        """What each computed value stands for, in the order of computation."""
+        """The formula of each computed value, in the order of computation."""
         return {key: term.args[0] for key, term in self.values.items() if term.kind == "named"}
 
     @property
@@ -225,7 +225,7 @@ class Derivation:
         return self._recurrences.from_loss
 
     def sent_back(self, key: str) -> Term:
-        """What step t alone sends back into a value: Σ (∂u/∂value)ᵀ δu over what the step makes of it.
+        """The contribution of step t alone to the adjoint of a value: Σ (∂u/∂value)ᵀ δu over what is computed from it.
 
         Parameters
         ----------

@@ -88,7 +88,7 @@ class Transition:
         )
 
     def _step_statement(self, following: Term) -> Statement:
-        """What the sweep gives, and the claim for T+1; of several parts, with P_T for the claim, for it is long."""
+        """The result of the sweep and the claim for T+1; for several parts, with P_T for the claim, which is long."""
         if len(self.parts) > 1:
             return Statement(
                 "T → T+1: with P_T for the claim, block by block the sweep gives J_{T+1} P_T; the claim is P_{T+1}",

@@ -126,7 +126,7 @@ class Ranges:
 
 
 def are_complements(a: Term, b: Term) -> bool:
-    """Whether a + b = 1, also where one of them is the name of 1 − the other."""
+    """True if a + b = 1, also where one of them is the name of 1 − the other."""
     unit = ones(a.shape)
     for x, y in ((a, b), (b, a)):
         opened = x.args[0] if x.kind == "named" and x.args[0].kind == "add" else x
@@ -337,7 +337,7 @@ class Norms:
 
 
 def _is_covariance_column(vector: Term) -> bool:
-    """Whether a vector is α_s e_s − α_s α, a column of diag(α) − α αᵀ."""
+    """True if a vector is α_s e_s − α_s α, a column of diag(α) − α αᵀ."""
     for part in vector.args:
         _, scalar, body = split(part)
         if body.kind == "basis" and scalar.kind == "entry" and _is_softmax(scalar.args[0]):

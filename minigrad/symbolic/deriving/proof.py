@@ -82,7 +82,7 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether every step holds, tried now."""
+        """True if every step holds, tried now."""
         return stands(self.run)
 
     def text(self) -> str:
@@ -104,7 +104,7 @@ class Proof:
 
 
 def stands(run: Callable[[], object]) -> bool:
-    """Whether a proof, or what rests on one, runs to its end now."""
+    """True if a proof, or what rests on one, runs to its end now."""
     try:
         run()
     except ProofError:

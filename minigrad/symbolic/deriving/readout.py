@@ -1,4 +1,4 @@
-"""What a readout and its loss send into the hidden state: ∂E_t/∂logits = ŷ_t − y_t, by the engine's sweep."""
+"""The gradient of a readout and its loss: ∂E_t/∂logits = ŷ_t − y_t, by the engine's reverse sweep."""
 
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
@@ -104,9 +104,9 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
     vectors = {node.value.label.key: pulled[node] for node in leaves.values() if node.ndim == 1}
     probabilities = probabilities_of(logits)
     back = reverse_sweep([(probabilities, seed)], targets=[logits]).nodes[logits]
-    heard = leaf(yhat)
-    spoken = negative(total_of(y * log(heard)))
-    assert equal(substitute(loss.value, known), spoken.value), "E is the cross-entropy of ŷ"
+    prediction = leaf(yhat)
+    of_prediction = negative(total_of(y * log(prediction)))
+    assert equal(substitute(loss.value, known), of_prediction.value), "E is the cross-entropy of ŷ"
     return TracedReadout(
         substitute(loss.value, known),
         error,
@@ -114,7 +114,7 @@ def trace_readout(readout: Any, h: Term, taken: set[str]) -> TracedReadout:
         {node.value.label.key: found[node] for node in leaves.values()},
         jacobian,
         transpose(substitute(read_linear(back, seed), known)),
-        reverse_sweep([(spoken, ONE)], targets=[heard]).nodes[heard],
+        reverse_sweep([(of_prediction, ONE)], targets=[prediction]).nodes[prediction],
         {key: transpose(read_linear(found, seed)) for key, found in vectors.items()},
         {one.label.key: one for one in [*(n.value for n in leaves.values()), logits.value, yhat, y.value]},
     )

@@ -1,4 +1,4 @@
-"""What a cell's parameters and states are called and how large they are: found out by running it on numbers.
+"""Names and sizes of a cell's parameters and states, found by running it on numbers.
 
 Nothing is assumed of a cell but `init`, `initial_state` and `step`: its parameters are a tree, its
 states are trees, and the parts of a new state bear the names that the step gave them.
@@ -77,7 +77,7 @@ class BidirectionalNet(Protocol):
 #: Sizes that tell the axes of parameters apart, and the names that they get.
 _PROBES = {"input_size": (7, Dim("D")), "hidden_size": (11, Dim("H"))}
 
-#: A cell that remembers all of its states is looked at after so many steps.
+#: Steps after which the state is inspected, for cells whose state grows with time.
 _STEPS = 2
 
 
@@ -113,7 +113,7 @@ class StepPlan:
         return replace(self, labels=labels, place=place, turned=turned)
 
     def label(self, path: str) -> Label:
-        """What a part of a state is called, found at this path."""
+        """The label of the part of a state at a path."""
         return self.labels.get(path) or self._label_of(path, NOW)
 
     def _label_of(self, path: str, time: Index | None) -> Label:
@@ -166,7 +166,7 @@ class StepPlan:
         return newest.at(newest.time.shifted(int(match[2]) - length))
 
     def _length(self, stem: str, structure: Structure) -> int:
-        """How many entries a tuple of the state before has."""
+        """The number of entries of a tuple in the state before."""
         return sum(1 for path in structure.paths() if re.fullmatch(re.escape(stem) + r"\[\d+\]", path))
 
     def _symbols(self, leaves: Any, structure: Structure, labels: list[Label]) -> tuple[Any, dict[str, Tensor]]:
@@ -178,7 +178,7 @@ class StepPlan:
         return structure.unflatten([nodes[label.key] for label in labels]), nodes
 
     def outputs(self, after: Any) -> Iterator[tuple[Label, Any]]:
-        """The parts of the new state with their labels, each once; what is only handed on is left out."""
+        """The parts of the new state with their labels, each once; parts that are copied unchanged are left out."""
         leaves, structure = flatten(after)
         seen = set()
         for path, node in zip(structure.paths(), leaves, strict=True):
@@ -221,7 +221,7 @@ def _with_probes(cell: Any) -> tuple[Mapping[int, Any], Any]:
 
 
 def consists_of_cells(cell: Any) -> bool:
-    """Whether a cell runs other cells inside its step, which have sizes of their own."""
+    """True if a cell runs other cells inside its step, which have sizes of their own."""
     settings = [getattr(cell, field.name) for field in fields(cell)] if is_dataclass(cell) else []
     return any(isinstance(setting, RecurrentCell) for setting in settings)
 

@@ -105,7 +105,7 @@ class TracedStep:
         return {now: key for now, key in beside.items() if now in self.after}
 
     def remembers(self) -> bool:
-        """Whether the step reads states from before the previous one, as attention over its own past does."""
+        """True if the step reads states from before the previous one, as attention over its own past does."""
         return bool(self.memory())
 
     def memory(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class RecurrentStep(TracedStep):
         return tuple(sorted(kept, key=offsets.__getitem__))
 
     def hands_on(self) -> bool:
-        """Whether the state holds inputs of the step as they are, as those that a convolution keeps."""
+        """True if the state holds inputs of the step as they are, as those that a convolution keeps."""
         return any(key in self._read() and key not in self.carried().values() for key in self.before)
 
     def run_from(self, parts: Mapping[str, Tensor], time: Index) -> dict[str, Tensor]:

@@ -1,3 +1,1 @@
-"""How a formula is written: brackets and order (`writing`), then `text`, `latex`, `mathml`, SymPy (`sympy_forms`), and
-sentences around formulas (`prose`).
-"""
+"""Printing: brackets and order (`printer`), then `text`, `latex` with MathML, and `to_sympy`."""

@@ -1,4 +1,4 @@
-"""How a formula is written, for any notation: where brackets go, what stands first, how signs are put.
+"""Printing of formulas in any notation: brackets, order and signs.
 
 `text` and `latex` say how names, powers and fractions look; everything else is decided here, once.
 """
@@ -63,7 +63,7 @@ def _signed(piece: _Piece, notation: Notation) -> str:
 
 
 def _written_parts(term: Term) -> tuple[Term, ...]:
-    """What is written of a term: nothing inside a named value; uᵀ v for a sum over u ⊙ v."""
+    """The parts of a term that are written: none inside a named value; u and v of uᵀ v for a sum over u ⊙ v."""
     if term.kind == "named":
         return ()
     if term.kind == "total" and term.args[0].kind == "hadamard":
@@ -76,7 +76,7 @@ def _written_parts(term: Term) -> tuple[Term, ...]:
 
 
 def _is_table(term: Term) -> bool:
-    """Whether a matrix is given by its entries, row by row."""
+    """True if a matrix is given by its entries, row by row."""
     return term.kind == "stack" and all(line.kind == "entries" for line in term.args)
 
 
@@ -90,7 +90,7 @@ def _two_sides(body: Term) -> tuple[Term, Term]:
 
 
 def count_of_factors(first: Index, last: Index) -> str:
-    """How many steps there are from first to last: ``T-k`` for k+1 … T."""
+    """The number of steps from first to last: ``T-k`` for k+1 … T."""
     offset = last.offset - first.offset + 1
     parts = f"{last.symbol}-{first.symbol}" if first.symbol else last.symbol
     return f"{parts}{offset:+d}" if offset else parts

@@ -1,4 +1,4 @@
-"""Formulas for SymPy: entry by entry, where its algebra is sound, or as a matrix expression, for export.
+"""Formulas for SymPy: elementwise, where its algebra is sound, or as a matrix expression, for export.
 
 SymPy gets symbols whose names were checked, never a string to read. Do not differentiate the matrix
 expressions: SymPy's matrix calculus fails on gates and is wrong on softmax.
@@ -28,15 +28,15 @@ def to_sympy(term: Term, sizes: Mapping[str, int] | None = None, *, open_names: 
     term : Term
         The formula.
     sizes : mapping, optional
-        Numbers for the names of sizes. With sizes, the result is written entry by entry: a SymPy
+        Numbers for the names of sizes. With sizes, the result is written elementwise: a SymPy
         expression, or a Matrix of them. Without, it is one matrix expression.
     open_names : bool
-        Entry by entry only: put the definitions in the place of named values.
+        Elementwise only: put the definitions in the place of named values.
 
     Returns
     -------
     sympy.Expr, sympy.MatrixExpr or sympy.Matrix
-        Entry by entry it is explicit, otherwise in symbols of matrices.
+        Elementwise it is explicit, otherwise in symbols of matrices.
 
     Raises
     ------

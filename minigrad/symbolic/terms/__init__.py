@@ -1,4 +1,4 @@
-"""What a formula is and how it is built, in normal order.
+"""Terms: how formulas are represented and built, in normal order.
 
 From easy to hard: `labels` and `dims` (what a value and the size of an axis are called), `term` (one node of a
 formula), `monomials`, `sums`, `products`, `pieces`, `blocks`, `ranges` (the constructors, which normalise), `walk` and

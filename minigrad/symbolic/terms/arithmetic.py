@@ -139,7 +139,7 @@ def summand_order(term: Term) -> tuple[Any, ...]:
 
 
 def times(factors: Iterable[Term], exponents: Iterable[Rational] | None = None) -> Term:
-    """∏ factorᵉ entry by entry, for factors of one shape; on scalars, their product."""
+    """∏ factorᵉ elementwise, for factors of one shape; on scalars, their product."""
     factors = list(factors)
     shape = factors[0].shape
     coefficient: Rational = 1
@@ -182,7 +182,7 @@ def _entrywise(powers: dict[Term, Rational], shape: tuple[Any, ...]) -> Term:
 
 
 def power(base: Term, exponent: Any) -> Term:
-    """``baseᵉ`` entry by entry; 1/x is x⁻¹ and √x is x^(1/2)."""
+    """``baseᵉ`` elementwise; 1/x is x⁻¹ and √x is x^(1/2)."""
     exponent = fraction(exponent)
     if exponent == 1:
         return base

@@ -10,7 +10,7 @@ __all__ = ["Dim", "as_dim", "in_numbers"]
 
 
 class Dim(str):
-    """A whole-number size known by name; equal to the plain string, and closed under addition.
+    """The size of an axis, an integer known by name; equal to the plain string, and closed under addition.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Dim(str):
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        """What is left of an axis."""
+        """The rest of an axis after a part is cut off."""
         return _combine([(self, 1), (other, -1)])
 
     def __rsub__(self, other: Any) -> Any:
@@ -43,7 +43,7 @@ class Dim(str):
 
 
 def as_dim(size: Any) -> Any:
-    """A size of an axis: a whole number, or a name.
+    """A size of an axis: an integer, or a name.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def as_dim(size: Any) -> Any:
         return size
     if isinstance(size, str):
         return Dim(size)
-    raise FormulaError(f"the size of an axis is a whole number or a name such as 'n', got {size!r}")
+    raise FormulaError(f"the size of an axis is an integer or a name such as 'n', got {size!r}")
 
 
 def in_numbers(size: Any, sizes: Mapping[Any, int]) -> int:
@@ -75,7 +75,7 @@ def in_numbers(size: Any, sizes: Mapping[Any, int]) -> int:
 
 
 def _combine(parts: Iterable[tuple[Any, int]]) -> Any:
-    """Σ sign · size, as a whole number if no name is left."""
+    """Σ sign · size, as an integer if no name is left."""
     counts: dict[str, int] = {}
     for size, sign in parts:
         dim = as_dim(size)

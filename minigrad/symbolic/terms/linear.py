@@ -95,7 +95,7 @@ def _of_entries(term: Term, found: Sequence[Any], seed: Term) -> Term:
 
 
 def _each(term: Term, found: Sequence[Any], seed: Term) -> list[Term]:
-    """What was read of every part; of a part without the seed, which then has to be 0."""
+    """The matrix read of every part; a part without the seed has to be 0."""
     if any(matrix is None and one.kind != "zero" for one, matrix in zip(term.args, found, strict=True)):
         _refuse(term, found, seed)
     parts = zip(term.args, found, strict=True)

@@ -1,4 +1,4 @@
-"""How a value is called in formulas: its name, the time step it belongs to, and its place in a deep net.
+"""Labels of values in formulas: name, time step, and place in a deep net.
 
 The time comes from the scope ``t=3`` in which the value was named; it may be symbolic, as in ``t=t``.
 """
@@ -44,7 +44,7 @@ class Index(NamedTuple):
         return f"{self.symbol}{self.offset:+d}" if self.offset else self.symbol
 
     def shifted(self, steps: int) -> "Index":
-        """That many steps later."""
+        """The index that many steps later."""
         return Index(self.symbol, self.offset + steps)
 
 

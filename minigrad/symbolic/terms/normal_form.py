@@ -78,7 +78,7 @@ def multiplied_out(part: Term, *parts: Term) -> Term:
 
 
 def equal(a: Term, b: Term) -> bool:
-    """Whether two formulas have the same normal form.
+    """True if two formulas have the same normal form.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def _sign(monomial: Term) -> int:
 
 
 def _is_positive(base: Term) -> bool:
-    """Whether a factor is above 0 everywhere."""
+    """True if a factor is above 0 everywhere."""
     if base.kind == "total":
         return all(_sign(one) == 1 for one in summands(base.args[0]))
     return base.kind == "ones" or (base.kind == "function" and base.data in ("exp", "sigmoid"))

@@ -1,4 +1,4 @@
-"""What each primitive of the engine means on terms: `minigrad.tanh(term)`, and every derivative rule.
+"""The primitives of the engine on terms: `minigrad.tanh(term)`, and every derivative rule.
 
 Rules of the engine are made of operators and primitives, so the engine's own reverse sweep runs on
 terms with nothing but this table.
@@ -184,7 +184,7 @@ def _getitem(x: Term, index: Any) -> Term:
 
 
 def _columns(x: Term, rest: tuple[Any, ...], index: Any) -> Term:
-    """What is taken along the second axis, after a slice along the first."""
+    """The part taken along the second axis, after a slice along the first."""
     if len(rest) != 1 or (x.ndim == 1 and rest[0] is not None):
         raise FormulaError(f"formulas take entries, rows and slices; got the index {index!r}")
     if rest[0] is None:

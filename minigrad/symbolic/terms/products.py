@@ -1,4 +1,4 @@
-"""Products: of matrices and vectors, entry by entry, outer and inner. All keep to one way of writing.
+"""Products: of matrices and vectors, elementwise, outer and inner. All keep to one way of writing.
 
 A vector that ends a product swallows what it can: diag(d) v = d ⊙ v, (u wᵀ) v = (wᵀ v) u.
 """
@@ -273,7 +273,7 @@ _HAVE_COLUMNS = ("add", "function", "hadamard", "transpose")
 
 
 def _absorbs(left: Term, right: Term) -> bool:
-    """Whether a diagonal matrix stands beside a sum of which it can enter every part."""
+    """True if a diagonal matrix stands beside a sum of which it can enter every part."""
     for diagonal, other in ((left, right), (right, left)):
         if diagonal.kind == "diag" and other.kind == "add":
             return all(split(one)[2].kind in ("identity", "diag", "outer") for one in other.args)

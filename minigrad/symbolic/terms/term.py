@@ -17,7 +17,7 @@ zero                                                        all entries 0
 basis           i                                           the unit vector e_i
 scale           fraction; [scalar,] body                    fraction · scalar · body
 add             terms                                       their sum
-hadamard        exponents; bases                            ∏ baseᵉ entry by entry; on scalars, the product
+hadamard        exponents; bases                            ∏ baseᵉ elementwise; on scalars, the product
 product         matrices, the last may be a vector          A B v
 transpose       matrix                                      Aᵀ
 diag            vector                                      diag(v)
@@ -89,7 +89,7 @@ class Term:
         What is not a term: a label, a fraction, exponents.
     args : tuple of Term
     shape : tuple
-        Sizes are whole numbers or names.
+        Sizes are integers or names.
     order : tuple
         Sorts terms, in the same way in every run.
     """
@@ -109,7 +109,7 @@ class Term:
 
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Any, params: Any) -> "Term":
-        """What a primitive of the engine means on terms; see `minigrad.symbolic.terms.primitives`.
+        """Apply a primitive of the engine to terms; see `minigrad.symbolic.terms.primitives`.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class Term:
         Parameters
         ----------
         sizes : mapping of str to int, optional
-            Numbers for the names of sizes: then entry by entry.
+            Numbers for the names of sizes: then elementwise.
         open_names : bool
             Put definitions in the place of named values.
 

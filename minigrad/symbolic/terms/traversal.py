@@ -1,4 +1,4 @@
-"""Walks over formulas, with a stack of their own: a product of any length is safe."""
+"""Walks over formulas with an explicit stack, so that the length of a product is not limited by recursion."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["fold", "leaves", "subterms", "visible"]
 
 
 def visible(term: Term) -> tuple[Term, ...]:
-    """What is printed of a term: a named value hides its definition."""
+    """The printed parts of a term: a named value hides its definition."""
     return () if term.kind == "named" else term.args
 
 

@@ -94,7 +94,7 @@ def test_a_missing_value_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["RNN tanh", "RNN sigmoid", "LSTM", "GRU after keep"])
 def test_sympys_entries_are_sympys_own_derivatives(name: str) -> None:
-    """With all names opened, ∂h/∂h_prev entry by entry is what sympy.diff gives of the step's own entries."""
+    """With all names opened, ∂h/∂h_prev elementwise is what sympy.diff gives of the step's own entries."""
     derivation = derive(CELLS[name])
     sizes = {"H": 1, "D": 1}
     h = to_sympy(derivation.values["h"], sizes, open_names=True)
@@ -107,7 +107,7 @@ def test_sympys_entries_are_sympys_own_derivatives(name: str) -> None:
 
 
 def test_softmax_entries_are_sympys() -> None:
-    """diag(α) − α αᵀ, which sympy's matrix calculus gets wrong, is right entry by entry."""
+    """diag(α) − α αᵀ, which sympy's matrix calculus gets wrong, is right elementwise."""
     derivation = derive(Attention(2, score="dot"))
     alpha = to_sympy(derivation.definitions["alpha"], {})
     names = symbol_entries(derivation.values["e"], {})

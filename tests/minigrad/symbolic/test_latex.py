@@ -34,7 +34,7 @@ BOUNDED = [name for name in CELLS if name not in ("two RNNs", "RNN, GRU, LSTM")]
 
 
 def faults(latex: str) -> list[str]:
-    """What would stop LaTeX, as far as this can tell."""
+    """Faults that would stop LaTeX, as far as this can tell."""
     commands = re.findall(r"\\([A-Za-z]+|.)", latex, re.DOTALL)
     found = [f"sign {sign!r}" for sign in sorted(set(latex)) if not sign.isascii()]
     found += [f"command {one}" for one in commands if one.isalpha() and one not in COMPILED]
@@ -57,7 +57,7 @@ def faults(latex: str) -> list[str]:
 
 
 def _closed(text: str, left: str, right: str) -> bool:
-    """Whether each `left` has its `right` after it."""
+    """True if each `left` has its `right` after it."""
     depth, end = 0, "(?![A-Za-z])" if left[0] == "\\" else ""
     for found in re.findall(rf"{re.escape(left)}{end}|{re.escape(right)}{end}", text):
         depth += 1 if found == left else -1

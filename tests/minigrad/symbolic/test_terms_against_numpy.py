@@ -144,7 +144,7 @@ def names_of(function: Function) -> tuple[str, ...]:
 
 
 def terms_for(names: tuple[str, ...], sized: bool) -> list[Term]:
-    """Symbols of these names, of sizes that are names or whole numbers."""
+    """Symbols of these names, of sizes that are names or integers."""
     return [mg.symbol(name, VALUES[name].shape if sized else SHAPES[name]).value for name in names]
 
 
@@ -160,7 +160,7 @@ def weighted(function: Function) -> Function:
 
 @pytest.mark.parametrize(("function", "sized"), CASES)
 def test_formulas_have_numpys_values(function: Function, sized: bool) -> None:
-    """What is built of symbols and evaluated is what the same lines compute on arrays, in its normal forms, too."""
+    """A formula built of symbols has the value that the same lines compute on arrays, in its normal forms, too."""
     names = names_of(function)
     term = function(*terms_for(names, sized))
     expected = function(*(VALUES[one] for one in names))
@@ -185,7 +185,7 @@ def test_gradients_of_formulas_have_the_values_of_gradients(function: Function, 
 
 @pytest.mark.parametrize("name", WITHOUT_GRADIENT)
 def test_gradients_without_a_formula_say_so(name: str) -> None:
-    """Where a gradient would have to be put into part of a matrix, or without an axis, an error names the index."""
+    """An error names the index if a gradient would have to be put into part of a matrix, or without an axis."""
     names = names_of(OPERATIONS[name])
     with pytest.raises(FormulaError, match="formulas take entries, rows and slices; got the index"):
         mg.grad(weighted(OPERATIONS[name]))(*terms_for(names, sized=True))
@@ -216,7 +216,7 @@ _ARGUMENTS = {mg.softmax: ("A",), mg.mean: ("A",)}
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_formula_is_refused(name: str) -> None:
-    """What formulas do not hold raises an error that says what it is, and not a wrong formula."""
+    """Operations without a formula raise an error that names them; no wrong formula arises."""
     error, words, function = REFUSED[name]
     with pytest.raises(error, match=words):
         function(*terms_for(_ARGUMENTS.get(function) or names_of(function), sized=False))

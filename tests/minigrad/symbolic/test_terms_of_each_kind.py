@@ -117,7 +117,7 @@ POSITIVE = {
 
 @pytest.mark.parametrize("name", POSITIVE)
 def test_signs_that_are_known_are_used_rightly(name: str) -> None:
-    """Where a sign is known [x > 0] is 1 or 0, and where it is not nothing is left out that matters."""
+    """[x > 0] is 1 or 0 if the sign of x is known, and stays as it is otherwise."""
     for sign in (1.0, -1.0):
         values = VALUES | {"v": sign * V, "s": np.array(-0.7)}
         found, expected = (evaluate(one, values) for one in (related_form(POSITIVE[name]), POSITIVE[name]))
@@ -140,9 +140,9 @@ def test_terms_write_themselves() -> None:
 def test_what_is_no_size_name_or_number_is_refused() -> None:
     """Sizes, indices, numbers, functions and shapes that formulas cannot hold raise an error that shows them."""
     refused: dict[str, Any] = {
-        "a whole number or a name such as 'n', got -1": lambda: as_dim(-1),
-        "a whole number or a name such as 'n', got True": lambda: as_dim(True),
-        "a whole number or a name such as 'n', got 2.5": lambda: Dim("n") - 2.5,
+        "an integer or a name such as 'n', got -1": lambda: as_dim(-1),
+        "an integer or a name such as 'n', got True": lambda: as_dim(True),
+        "an integer or a name such as 'n', got 2.5": lambda: Dim("n") - 2.5,
         "got 't-'": lambda: Index.parse("t-"),
         "got ''": lambda: Index.parse(""),
         "real and finite, got 1j": lambda: number(1j),
@@ -264,7 +264,7 @@ ENTRIES = {
     "a sum": u + 2 * B @ w,
     "a multiple": 3 * (s * u),
     "a range": v,
-    "a product entry by entry": v * (1 - v) * u * w**2,
+    "a product elementwise": v * (1 - v) * u * w**2,
     "one over a vector": u / w,
     "a root of a number": power(number(3), Fraction(1, 2)) * u,
     "relu": function("relu", u),
@@ -347,7 +347,7 @@ def test_matrix_expressions_have_the_entries_of_the_formula(name: str) -> None:
 
 
 def test_joined_sizes_reach_sympy() -> None:
-    """A vector of length m + n is a matrix symbol of that length; entry by entry it needs the sizes' numbers."""
+    """A vector of length m + n is a matrix symbol of that length; elementwise it needs the sizes' numbers."""
     joined = mg.concatenate([mg.symbol("p", ("m",)), mg.symbol("q", ("n",))]).named("j").value
     m, n = (sympy.Symbol(name, integer=True, positive=True) for name in "mn")
 
