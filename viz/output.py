@@ -105,8 +105,8 @@ def write_all(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) 
     OutputError
         If the directory cannot be made or written into.
     """
-    target = Path(os.path.realpath(directory))
-    staging = target.with_name(f".{target.name[:50]}.{token_hex(8)}")
+    target = _real(directory)
+    staging = target.parent / f".{target.name[:50]}.{token_hex(8)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.mkdir(mode=0o755)
@@ -124,6 +124,21 @@ def write_all(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) 
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return [Path(directory) / name for name in contents]
+
+
+def _real(directory: str | os.PathLike[str]) -> Path:
+    """The directory with symbolic links followed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be looked for: there is no current directory, or its name has a NUL.
+    """
+    try:
+        return Path(os.path.realpath(directory))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot write into {directory}: {why}; choose another directory") from error
 
 
 def _appears(staging: Path, target: Path) -> bool:
@@ -147,8 +162,8 @@ def require_writable(directory: str | os.PathLike[str]) -> None:
     OutputError
         If the directory, or the nearest one above it that exists, is no directory or not writable.
     """
+    target = _real(directory)
     try:
-        target = Path(os.path.realpath(directory))
         nearest = next(place for place in (target, *target.parents) if place.exists())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

@@ -21,7 +21,6 @@ from minigrad import symbolic, testing
 ROOT = Path(mg.__file__).parent.parent
 PACKAGES = ("minigrad", "cells", "viz")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
-#: What each package may import of the others.
 
 NAMES = [
     "tensor",

@@ -91,17 +91,17 @@ def test_every_command_in_a_code_page(stream, tmp_path, monkeypatch, encoding, a
 
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
 def test_what_derive_prints_in_a_code_page_is_read_again(stream, tmp_path, capsys, encoding):
-    """The Jacobians and adjoints of a derivation in a code page are formulas that `check` proves."""
-    written = stream(encoding)
-    assert minigrad("derive", "rnn") == 0
-    lines = [
-        line for line in written().splitlines() if line.startswith(("  dh_t/", "  dE/dh", "  dE/da", "  δ", "  ∂h_t/"))
-    ]
-    assert len(lines) == 3
-    path = tmp_path / "lines.txt"
-    path.write_text("\n".join(lines), encoding=encoding)
+    """The Jacobians, adjoints and gradients of a derivation in a code page are formulas that `check` proves."""
+    starts = ("  dh_t/", "  dc_t/", "  dE/d", "  d_", "  δ", "  ∂h_t/", "  ∂c_t/", "  ∂E/", "  f_t", "  s_t")
+    for cell, count in (("rnn", 8), ("lstm", 26)):
+        written = stream(encoding)
+        assert minigrad("derive", cell) == 0
+        lines = [line for line in written().splitlines() if line.startswith(starts)]
+        assert len(lines) >= count
+        path = tmp_path / "lines.txt"
+        path.write_text("\n".join(lines), encoding=encoding)
 
-    assert minigrad("check", "rnn", path, "--encoding", encoding, "--strict") == 0
+        assert minigrad("check", cell, path, "--encoding", encoding, "--strict") == 0
 
 
 def test_control_characters_are_shown_and_not_sent(tmp_path, capsys):

@@ -19,7 +19,7 @@ _ASCII = {
     "−": "-", "–": "-", "—": "-", "±": "+-", "∓": "-+", "⊙": "*", "·": "*", "×": "*", "∘": "*", "√": "sqrt",
     "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "∞": "inf", "‖": "||", "ᵀ": ".T", "ⁿ": "**n", "…": "...",
     "Σ": "Sum", "∑": "Sum", "∏": "Prod", "∂": "d", "“": '"', "”": '"', "‘": "'", "’": "'",
-    **{sign: word for word, sign in GREEK.items()}, "δ": "dE/d",
+    **{sign: word for word, sign in GREEK.items()}, "δ": "dE/d", "σ": "sigmoid",
     **{chr(0x2080 + digit): str(digit) for digit in range(10)},
 }  # fmt: skip
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")

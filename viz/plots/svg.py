@@ -37,6 +37,7 @@ __all__ = [
 
 #: The colours of curves side by side: Okabe and Ito's blue, vermillion, green, purple, orange, sky, black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: The file formats of plots.
 PLOT_SUFFIXES = (".svg", ".png", ".pdf")
 _SYMBOL = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)")
 #: Labels that fit on an axis in letters of the usual size.
