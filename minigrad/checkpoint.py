@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 
 from .context import checkpoints_are_kept, recording, tracing_is_value_free
+from .errors import ImpureFunctionError
 from .primitive import PRIMITIVES, Primitive, register
 from .primitives import concatenate, reshape
 from .pytree import Structure, flatten
 from .sweep import ancestors, forward_sweep, reverse_sweep
 from .tensor import CONSTANT, INPUT, Tensor, bind, constant, is_floating
+from .transforms import is_symbolic
 
 __all__ = ["Segment", "checkpoint", "pulled_back"]
+
+#: Two runs of one function agree to so many units in the last place of the largest entry: BLAS may take sums in another
+#: order where arrays lie elsewhere in memory.
+_REPEATABLE = 1e4
 
 
 class Segment:
@@ -38,7 +44,7 @@ class Segment:
         self.dtypes: list[np.dtype] = []
 
     def __eq__(self, other: object) -> bool:
-        """Whether two traces of one function may mean the same segment; what is in it is not compared."""
+        """True if two traces of one function may mean the same segment; what is in it is not compared."""
         return isinstance(other, Segment) and self._outside() == other._outside()
 
     def __hash__(self) -> int:
@@ -57,11 +63,38 @@ class Segment:
             outputs, structure = flatten(self.f(*args, **options))
         return [node if isinstance(node, Tensor) else constant(node) for node in outputs], structure
 
-    def rerun(self, xs: Sequence[Any], recorded: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """Fresh nodes for the inputs, and the outputs computed from them."""
+    def rerun(self, xs: Sequence[Any], recorded: bool, first: Any = None) -> tuple[list[Tensor], list[Tensor]]:
+        """Fresh nodes for the inputs, and the outputs computed from them.
+
+        Raises
+        ------
+        ImpureFunctionError
+            If they are not those of the first run, given joined as `first`.
+        """
         given = xs[: len(self.moving)]
         fresh = [bind(PRIMITIVES["alias"], (x,)) if recorded else _fresh(x) for x in given]
-        return fresh, [node for node in self.run(fresh)[0] if is_floating(node.value)]
+        outputs = [node for node in self.run(fresh)[0] if is_floating(node.value)]
+        if first is not None:
+            self._compare([node.value for node in outputs], getattr(first, "value", first))
+        return fresh, outputs
+
+    def _compare(self, outputs: Sequence[Any], first: Any) -> None:
+        """Refuse outputs that are not those of the first run, but for the rounding of another summation order."""
+        name = getattr(self.f, "__name__", "the function")
+        advice = (
+            f"checkpoint runs {name} once more in the backward pass, and the second run {{}}: it uses a random "
+            "generator or something else that changes. Draw the random numbers outside and pass them as an argument, "
+            "or make the generator inside from a fixed seed."
+        )
+        if [(y.shape, y.dtype) for y in outputs] != list(zip(self.shapes, self.dtypes, strict=True)):
+            raise ImpureFunctionError(advice.format("returned other shapes"))
+        if any(is_symbolic(y) or not isinstance(y, np.ndarray) for y in (*outputs, first)):
+            return
+        again = np.concatenate([y.reshape(-1) for y in outputs]).astype(first.dtype, copy=False)
+        finite = np.abs(first[np.isfinite(first)])
+        tolerance = _REPEATABLE * np.finfo(min(self.dtypes, key=lambda dtype: dtype.itemsize)).eps
+        if not np.allclose(again, first, rtol=0.0, atol=tolerance * finite.max(initial=0.0), equal_nan=True):
+            raise ImpureFunctionError(advice.format("gave other results"))
 
     def joined(self, inputs: Sequence[Tensor]) -> Any:
         """The floating-point outputs as one vector, computed from nodes in the place of the arguments."""
@@ -91,16 +124,16 @@ def _vjp(g: Any, y: Any, *xs: Any, segment: Segment) -> list[Any]:
     """Run the segment again, now with its graph, and sweep that; where checkpoints are kept, in a node of its own."""
     recorded = isinstance(y, Tensor)
     if not (recorded and checkpoints_are_kept()):
-        return _sweep(g, xs, segment, recorded)
+        return _sweep(g, xs, segment, recorded, y)
     moving = [x for x in xs if is_floating(x.value)]
     flat = _pullback_node(g, xs, segment)
     parts = iter(_split(flat, [x.shape for x in moving], [x.dtype for x in moving]))
     return [next(parts) if is_floating(x.value) else None for x in xs]
 
 
-def _sweep(g: Any, xs: Sequence[Any], segment: Segment, recorded: bool) -> list[Any]:
+def _sweep(g: Any, xs: Sequence[Any], segment: Segment, recorded: bool, first: Any = None) -> list[Any]:
     """The cotangents of a segment's inputs; None where nothing arrives."""
-    fresh, outputs = segment.rerun(xs, recorded)
+    fresh, outputs = segment.rerun(xs, recorded, first)
     targets = [*fresh, *segment.free]
     found = reverse_sweep(zip(outputs, segment.split(g), strict=True), targets=targets, recorded=recorded).nodes
     return [found.get(node) for node in targets]
@@ -153,7 +186,7 @@ def _again(g: Any, xs: Sequence[Any], segment: Segment) -> list[Tensor]:
 def _jvp(ts: Sequence[Any], y: Any, *xs: Any, segment: Segment) -> Any:
     """Run the segment again and push the tangents through it."""
     recorded = isinstance(y, Tensor)
-    fresh, outputs = segment.rerun(xs, recorded)
+    fresh, outputs = segment.rerun(xs, recorded, y)
     tangents = {node: t for node, t in zip([*fresh, *segment.free], ts, strict=True) if t is not None}
     moving = forward_sweep(outputs, tangents, recorded=recorded)
     return _join([moving[node] if node in moving else np.zeros(node.shape, node.dtype) for node in outputs])
@@ -197,6 +230,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     callable
         Takes and returns what `f` does.
 
+    Raises
+    ------
+    ImpureFunctionError
+        By the backward pass, if the second run gives other results than the first, as dropout does that draws
+        its mask inside. Pass the mask as an argument.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -209,7 +248,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         leaves, structure = flatten((args, options))
         inputs = [value for value in leaves if isinstance(value, Tensor)]
         seen_through = tracing_is_value_free() and not checkpoints_are_kept()
-        if seen_through or not all(isinstance(node.value, np.ndarray) for node in inputs):
+        if seen_through or any(is_symbolic(node.value) for node in inputs):
             return f(*args, **options)
         segment = Segment(f, leaves, structure)
         start = constant(0.0).serial

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,13 +13,16 @@ __all__ = [
     "Direction",
     "Layer",
     "TimeStep",
+    "ValueFreeTrace",
     "as_scope",
     "checkpoints_are_kept",
     "constants_of_trace",
     "current_scope",
+    "current_trace",
     "is_recording",
     "kept_checkpoints",
     "recording",
+    "refuse_value",
     "require_concrete",
     "scope",
     "step_of",
@@ -28,21 +32,56 @@ __all__ = [
 ]
 
 
-#: True while a trace is made that will be replayed for other values; and while it keeps its checkpoints.
-_VALUE_FREE: ContextVar[bool] = ContextVar("minigrad_value_free", default=False)
+@dataclass
+class ValueFreeTrace:
+    """A trace that will be replayed for other values.
+
+    Attributes
+    ----------
+    refusals : list of ValueDependentError
+        One for each attempt to look at a value, also where the traced function caught the error.
+    checked : list of Tensor
+        Outputs and gradients that are to be searched for NaN at every replay.
+    """
+
+    refusals: list[ValueDependentError] = field(default_factory=list)
+    checked: list[Any] = field(default_factory=list)
+
+
+#: The value-free trace that is being made; and whether it keeps its checkpoints.
+_TRACE: ContextVar[ValueFreeTrace | None] = ContextVar("minigrad_value_free_trace", default=None)
 _KEPT: ContextVar[bool] = ContextVar("minigrad_kept_checkpoints", default=False)
 
-tracing_is_value_free, checkpoints_are_kept = _VALUE_FREE.get, _KEPT.get
+current_trace, checkpoints_are_kept = _TRACE.get, _KEPT.get
+
+
+def tracing_is_value_free() -> bool:
+    """True while a trace is made that will be replayed for other values."""
+    return _TRACE.get() is not None
 
 
 @contextmanager
-def value_free_tracing() -> Iterator[None]:
-    """Mark that what is traced in the block will be replayed for other values."""
-    token = _VALUE_FREE.set(True)
+def value_free_tracing() -> Iterator[ValueFreeTrace]:
+    """Mark that what is traced in the block will be replayed for other values.
+
+    Raises
+    ------
+    ValueDependentError
+        At the end of the block, if a value was asked for: an ``except`` in the traced function that caught the
+        refusal would otherwise freeze the way on that it took, or hide the refusal behind another error.
+    """
+    trace = ValueFreeTrace()
+    token = _TRACE.set(trace)
     try:
-        yield
+        yield trace
+    except Exception as error:
+        if trace.refusals and error is not trace.refusals[0]:
+            raise trace.refusals[0] from error
+        raise
     finally:
-        _VALUE_FREE.reset(token)
+        _TRACE.reset(token)
+    if trace.refusals:
+        raise trace.refusals[0]
 
 
 @contextmanager
@@ -63,11 +102,21 @@ def require_concrete(what: str, node: Any) -> None:
     ValueDependentError
         Inside of `value_free_tracing`.
     """
-    if _VALUE_FREE.get():
-        raise ValueDependentError(
-            f"{what} needs the value of a Tensor of shape {node.shape} while the function is being compiled, but a "
-            "compiled function is replayed for any values. Choose with minigrad.where, or do not compile the function."
-        )
+    if tracing_is_value_free():
+        raise refuse_value(what, node)
+
+
+def refuse_value(what: str, node: Any) -> ValueDependentError:
+    """The error for a value that was asked for while a value-free trace is made; the trace remembers it."""
+    error = ValueDependentError(
+        f"{what} needs the numbers in a value of shape {node.shape} while the function is being compiled, but a "
+        "compiled function is replayed for any values. Choose with minigrad.where, keep the number a Tensor, pass it "
+        "as an argument, or do not compile the function."
+    )
+    trace = _TRACE.get()
+    if trace is not None:
+        trace.refusals.append(error)
+    return error
 
 
 #: How many transforms are at work around the present call.

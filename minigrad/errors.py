@@ -8,12 +8,14 @@ __all__ = [
     "DtypeError",
     "GradientCheckError",
     "ImmutableTensorError",
+    "ImpureFunctionError",
     "InvalidIndexError",
     "MinigradError",
     "NaNWarning",
     "NonFiniteGradientError",
     "NonScalarOutputError",
     "OptionError",
+    "RetracingWarning",
     "ShapeError",
     "TreeError",
     "UndecidedGradientError",
@@ -94,6 +96,14 @@ class NaNWarning(RuntimeWarning):
 
 class DisconnectedOutputWarning(UserWarning):
     """The differentiated function returned a value that is not a Tensor, so its gradient is zero."""
+
+
+class RetracingWarning(UserWarning):
+    """A compiled function that is traced again and again for values that could be inputs."""
+
+
+class ImpureFunctionError(MinigradError, RuntimeError):
+    """A function that does not give the same results when it is run again, such as a random one."""
 
 
 class CompileArgumentError(MinigradError, TypeError):

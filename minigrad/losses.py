@@ -65,7 +65,7 @@ def _check_classes(labels: Any, classes: int) -> None:
         raise DtypeError(
             f"class indices must be integers, got {indices.dtype}; pass distributions with a last axis of {classes}"
         )
-    if indices.size:
+    if isinstance(indices, np.ndarray) and indices.size:  # a compiled function checks them at every call
         check_range(indices, classes)
 
 

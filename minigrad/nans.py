@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .context import current_trace
 from .errors import NaNWarning
 from .sweep import Edge, SparseCotangent, ancestors, reverse_sweep
 from .tensor import Tensor, describe
@@ -138,7 +139,15 @@ def _cause_by_infinite_operand(node: Tensor) -> str:
 
 
 def warn_of_nan(output: Tensor, cotangent: Any, gradients: Iterable[Any]) -> None:
-    """Issue a `NaNWarning` if the output or one of the gradients holds a NaN; it says where the NaN arose, and why."""
+    """Issue a `NaNWarning` if the output or one of the gradients holds a NaN; it says where the NaN arose, and why.
+
+    While a function is compiled they are handed to the trace, and looked at in every replay.
+    """
+    gradients = list(gradients)
+    trace = current_trace()
+    if trace is not None:
+        trace.checked += [value for value in (output, *gradients) if isinstance(value, Tensor)]
+        return
     gradient_is_nan = any(has_nan(g) for g in gradients)
     if not has_nan(output) and not gradient_is_nan:
         return

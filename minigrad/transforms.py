@@ -213,7 +213,7 @@ def finish(value: Any, node: Tensor, recorded: bool) -> Any:
 
 def _in_precision(value: Tensor, dtype: Any) -> Tensor:
     """A derivative in the precision of its argument; of mixed operands it comes in the wider one."""
-    same = value.dtype == dtype or not isinstance(value.value, np.ndarray)
+    same = value.dtype == dtype or is_symbolic(value.value)
     return value if same else bind(PRIMITIVES["astype"], (value,), {"dtype": dtype})
 
 
@@ -263,7 +263,7 @@ def unit_cotangent(output: Tensor, seed: Any = None) -> Any:
         )
     if is_symbolic(output.value):
         return output.value**0
-    return np.ones((), output.dtype) if isinstance(output.value, np.ndarray) else 1.0
+    return 1.0 if isinstance(output.value, float) else np.ones((), output.dtype)
 
 
 def pull(seeds: list[tuple[Tensor, Any]], nodes: list[Tensor], recorded: bool) -> tuple[list[Any], bool]:
@@ -302,8 +302,12 @@ def transpose_of(linear_map: Callable[[Any], Any], g: Any, like_input: Any) -> A
 
 
 def is_symbolic(value: Any) -> bool:
-    """Whether a value has an algebra of its own, as matrix terms have; its 1 is ``value**0``, its 0 ``value * 0``."""
-    return hasattr(type(value), "evaluate_primitive") and not isinstance(value, np.ndarray)
+    """True for a value with an algebra of its own, as matrix terms have; its 1 is ``value**0``, its 0 ``value * 0``.
+
+    The shapes that the compiler traces on (`is_numeric`) stand for arrays.
+    """
+    kind = type(value)
+    return hasattr(kind, "evaluate_primitive") and not getattr(kind, "is_numeric", False)
 
 
 def like(node: Tensor, given: Any, what: str) -> Any:

@@ -1,8 +1,8 @@
 """Tracing on shapes alone: values of which nothing is known but shape and dtype.
 
-A `Shaped` is to the engine an array like any other, by the same door through which matrix terms come in:
-`evaluate_primitive`. Nothing is computed and no memory is taken, so a trace costs what its nodes cost. Python
-code that looks at the entries of a Tensor meets an error instead of numbers.
+A `Shaped` enters the engine as matrix terms do, through `evaluate_primitive`. Nothing is computed and no memory
+is taken, so a trace costs what its nodes cost. It is no NumPy array: there is no buffer that NumPy could convert,
+so every way to its entries is an error, and a branch on them cannot be frozen into a plan.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +12,45 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import ValueDependentError
+from ..context import refuse_value
 from ..primitive import Primitive
 from .ir import freeze
 
 __all__ = ["Shaped", "blank", "shaped"]
 
 
-class Shaped(ndarray[Any, Any]):
-    """An array whose entries are not there: all of them are one placeholder in memory."""
+class Shaped:
+    """A value of which shape and dtype are known, and no entries."""
+
+    __slots__ = ("__weakref__", "dtype", "shape")
+    is_numeric = True
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that an array of this shape and dtype takes."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a value without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<{self.dtype} of shape {self.shape}, not computed yet>"
 
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Sequence[Any], params: Mapping[str, Any]) -> Any:
@@ -29,18 +59,29 @@ class Shaped(ndarray[Any, Any]):
         found = None if rule is None else rule(values, params)
         return shaped(*(_by_trial(primitive, values, params) if found is None else found))
 
-    def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
-        raise _no_entries(self)
-
-    __array_function__ = __getitem__ = __array_ufunc__
-    __float__ = __int__ = __index__ = __complex__ = __bool__ = __iter__ = __array_ufunc__
-    item = tolist = tobytes = all = any = max = min = sum = mean = __array_ufunc__
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(ndarray, name):
+            raise refuse_value(f".value.{name}", self)
+        raise AttributeError(f"a value that is being traced has no attribute {name!r}")
 
 
-def _no_entries(array: Shaped) -> ValueDependentError:
-    return ValueDependentError(
-        f"the entries of a Tensor of shape {array.shape} were looked at while the function was being compiled"
-    )
+def _refusing(name: str) -> Callable[..., Any]:
+    def method(self: Shaped, *args: Any, **kwargs: Any) -> Any:
+        raise refuse_value(f"{name} of .value", self)
+
+    return method
+
+
+#: Whatever Python or NumPy do with the entries of an array. `==` and `!=` too: they would compare by identity.
+for _name in (
+    *("array", "array_ufunc", "array_function", "float", "int", "index", "complex", "bool", "iter", "contains"),
+    *("getitem", "setitem", "eq", "ne", "lt", "le", "gt", "ge", "abs", "neg", "pos", "invert", "round"),
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv", "mod", "rmod"),
+    *("divmod", "rdivmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor"),
+    *("lshift", "rlshift", "rshift", "rrshift", "copy", "deepcopy", "reduce", "reduce_ex"),
+):
+    setattr(Shaped, f"__{_name}__", _refusing(f"__{_name}__"))
+Shaped.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
 _made: dict[tuple[tuple[int, ...], np.dtype[Any]], Shaped] = {}
@@ -55,18 +96,18 @@ def shaped(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Shaped:
     if found is None:
         if len(_made) >= _LIMIT:
             _made.clear()
-        found = _made[shape, dtype] = _placeholder(shape, dtype).view(Shaped)
+        found = _made[shape, dtype] = Shaped(shape, dtype)
     return found
 
 
 def blank(value: Any) -> Any:
-    """An array of floats as a shape; integers and booleans stay, they may be indices or lengths."""
-    is_floating = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-    return shaped(value.shape, value.dtype) if is_floating else value
+    """An array as its shape and dtype; everything else stays."""
+    return shaped(value.shape, value.dtype) if isinstance(value, ndarray | np.generic) else value
 
 
 def _placeholder(shape: tuple[int, ...], dtype: np.dtype[Any]) -> ndarray:
-    return np.broadcast_to(np.ones((), dtype), shape)
+    """Ones to try an operation on; zeros where they may be indices, which are in range wherever any is."""
+    return np.broadcast_to(np.full((), dtype.kind not in "iu", dtype), shape)
 
 
 def _by_trial(

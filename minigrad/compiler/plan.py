@@ -1,11 +1,10 @@
 """A plan: memory allocated once and a flat list of calls, replayed for new inputs."""
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import nullcontext
-from functools import partial
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -14,7 +13,10 @@ from .ir import Node, Program
 from .kernels import Call, calls_for
 from .trace import Captured
 
-__all__ = ["Plan"]
+__all__ = ["LOCKED", "Plan"]
+
+#: Everything that holds a lock, for `compiled._after_fork`.
+LOCKED: WeakSet[Any] = WeakSet()
 
 
 class Plan:
@@ -46,24 +48,32 @@ class Plan:
         self.slots = [storage.arrays[node] if node in storage.place else None for node in program.inputs]
         self.results = [storage.arrays[node] for node in program.outputs]
         self._lock = Lock()
-        # 1 / (1 + e⁻ˣ) may overflow on its way to the right answer 0.
-        overflow = any(node.op == "sigmoid" for node in storage.order)
-        self._errors: Any = partial(np.errstate, over="ignore") if overflow else nullcontext
+        LOCKED.add(self)
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """The outputs for new inputs, as arrays of their own; one call at a time, others wait."""
-        with self._lock:
+    def run(self, values: Sequence[Any]) -> list[Any] | None:
+        """The results for new inputs, as arrays of their own; one call at a time, others wait.
+
+        None if an operation overflowed, was invalid or divided by zero, or if a result is not finite: the passes
+        take sums and products in another order, so the function itself has to say what comes out.
+        """
+        errors: list[str] = []
+        with self._lock, np.errstate(over="call", invalid="call", divide="call", call=_noting(errors)):
             for slot, value in zip(self.slots, values, strict=True):
                 if slot is not None:
                     slot[...] = value
             self.replay()
-            return [array[()] if array.ndim == 0 else array.copy() for array in self.results]
+            if errors or not all(map(_is_finite, self.results)):
+                return None
+            return [array[()] if array.ndim == 0 else array.copy() for array in self.results[: self.structure.size]]
+
+    def reset_after_fork(self) -> None:
+        """Take a new lock: the thread that held the old one does not exist in a forked process."""
+        self._lock = Lock()
 
     def replay(self) -> None:
         """All calls, from what is in `slots` to `results`."""
-        with self._errors():
-            for f, args in self.calls:
-                f(*args)
+        for f, args in self.calls:
+            f(*args)
 
     def explain(self) -> str:
         """What was fused, hoisted and planned, calls and bytes before and after, as text."""
@@ -78,6 +88,19 @@ class Plan:
             *(f"  {note}" for note in self.notes or ("nothing",)),
         ]
         return "\n".join(lines)
+
+
+def _noting(errors: list[str]) -> Callable[[str, int], None]:
+    """A handler of NumPy's floating-point errors that keeps them."""
+    return lambda kind, flag: errors.append(kind)
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    """True if there is neither an infinity nor a NaN; the sum, which is quicker, tells most of the time."""
+    if array.dtype.kind not in "fc":
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 #: What is given, not computed.

@@ -1,13 +1,12 @@
 """From a function and its arguments to a program: trace it, and make sure that the trace can be replayed.
 
 A trace holds what the function did *this* time. If Python code looked at a value on the way (an ``if``
-on a Tensor, ``.item()``, a loop whose length depends on data) the trace is wrong for other values. So the
-function is traced on shapes alone: there are no values to look at. A function that cannot do without is
-traced with numbers, where branching is seen when it happens, and again with quite different ones. Either way
-it is traced at least twice, and what differs has come in from outside, from a random generator or from values.
+on a Tensor, ``.item()``, NumPy on ``.value``) the trace is wrong for other values. So the function is traced on
+shapes alone: there are no values to look at. It is traced twice, and what differs has come in from outside, as
+random numbers do.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,32 +49,30 @@ class Captured:
 
 
 def capture(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
-    """Trace ``f(*args)``, where `leaves` and `structure` are the flattened arguments.
+    """Trace ``f(*args, **keywords)``, where `leaves` and `structure` are the flattened pair (args, keywords).
 
     Parameters
     ----------
     f : callable
     structure : Structure
-        Of the tuple of arguments.
+        Of the pair.
     leaves : sequence
         Arrays become inputs; everything else is passed as it is.
 
     Raises
     ------
     ValueDependentError
-        If the course of `f` depends on the values of the arrays.
+        If `f` asks for the values of the arrays, or is another function in a second trace.
     """
-    leaves = [_native(leaf) for leaf in leaves]
-    try:
-        shapes = [blank(leaf) for leaf in leaves]
-        first, second = _trace(f, structure, shapes), _trace_again(f, structure, shapes)
-        if _difference(first.nodes, second.nodes) is None:
-            return first
-    except RecursionError:  # Tried again at every depth it would take for ever.
-        raise
-    except Exception:  # Whatever it was, the trace with numbers says it better, or does not need to.
-        pass
-    return _capture_with_numbers(f, structure, leaves)
+    shapes = [blank(_native(leaf)) for leaf in leaves]
+    first, second = _trace(f, structure, shapes), _trace(f, structure, shapes)
+    difference = _difference(first.nodes, second.nodes)
+    if difference is not None:
+        raise ValueDependentError(
+            f"{difference} changed when the function was traced again: it uses a random generator or something else "
+            "that changes from call to call. Pass random numbers as an argument, or do not compile the function."
+        )
+    return first
 
 
 def _native(value: Any) -> Any:
@@ -84,86 +81,33 @@ def _native(value: Any) -> Any:
     return value.astype(value.dtype.newbyteorder("=")) if is_foreign else value
 
 
-def _trace_again(f: Callable[..., Any], structure: Structure, shapes: Sequence[Any]) -> "Captured":
-    """The trace with other integers, in case their values were looked at; with the same, if others raise."""
-    try:
-        return _trace(f, structure, [_changed(value, 1.0) for value in shapes])
-    except Exception:  # Others may be out of range.
-        return _trace(f, structure, shapes)
-
-
-def _capture_with_numbers(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
-    """The trace with the arguments' values, refused if it differs from that with others."""
-    first = _trace(f, structure, leaves)
-    try:
-        with np.errstate(all="ignore"):
-            second = _trace(f, structure, [_moved(leaf) for leaf in leaves])
-    except Exception as error:
-        raise ValueDependentError(
-            f"traced again with slightly different numbers, the function raised {type(error).__name__}: {error}. "
-            "A compiled function is replayed for any values, so it must not check or branch on them."
-        ) from error
-    traces = [second, *_traces_with_others(f, structure, leaves)]
-    difference = next(filter(None, (_difference(first.nodes, other.nodes) for other in traces)), None)
-    if difference is not None:
-        raise ValueDependentError(
-            f"{difference} changed when the arguments' values changed: a number left the graph on the way, through "
-            ".value or a random generator. Keep it a Tensor, pass it as an argument, or do not compile the function."
-        )
-    return first
-
-
-def _moved(value: Any) -> Any:
-    """Other values of the same sign near the given ones; integers and booleans stay, they may be indices."""
-    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind != "f":
-        return value
-    numbers: Any = value
-    return (numbers * (1 + 2.0**-9) + 2.0**-20).astype(numbers.dtype)
-
-
-def _traces_with_others(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Iterator["Captured"]:
-    """Traces with quite other values, for what only a jump changes: a sign, a rounded number, an index."""
-    for factor in (-1.0, 64.0, 1 / 64, 0.0):
-        try:
-            with np.errstate(all="ignore"):
-                yield _trace(f, structure, [_changed(leaf, factor) for leaf in leaves])
-        except Exception:  # A check that the given values pass is no dependence on them.
-            continue
-
-
-def _changed(value: Any, factor: float) -> Any:
-    """Floats times a factor; other integers, in the range of the given ones if that has more than one."""
-    if not isinstance(value, np.ndarray | np.generic) or not value.size:
-        return value
-    numbers: Any = value
-    if numbers.dtype.kind == "b":
-        return ~numbers
-    if numbers.dtype.kind in "iu":
-        least, most = numbers.min(), numbers.max()
-        return most - (numbers - least) if most > least else numbers - 1 if least > 0 else numbers + 1
-    return numbers if factor == 1 else (numbers * factor).astype(numbers.dtype)
-
-
 def _trace(f: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Captured:
-    names = argument_names(f, len(structure.children))
-    paths = [path for name, child in zip(names, structure.children, strict=True) for path in child.paths(name)]
+    paths = _paths(f, structure)
     lifted = list(leaves)
     inputs: list[Tensor] = []
     for i, value in enumerate(leaves):
-        if isinstance(value, np.ndarray | np.generic):
+        if type(value) is Shaped:
             lifted[i] = leaf(value, paths[i])
             inputs.append(lifted[i])
-    with recording(alone=True), value_free_tracing():
-        result = f(*structure.unflatten(lifted))
-    returned, out_structure = flatten(result)
+    args, keywords = structure.unflatten(lifted)
+    with recording(alone=True), value_free_tracing() as trace:
+        returned, out_structure = flatten(f(*args, **keywords))
     if not returned:
         raise TreeError("the compiled function returned nothing; return a Tensor or a tree of Tensors")
-    outputs = [value if isinstance(value, Tensor) else constant(value) for value in returned]
+    outputs = [value if isinstance(value, Tensor) else constant(value) for value in (*returned, *trace.checked)]
     names_of_inputs = tuple(path for path, value in zip(paths, lifted, strict=True) if isinstance(value, Tensor))
     program, nodes = traced_program(inputs, outputs)
     made = [node for node in nodes if node.op not in ("input", "constant")]
     size = sum(node.size * node.dtype.itemsize for node in made)
     return Captured(program, names_of_inputs, out_structure, len(made), size, nodes)
+
+
+def _paths(f: Callable[..., Any], structure: Structure) -> list[str]:
+    """The leaves of positional and keyword arguments by the caller's names."""
+    args, keywords = structure.children
+    names = (*argument_names(f, len(args.children)), *keywords.keys)
+    children = (*args.children, *keywords.children)
+    return [path for name, child in zip(names, children, strict=True) for path in child.paths(name)]
 
 
 def _between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:

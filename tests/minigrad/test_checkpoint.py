@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 import minigrad as mg
+from minigrad.errors import ImpureFunctionError
 from minigrad.testing import check_grads, strategies
 
 
@@ -172,3 +173,19 @@ def test_arguments_by_name() -> None:
         return (x * scale) ** 2
 
     assert mg.grad(lambda s: mg.checkpoint(f)(3.0, scale=s))(2.0) == 36.0
+
+
+@pytest.mark.parametrize("derive", [mg.grad, lambda f: lambda x: mg.jvp(f, (x,), (x,))])
+def test_a_random_function_is_refused(derive):
+    """Dropout drawn inside gave the value of one mask and the gradient of another: the second run is compared."""
+    rng = np.random.default_rng(0)
+    f = mg.checkpoint(lambda x: (x * (rng.random(50) < 0.5)).sum())
+    with pytest.raises(ImpureFunctionError, match="pass them as an argument"):
+        derive(f)(np.linspace(0.1, 1.0, 50))
+
+
+def test_a_function_that_changes_its_shape_is_refused():
+    """A second run that returns another number of entries is no second run."""
+    sizes = iter([2, 3, 3, 3])
+    with pytest.raises(ImpureFunctionError, match="other shapes"):
+        mg.grad(lambda x: mg.checkpoint(lambda y: y[: next(sizes)] * 2)(x).sum())(np.ones(4))
