@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import MinigradError
+from ..symbolic.checking.budget import SECONDS
 from ..symbolic.checking.check import check_with_targets
 from ..symbolic.checking.dependencies import answered
 from ..symbolic.checking.verdict import Verdict
@@ -22,6 +23,8 @@ def assert_derivation(
     *,
     targets: Iterable[str] = (),
     allow_undecided: bool = False,
+    allow_epsilon: bool = True,
+    budget: float | None = SECONDS,
 ) -> None:
     """Fail unless every line of a derivation is proved; see `minigrad.symbolic.check_derivation`.
 
@@ -38,6 +41,8 @@ def assert_derivation(
         letters from each other in a circle do not count, see `minigrad.symbolic.answered`.
     allow_undecided : bool
         Let lines pass that held in every state in which they were tried, but for which no proof was found.
+    allow_epsilon, budget
+        As `check_derivation` takes them.
 
     Raises
     ------
@@ -53,7 +58,9 @@ def assert_derivation(
     >>> assert_derivation(LSTM(2, 3), "dc/dc_prev = diag(f)")
     """
     wanted = [targets] if isinstance(targets, str) else list(targets)
-    verdicts, spelled = check_with_targets(cell_or_derivation, lines, readout, wanted)
+    verdicts, spelled = check_with_targets(
+        cell_or_derivation, lines, readout, wanted, budget=budget, allow_epsilon=allow_epsilon
+    )
     if all(verdict.defines for verdict in verdicts):
         raise DerivationError(
             "no line of the derivation makes a claim: there are only definitions, or nothing; "

@@ -26,7 +26,12 @@ MAX_SHOWN = 200
 
 
 def check_derivation(
-    cell_or_derivation: Any, lines: str | Iterable[str], readout: Any = None, *, budget: float | None = SECONDS
+    cell_or_derivation: Any,
+    lines: str | Iterable[str],
+    readout: Any = None,
+    *,
+    budget: float | None = SECONDS,
+    allow_epsilon: bool = True,
 ) -> list[Verdict]:
     """Judge a derivation line by line.
 
@@ -58,6 +63,8 @@ def check_derivation(
     budget : float or None
         Seconds of processor time for all lines together. Half of it may go into hints; when it is used up, the
         lines that remain are undecided. None for no limit.
+    allow_epsilon : bool
+        False to refuse lines that use ``epsilon``, by which a derivation passes over the gradient of the loss.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def check_derivation(
     ...     print(verdict.status, "-", verdict.hint)
     refuted - (1 − h)² stands where 1 − h² is meant
     """
-    return check_with_targets(cell_or_derivation, lines, readout, budget=budget)[0]
+    return check_with_targets(cell_or_derivation, lines, readout, budget=budget, allow_epsilon=allow_epsilon)[0]
 
 
 def check_with_targets(
@@ -87,12 +94,13 @@ def check_with_targets(
     targets: Iterable[str] = (),
     *,
     budget: float | None = SECONDS,
+    allow_epsilon: bool = True,
 ) -> tuple[list[Verdict], dict[str, str]]:
     """The verdicts of `check_derivation`, and how verdicts spell some left sides.
 
     Parameters
     ----------
-    cell_or_derivation, lines, readout, budget
+    cell_or_derivation, lines, readout, budget, allow_epsilon
         As `check_derivation` takes them.
     targets : iterable of str
         Left sides, in any spelling.
@@ -119,7 +127,9 @@ def check_with_targets(
     if parsed and all(one.error is not None for one in parsed):
         raise _first_error(parsed)
     read = [one.line for one in parsed if one.line is not None]
-    checker = Checker(subject_of(cell_or_derivation, readout, [*read, *asked.values()]), time)
+    checker = Checker(
+        subject_of(cell_or_derivation, readout, [*read, *asked.values()]), time, allow_epsilon=allow_epsilon
+    )
     spellings = {target: checker.spelling(target, line) for target, line in asked.items()}
     verdicts = checker.check(parsed)
     if parsed and all(one.error is not None for one in parsed):

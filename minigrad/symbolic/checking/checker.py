@@ -6,6 +6,7 @@ from typing import Any
 from ..deriving.traced_step import AttentionStep
 from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, shape_in_words
+from ..parsing.limits import shortened
 from ..parsing.names import spoken
 from ..parsing.syntax import Line, for_each_place, speaks_of_places
 from ..printing.text import visible
@@ -95,9 +96,9 @@ class Parsed:
 class Checker:
     """The state of one check: definitions made so far, and wrong lines found."""
 
-    def __init__(self, subject: Subject, budget: Budget) -> None:
+    def __init__(self, subject: Subject, budget: Budget, *, allow_epsilon: bool = True) -> None:
         self.budget = budget
-        self.vocabulary = Vocabulary(subject.derivation)
+        self.vocabulary = Vocabulary(subject.derivation, allow_epsilon=allow_epsilon)
         self.judge = Judge(
             subject.net, subject.readout, self.vocabulary.meanings.definitions, budget, resize=subject.resize
         )
@@ -214,11 +215,20 @@ class Checker:
                 scope = self.vocabulary.scope
                 reason = f"Both sides multiply out to the same, {scope} and wherever both have a value."
                 return Verdict(line.text, "proved", own, None, None, reason, needs=needs, uses=uses, held=True)
+            difference = self.vocabulary.difference(written, expected)
+            if difference is not None:
+                return self._differing(line, difference, own)
             why = "no proof was found: it may rest on a relation between functions"
         except TooLargeError as error:
             why = error.message
         why = f"The line held wherever it was tried, but {why}."
         return Verdict(line.text, "undecided", own, None, None, why, needs=needs, uses=uses, held=True)
+
+    def _differing(self, line: Line, difference: Term, own: str) -> Verdict:
+        """A line that held in every state tried, but whose sides are different formulas of free values."""
+        shown = shortened(_as_written(difference, line).text(), 200)
+        reason = f"The two sides differ by {shown}, which is not 0 for all parameters, inputs and states."
+        return Verdict(line.text, "refuted", own, None, None, reason)
 
     def _says_nothing(self, line: Line, written: Term) -> bool:
         """Whether the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from operator import add
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..parsing.names import moved, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Line, Name, outside_sums, subexpressions
 from .budget import Budget
 from .rounding import MEASURED, Measured
-from .simulation import OutsideError, Run, drive
+from .simulation import Draws, OutsideError, Run, drive
 
 __all__ = ["Counterexample", "Judge", "Trial"]
 
@@ -22,6 +23,10 @@ __all__ = ["Counterexample", "Judge", "Trial"]
 #: sizes differ, so that no transposition can hide behind equal lengths.
 LADDER = ((1, 1, 1, 2), (2, 1, 1, 2), (1, 2, 1, 2), (2, 2, 1, 2), (2, 2, 3, 4), (3, 3, 2, 4), (4, 2, 3, 5))
 SEEDS = (0, 1)
+
+#: Tried last, for lines that hold only of the few short numbers or only where values are small: (T, H, D, K), and how
+#: often each kind of numbers is drawn.
+LAST, LAST_DRAWS = (3, 3, 2, 4), ((Draws.CONTINUOUS, 2), (Draws.LARGE_STATES, 16), (Draws.LARGE_PARAMETERS, 3))
 
 #: Both sides come from a few dozen operations in float64; what differs by more than this is different.
 TOLERANCE = 1e-9
@@ -105,7 +110,7 @@ class Judge:
         self.resize = resize
         self.readout = readout
         self.definitions = definitions
-        self._runs: dict[tuple[Any, int], Run] = {}
+        self._runs: dict[tuple[Any, int, Draws], Run] = {}
         self._defined: dict[tuple[Run, str, int], Any] = {}
         self._truths: dict[tuple[Run, str, str, int], np.ndarray] = {}
         self._remembered: Expression | None = None
@@ -115,21 +120,34 @@ class Judge:
     def trial(self, line: Line) -> Trial:
         """Try a line on the ladder, up to the first state in which it fails."""
         held = undefined = 0
-        for sizes in LADDER:
-            for seed in SEEDS:
-                self.budget.check()
-                run = self._run(sizes, seed)
-                for t, formula, truth in self._sides(line, run):
-                    if not np.isfinite(formula.value).all():
-                        undefined += 1
-                    elif _differ(formula, truth):
-                        found = Counterexample(
-                            dict(run.sizes), t + line.moved, self._letters(line, run, t), formula.value, truth
-                        )
-                        return Trial(found, held, undefined)
-                    else:
-                        held += 1
-        return Trial(None, held, undefined, held == undefined == 0 and self._starts_too_early(line))
+        for sizes, seed in product(LADDER, SEEDS):
+            self.budget.check()
+            run = self._run(sizes, seed)
+            for t, formula, truth in self._sides(line, run):
+                if not np.isfinite(formula.value).all():
+                    undefined += 1
+                elif _differ(formula, truth):
+                    return Trial(self._counterexample(line, run, t, formula, truth), held, undefined)
+                else:
+                    held += 1
+        found = self._among_other_numbers(line) if held else None
+        return Trial(found, held, undefined, held == undefined == 0 and self._starts_too_early(line))
+
+    def _among_other_numbers(self, line: Line) -> Counterexample | None:
+        """A state in which the line fails, among those with other numbers than short ones."""
+        with np.errstate(all="ignore"):
+            for draws, times in LAST_DRAWS:
+                for seed in range(times):
+                    self.budget.check()
+                    run = self._run(LAST, seed, draws)
+                    for t, formula, truth in self._sides(line, run):
+                        finite = np.isfinite(formula.value).all() and np.isfinite(truth).all()
+                        if finite and _differ(formula, truth):
+                            return self._counterexample(line, run, t, formula, truth)
+        return None
+
+    def _counterexample(self, line: Line, run: Run, t: int, formula: Measured, truth: np.ndarray) -> Counterexample:
+        return Counterexample(dict(run.sizes), t + line.moved, self._letters(line, run, t), formula.value, truth)
 
     def _letters(self, line: Line, run: Run, t: int) -> dict[str, np.ndarray]:
         """The values of a line's letters, called as they are in the line as it was written."""
@@ -183,13 +201,14 @@ class Judge:
                 if np.isfinite(formula.value).all():
                     yield formula, truth
 
-    def _run(self, sizes: tuple[int, ...], seed: int) -> Run:
-        if (sizes, seed) not in self._runs:
+    def _run(self, sizes: tuple[int, ...], seed: int, draws: Draws = Draws.SHORT) -> Run:
+        if (sizes, seed, draws) not in self._runs:
             named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
             if not self.resize:
                 named["K"] = getattr(self.readout, "classes", named["K"])
-            self._runs[sizes, seed] = drive(self.cell, self.readout, named, seed, resize=self.resize)
-        return self._runs[sizes, seed]
+            run = drive(self.cell, self.readout, named, seed, resize=self.resize, draws=draws)
+            self._runs[sizes, seed, draws] = run
+        return self._runs[sizes, seed, draws]
 
     def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
         """``(t, formula, truth)`` at every step; at one if neither side of a parameter's gradient depends on it.

@@ -3,11 +3,11 @@
 A line is true or not whatever it is used for. As an answer to "what is ∂E/∂f?" the true line
 ``d_f = d_a_f / (f * (1 - f))`` is worth something only if others say what d_a_f is, and not by d_f. Given without a
 line is what the engine has when it comes to a letter: for an adjoint the adjoints that the reverse sweep meets before
-it, those of the next step, and all values; for a value what is computed before it. In a two-way net, whose halves run
-against each other, only letters of one step are compared.
+it, those of the next step, and all values; for a value what is computed before it. In a bidirectional net each half has
+its own order of the steps. Adjoints say nothing of a Jacobian: they are made with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..deriving.derivation import Derivation
 from ..deriving.traced_step import BidirectionalStep
@@ -88,6 +88,9 @@ class Answers:
     def rests_on(self, line: Line, written: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What a true line needs, letters that come after its own or its own; and what of its step it uses besides."""
         own = self._own(line)
+        if line.letter is None and any(part.label.at(NOW) in self._adjoints for part in leaves(written)):
+            # δu = (∂v/∂u)ᵀ δv, so adjoints take a Jacobian for granted, as d_f/d_c does that of c by f.
+            return (self.target(line),), ()
         if own is None:
             return (), ()
         order = self._adjoints if line.of == "E" else self._values
@@ -96,17 +99,21 @@ class Answers:
             label, when = part.label.at(NOW), _step(part)
             if label in self._adjoints and line.of is None:
                 needs.append(self.target(line))
-            elif label in order and self._is_after(order[label], when, order[own], adjoint=line.of == "E"):
+            elif label in order and self._is_after(label, when, order, own):
                 needs.append(_letter(label.key))
             elif label in order and when == 0:
                 uses.append(_letter(label.key))
         return tuple(dict.fromkeys(needs)), tuple(dict.fromkeys(uses))
 
-    def _is_after(self, place: int, when: int | None, own: int, *, adjoint: bool) -> bool:
+    def _is_after(self, label: Label, when: int | None, order: Mapping[Label, int], own: Label) -> bool:
         """Whether the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
-        if not when or isinstance(self.derivation.step, BidirectionalStep):
-            return place >= own and when in (None, 0)
-        return (when < 0) if adjoint else (when > 0)
+        if not when:
+            return order[label] >= order[own]
+        half = label.place[0] if isinstance(self.derivation.step, BidirectionalStep) and label.place else None
+        if isinstance(self.derivation.step, BidirectionalStep) and half is None:
+            return order is self._values  # h and what is made of it has both halves in it; adjoints have the loss alone
+        runs_back = (half == "backward") != (order is self._adjoints)
+        return when < 0 if runs_back else when > 0
 
     def _own(self, line: Line) -> Label | None:
         """The label of a line's letter, if it has an order."""

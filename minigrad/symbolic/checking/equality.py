@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ..errors import FormulaError
 from ..terms.arithmetic import ONE, add, scale
 from ..terms.entries import entry
 from ..terms.evaluate import evaluate
-from ..terms.names import NEXT, PREVIOUS
+from ..terms.names import NEXT, NOW, PREVIOUS
 from ..terms.normal_form import normal_form, related_form
 from ..terms.products import basis, outer, row, total, transpose
 from ..terms.rebuild import at_time, rebuild, substitute
@@ -57,8 +58,7 @@ def differs_somewhere(difference: Term) -> bool:
     values = {}
     for part in subterms([summand]):
         if part.kind in ("symbol", "named"):
-            shape = tuple(size if isinstance(size, int) else _LENGTHS[str(size)] for size in part.shape)
-            values[part] = rng.uniform(-_LARGEST, _LARGEST, shape)
+            values[part] = rng.uniform(-_LARGEST, _LARGEST, _shape(part))
     with np.errstate(all="ignore"):
         found = evaluate(summand, values, sizes=_LENGTHS)
     return bool(np.isfinite(found).all() and np.max(np.abs(found), initial=0.0) > _NOT_ROUNDING)
@@ -174,6 +174,22 @@ def _summed(parts: Iterable[Term]) -> Term:
     return add(list(parts))
 
 
+#: Letters of other steps that are free all the same.
+_INPUTS = ("x", "y", "epsilon")
+
+#: How often free values are drawn.
+_DRAWS = 4
+
+
+def _shape(term: Term) -> tuple[int, ...]:
+    return tuple(size if isinstance(size, int) else _LENGTHS[str(size)] for size in term.shape)
+
+
+def _turned(time: Any) -> Any:
+    """The step after one, for a state from the step before; the reverse for a half that goes back in time."""
+    return NEXT if time == PREVIOUS else PREVIOUS
+
+
 class Equality:
     """Decides for one derivation; what is known of its adjoints is worked out once.
 
@@ -222,6 +238,58 @@ class Equality:
         if normal_form(opened).kind == "zero" or related_form(opened).kind == "zero":
             return True
         return self._same_at_each_place(opened)
+
+    def difference(self, a: Term, b: Term) -> Term | None:
+        """The difference of two formulas multiplied out, if it is not 0 for some values of what is free.
+
+        Free are parameters, inputs, targets that sum to 1, the state before, and the adjoints of the next step's
+        state: a net has any values of these. A sum over time is tried for one step, where these adjoints are 0.
+        None if that cannot be told: it proves nothing.
+
+        Raises
+        ------
+        TooLargeError
+            If there are too many monomials to multiply out.
+        """
+        if a.shape != b.shape or self.derivation.step.remembers():
+            return None
+        found = normal_form(substitute(add([a, scale(-1, ONE, b)]), self._of_readout))
+        opened = with_definitions(found, self._known(None))
+        check_terms(opened)
+        is_sum = any(part.kind == "sum_over" for part in subterms([opened]))
+        summand = fold(opened, lambda part, *parts: parts[0] if part.kind == "sum_over" else rebuild(part, parts))
+        monomials = normal_form(summand)
+        symbols = [part for part in subterms([monomials]) if part.kind == "symbol"]
+        if not all(map(self._is_free, symbols)):
+            return None
+        parts = monomials.args if monomials.kind == "add" else (monomials,)
+        for seed in range(_DRAWS):
+            values = self._drawn(symbols, np.random.default_rng(seed), ends=is_sum)
+            with np.errstate(all="ignore"):
+                each = np.array([np.broadcast_to(evaluate(part, values, sizes=_LENGTHS), _shape(a)) for part in parts])
+            size = np.abs(each).sum(0)
+            if np.isfinite(size).all() and (np.abs(each.sum(0)) > _NOT_ROUNDING * size).any():
+                return found
+        return None
+
+    def _is_free(self, symbol: Term) -> bool:
+        """Whether a symbol has any value, whatever the others have."""
+        step, label = self.derivation.step, symbol.label
+        given = {step.term(key).label for key in step.before}
+        later = {step.seed(now).label.at(_turned(step.term(key).label.time)) for now, key in step.carried().items()}
+        return label.time is None or label.at(NOW).key in _INPUTS or label in given | later
+
+    def _drawn(self, symbols: Iterable[Term], rng: np.random.Generator, *, ends: bool) -> dict[Term, np.ndarray]:
+        """Random values; with `ends` those of a run of one step, in which nothing comes back from later ones."""
+        values = {}
+        for symbol in symbols:
+            drawn = rng.uniform(-1, 1, _shape(symbol))
+            if ends and symbol.label.name.startswith("d_"):
+                drawn *= 0
+            if symbol.label.name == "y" and drawn.ndim == 1:
+                drawn = np.abs(drawn) / np.abs(drawn).sum()
+            values[symbol] = drawn
+        return values
 
     def _same_at_each_place(self, opened: Term) -> bool:
         """Whether a difference is 0 when it is written place by place of the memory, if there is one."""

@@ -35,8 +35,9 @@ class Vocabulary:
         What is true of the left sides.
     """
 
-    def __init__(self, derivation: Derivation) -> None:
+    def __init__(self, derivation: Derivation, *, allow_epsilon: bool = True) -> None:
         self.derivation = derivation
+        self.allow_epsilon = allow_epsilon
         self.meanings = Meanings(derivation)
         self.targets = Targets(self.meanings)
         self._sizes: dict[str, Size] = {}
@@ -68,6 +69,9 @@ class Vocabulary:
         formula = elaborate(line.formula, reading, None if expected is None else expected.shape)
         letters = {without_time(part.name) for part in subexpressions(formula) if isinstance(part, Name)}
         self._epsilon_is_used |= "epsilon" in letters - {*meanings.definitions}
+        if self._epsilon_is_used and not self.allow_epsilon:
+            self._epsilon_is_used = False
+            raise FormulaError("ε is not allowed here; write what the loss of step t sends into h, as Vᵀ (ŷ − y)")
         if of == "E" and ("Σ" in line.text or "∑" in line.text):
             self._check_ends_of_sums(by, formula)
         return replace(line, of=of, by=by, formula=formula)
@@ -185,6 +189,10 @@ class Vocabulary:
     def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
         """Whether two formulas are equal, see `Equality.same`."""
         return self._equality.same(a, b, overrides)
+
+    def difference(self, a: Term, b: Term) -> Term | None:
+        """The difference of two formulas, if it is not 0, see `Equality.difference`."""
+        return self._equality.difference(a, b)
 
     @property
     def scope(self) -> str:

@@ -8,6 +8,7 @@ net can really be in, so a formula that differs here is refuted for good.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..deriving.traced_step import PLACES
 from ..errors import FormulaError
 from ..terms.names import NOW, Label
 
-__all__ = ["OutsideError", "Run", "drive"]
+__all__ = ["Draws", "OutsideError", "Run", "drive"]
 
 
 class OutsideError(FormulaError):
@@ -173,11 +174,28 @@ class Run:
         return rows.reshape((*output.shape, *source.shape))
 
 
-#: Inputs and parameters are drawn from these: short to print, and never 0 or equal in size by accident.
+class Draws(Enum):
+    """Kinds of random parameters, inputs and states."""
+
+    SHORT = "short to print"
+    CONTINUOUS = "any numbers of order 1"
+    LARGE_STATES = "states, and every second input, of every order up to 10000"
+    LARGE_PARAMETERS = "parameters of every order up to 100"
+
+
+#: Short numbers: never 0 or equal in size by accident.
 NUMBERS = np.array([-1.25, -1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25])
 
 
-def drive(net: Any, readout: Any, sizes: Mapping[str, int], seed: int, *, resize: bool = True) -> Run:
+def drive(
+    net: Any,
+    readout: Any,
+    sizes: Mapping[str, int],
+    seed: int,
+    *,
+    resize: bool = True,
+    draws: Draws = Draws.SHORT,
+) -> Run:
     """Run a net over `sizes` T steps and one more; only the T steps have a loss, so adjoints are 0 beyond them.
 
     Parameters
@@ -194,14 +212,15 @@ def drive(net: Any, readout: Any, sizes: Mapping[str, int], seed: int, *, resize
         For parameters, inputs and targets.
     resize : bool
         Whether the net may be replaced by one of other sizes.
+    draws : Draws
+        What numbers are drawn.
     """
+    start = _Drive(readout, sizes, seed, draws)
     if isinstance(net, AttentionNet):
-        return _Drive(readout, sizes, seed).attention(_attention_of(net, sizes) if resize else net)
+        return start.attention(_attention_of(net, sizes) if resize else net)
     if not isinstance(net, RecurrentCell):
-        return _Drive(readout, sizes, seed).two_ways(net)
-    return _Drive(readout, sizes, seed).cell(
-        _resized(net, input_size=sizes["D"], hidden_size=sizes["H"]) if resize else net
-    )
+        return start.two_ways(net)
+    return start.cell(_resized(net, input_size=sizes["D"], hidden_size=sizes["H"]) if resize else net)
 
 
 def _resized(part: Any, **sizes: int) -> Any:
@@ -230,8 +249,9 @@ def _remembers(plan: StepPlan) -> bool:
 class _Drive:
     """One run while it is made: random numbers, and what has been noted."""
 
-    def __init__(self, readout: Any, sizes: Mapping[str, int], seed: int) -> None:
+    def __init__(self, readout: Any, sizes: Mapping[str, int], seed: int, draws: Draws) -> None:
         self.readout = readout
+        self.draws = draws
         self.sizes = dict(sizes)
         self.rng = np.random.default_rng(seed)
         self.soft = seed % 2 == 1
@@ -306,10 +326,20 @@ class _Drive:
     # -- parts of a run --------------------------------------------------------------------------
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        return tensor(self.rng.choice(NUMBERS, shape), name=name)
+        return tensor(self._numbers(shape), name=name)
+
+    def _numbers(self, shape: tuple[int, ...], *, of_state: bool = False) -> np.ndarray:
+        if self.draws is Draws.SHORT:
+            return self.rng.choice(NUMBERS, shape)
+        found = self.rng.uniform(-1.25, 1.25, shape)
+        if self.draws is Draws.LARGE_STATES:  # small parameters, so that gates are open where states are large
+            found *= 10 ** (self.rng.uniform(0, 4, shape) if of_state else self.rng.uniform(-4, 0, shape))
+        if self.draws is Draws.LARGE_PARAMETERS and not of_state:
+            found *= 10 ** self.rng.uniform(-1, 2, shape)
+        return found
 
     def _input(self, cell: Any, t: int) -> Tensor:
-        x = self.nodes[t, "x"] = self._draw("x", (cell.input_size,))
+        x = self.nodes[t, "x"] = tensor(self._numbers((cell.input_size,), of_state=t % 2 == 0), name="x")
         return x
 
     def _parameters(self, plan: StepPlan, cell: Any) -> Any:
@@ -333,7 +363,7 @@ class _Drive:
         with scope(f"t={t}"):
             for label, part in zip(labels, leaves, strict=True):
                 if (t, label.key) not in self.nodes:
-                    value = self.rng.choice(NUMBERS, np.shape(part)) / 2
+                    value = self._numbers(np.shape(part), of_state=True) / 2
                     self.nodes[t, label.key] = tensor(value, name=label.name)
         found = [self.nodes[t, label.key] for label in labels]
         self.states.setdefault(t, []).extend(found)
@@ -351,7 +381,7 @@ class _Drive:
     def _hear(self, t: int, h: Tensor, *, counts: bool) -> None:
         """What is heard of the output at step t; it enters E if it counts."""
         if self.readout is None:
-            self.constants[t, "epsilon"] = self.rng.choice(NUMBERS, h.shape)
+            self.constants[t, "epsilon"] = self._numbers(h.shape)
             loss = sum(h * self.constants[t, "epsilon"])
         else:
             logits = named("logits", self.readout.logits(self.readout_params, h))

@@ -202,9 +202,9 @@ def test_rounding_is_no_counterexample(line: str) -> None:
     assert only(RNN(3, 3), line).status in ("proved", "undecided")
 
 
-def test_a_formula_that_is_tiny_beside_the_truth_is_not_proved() -> None:
-    """A difference far below floating-point resolution is no counterexample, but nothing is proved either."""
-    assert only(RNN(2, 3), "dh/dh_prev = diag(1 - h**2) @ W + W/1000000/1000000").status == "undecided"
+def test_a_formula_that_is_tiny_beside_the_truth_is_refuted() -> None:
+    """A difference below what runs resolve is one of free symbols."""
+    assert only(RNN(2, 3), "dh/dh_prev = diag(1 - h**2) @ W + W/1000000/1000000").status == "refuted"
 
 
 SHAPES = [
@@ -267,9 +267,11 @@ def test_assert_derivation_fails_on_what_is_undecided_unless_allowed() -> None:
 
 
 def test_the_tests_would_notice_a_judge_that_is_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no real nets to try, a wrong line is not refuted, but it is still not proved."""
+    """With no real nets to try, a wrong line is still not proved, and its counterexample is missed."""
     monkeypatch.setattr(
         Judge, "_sides", lambda self, line, run, strict=False: iter([(1, Measured.given([0.0]), np.zeros(1))])
     )
 
-    assert only(RNN(2, 3), "dh/dh_prev = diag((1 - h)**2) @ W").status == "undecided"
+    verdict = only(RNN(2, 3), "dh/dh_prev = diag((1 - h)**2) @ W")
+
+    assert (verdict.status, verdict.counterexample) == ("refuted", None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cells import GRU, LSTM, RNN, Attention, Readout, Stacked
+from cells import GRU, LSTM, RNN, Attention, Bidirectional, Readout, Stacked
 from minigrad.symbolic import FormulaError, answered, check_derivation, derive
 from minigrad.testing import assert_derivation
 
@@ -91,6 +91,8 @@ def test_a_target_is_called_the_same_however_it_is_written(net, lines, target):
     assert [verdict.target for verdict in check_derivation(net, lines)] == [target] * len(lines)
 
 
+HALVES = Bidirectional(LSTM(2, 3), LSTM(2, 3))
+
 #: Lines that are true and do not say what their letters are; with the targets that the lines answer all the same.
 CIRCLES = [
     (LSTM(2, 3), ["d_f = d_a_f / (f*(1 - f))"], set()),
@@ -114,6 +116,14 @@ CIRCLES = [
     (RNN(2, 3, activation="identity"), ["d_a = V.T@(yhat - y) + W.T@d_a_next", "d_h = d_a"], {"d_a", "d_h"}),
     (RNN(2, 3), ["d_h_prev = epsilon_prev + W.T@d_a", "d_a = d_h*(1 - h**2)"], {"d_h", "d_a"}),
     (RNN(2, 3), ["dh_next/dh = diag(1 - h_next**2)@W", "h = tanh(a)"], {"dh/dh_prev", "h"}),
+    (LSTM(2, 3), ["dc/df = diag(d_f/d_c)"], set()),
+    (LSTM(2, 3), ["q = d_o/d_h", "dh/do = diag(q)", "dc/df = diag(c_prev)"], {"dc/df"}),
+    (GRU(2, 3), ["dh/dz = diag(d_z/d_h)", "dh/dn = diag(1 - z)"], {"dh/dn"}),
+    (HALVES, ["c_forward = (c_forward_next - i_forward_next*g_forward_next)/f_forward_next"], set()),
+    (HALVES, ["c_backward = (c_backward_prev - i_backward_prev*g_backward_prev)/f_backward_prev"], set()),
+    (HALVES, ["c_backward = f_backward*c_backward_next + i_backward*g_backward"], {"c_backward"}),
+    (HALVES, ["d_c_forward = (d_c_forward_prev - d_s_forward_prev*(1 - s_forward_prev**2))/f_forward"], set()),
+    (HALVES, ["d_f_backward = d_c_backward*c_backward_next"], {"d_f_backward"}),
 ]
 
 
@@ -224,7 +234,7 @@ def test_numbers_are_read_as_they_are_written() -> None:
         RNN(2, 3), ["h = 1.00000000000000000000001 * tanh(a)", "h = 0x10/16 * .5e1/5 * tanh(a)"]
     )
 
-    assert (nearly.status, whole.status) == ("undecided", "proved")
+    assert (nearly.status, whole.status) == ("refuted", "proved")
 
 
 def test_names_that_reach_back_one_after_the_other_are_refused() -> None:
@@ -245,3 +255,34 @@ def test_a_matrix_times_equal_columns_scales_its_rows() -> None:
     )
 
     assert (right.status, wrong.status) == ("proved", "refuted")
+
+
+def test_epsilon_can_be_forbidden() -> None:
+    """With allow_epsilon=False a line may not pass over the loss by ε, unless it says what ε is."""
+    line = "d_h = epsilon + W.T @ d_a_next"
+    forbidden, _ = check_derivation(RNN(2, 3), [line, "h = tanh(a)"], Readout(3, 4), allow_epsilon=False)
+    defined = check_derivation(RNN(2, 3), ["epsilon = V.T @ (yhat - y)", line], Readout(3, 4), allow_epsilon=False)
+
+    assert (forbidden.status, "ε is not allowed" in forbidden.reason) == ("unread", True)
+    assert defined[-1].status == "proved"
+    with pytest.raises(AssertionError, match="not allowed"):
+        assert_derivation(RNN(2, 3), [line, "h = tanh(a)"], Readout(3, 4), allow_epsilon=False)
+
+
+ZEROS = "*".join(f"(b_f - {q}*ones(H))" for q in (-1.25, -1, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.25))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dc/df = 1.0000000001*diag(c_prev)",
+        "d_W_f = 1.0000000001*sum_t(outer(d_a_f, h_prev))",
+        f"f = sigmoid(a_f) + {ZEROS}",
+        "dc/dc_prev = diag(f + positive(c - 20))",
+        "dc/dc_prev = diag(f + positive(c - 50))",
+        "d_b_f = sum_t(d_a_f) + positive(b_i - 5)",
+    ],
+)
+def test_lines_that_are_wrong_by_little_or_seldom_are_refuted(line: str) -> None:
+    """A factor of 1 + 1e-10, a polynomial that is 0 for every short number, and a jump at large values do not pass."""
+    assert statuses(LSTM(2, 3), line) == ["refuted"]
