@@ -8,11 +8,12 @@ from minigrad.context import step_of
 from minigrad.sweep import Adjoints
 
 from .errors import DrawingFormatError, DrawingSizeError, DrawingValueError
+from .layout.layout import lay_out
 from .render.drawing import Drawing
 from .render.engine import TIME_LIMIT
 from .render.layered import layered_source, rows_passed
-from .render.timeline import LAYOUT as PLACED
-from .render.timeline import placed_source
+from .render.placed import LAYOUT as PLACED
+from .render.placed import placed_source
 from .scene.build import picture_of
 from .scene.folding import fold_of
 from .scene.grouping import DETAILS as LEVELS
@@ -42,7 +43,7 @@ def draw(
     engine: str | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Drawing:
-    """The graph with a second, reversed line beside each edge: the gradient that flows back along it.
+    """The graph with a second, reversed edge beside each edge: the gradient that flows back along it.
 
     Its colour and width are log10 of the norm of the share that the edge carries,
     ``‖vjp(ȳ)‖`` for an edge x → y: light and thin is vanished, dotted is exactly zero, thick orange-red is
@@ -57,14 +58,14 @@ def draw(
     gradients : bool
         False: draw the forward edges only.
     detail : str
-        "op": a mark for each operation; "gate": one for each U x + W h + b, weights left out; "cell": one
+        "op": a node for each operation; "gate": one for each U x + W h + b, weights left out; "cell": one
         for each step of each layer. "auto" is "gate" for a graph with time steps, "op" for others.
     seed : array_like, optional
         What flows into the output, of its shape; 1 for a scalar.
     output : Tensor or str, optional
         Where the gradient starts; the only output if there is one.
     fold : bool
-        Draw the middle of a long run as one mark, which carries the largest singular value of the
+        Draw the middle of a long run as one node, which carries the largest singular value of the
         Jacobian of the states that leave it with respect to those that enter it.
     engine : str, optional
         A Graphviz executable to use instead of the one that comes with minigrad.
@@ -99,13 +100,13 @@ def draw(
     True
     """
     if not isinstance(graph, Graph):
-        raise DrawingValueError(f"a {type(graph).__name__} is no graph; draw what minigrad.trace(f, *args) returns")
+        raise DrawingValueError(f"a {type(graph).__name__} is not a graph; draw what minigrad.trace(f, *args) returns")
     if detail not in DETAILS:
         raise DrawingFormatError(f"detail={detail!r} is unknown; use one of {', '.join(DETAILS)}")
     adjoints, remark = _swept(graph, seed, output) if gradients else (None, "")
     picture = picture_for(graph, adjoints, detail, fold, remark)
-    if any(mark.step is not None for mark in picture.marks):
-        drawing = Drawing(placed_source(picture), PLACED, engine, time_limit)
+    if any(node.step is not None for node in picture.nodes):
+        drawing = Drawing(placed_source(picture, lay_out(picture)), PLACED, engine, time_limit)
     else:
         drawing = Drawing(layered_source(picture), engine=engine, time_limit=time_limit)
     if path is not None:
@@ -130,27 +131,27 @@ def picture_for(
     folded = fold_of(graph, LONGEST[level], keep) if fold and in_time else None
     picture = picture_of(graph, adjoints, detail=level, in_time=in_time, fold=folded, remark=remark)
     most = MOST_PLACED if in_time else MOST_LAID_OUT
-    if len(picture.lines) > most:
+    if len(picture.edges) > most:
         advice = 'draw fewer steps, fold them, or use detail="cell"' if in_time else "draw a part of it"
         raise DrawingSizeError(
-            f"this drawing would have {len(picture.lines)} lines; more than {most} take too long to lay out: {advice}"
+            f"this drawing would have {len(picture.edges)} edges; more than {most} take too long to lay out: {advice}"
         )
     if not in_time and rows_passed(picture) > MOST_PASSED:
         raise DrawingSizeError(
-            f"the {len(picture.lines)} lines of this drawing would pass {rows_passed(picture)} rows of marks; "
+            f"the {len(picture.edges)} edges of this drawing would pass {rows_passed(picture)} rows of nodes; "
             f"more than {MOST_PASSED} take too long to lay out: draw a part of it"
         )
     return picture
 
 
 def _is_strip(graph: Graph) -> bool:
-    """Whether there are time steps, and none inside of another."""
+    """True if there are time steps, and none inside of another."""
     scopes = {node.scope for node in graph.nodes}
     return max((sum(map(is_time, scope)) for scope in scopes), default=0) == 1
 
 
 def _swept(graph: Graph, seed: Any, output: Tensor | str | None) -> tuple[Adjoints | None, str]:
-    """What flows back, or why nothing does."""
+    """The adjoints, or the reason why there are none."""
     if seed is None and output is None:
         shapes = {name: node.shape for name, node in graph.outputs.items()}
         if len(shapes) != 1:

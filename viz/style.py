@@ -1,4 +1,4 @@
-"""How everything looks: one table of shapes and colours, one of symbols.
+"""The look of drawings: one table of shapes and colours, one of symbols.
 
 Colours are those of Okabe and Ito, "Color universal design" (2008), which people with any kind of
 colour vision can tell apart; gradients use viridis, whose lightness alone carries the order.
@@ -6,12 +6,12 @@ colour vision can tell apart; gradients use viridis, whose lightness alone carri
 
 __all__ = [
     "BACKWARD",
+    "CELL_PATH",
     "CLUSTER",
     "FACTORS",
     "FIRST_NON_FINITE",
     "FONT",
     "FORWARD",
-    "HIGHWAY",
     "KINDS",
     "LEGEND",
     "NON_FINITE",
@@ -62,7 +62,7 @@ CLUSTER = {
     "labeljust": "l",
     "fontsize": "12",
 }
-HIGHWAY = {"color": "#009E73", "penwidth": "2.6", "arrowsize": "0.6"}
+CELL_PATH = {"color": "#009E73", "penwidth": "2.6", "arrowsize": "0.6"}
 FORWARD = {"color": "#999999", "penwidth": "1", "arrowsize": "0.6"}
 BACKWARD = {"class": "grad", "dir": "back"}
 ZERO = {"color": "#AAAAAA", "penwidth": "1", "style": "dotted", "arrowsize": "0.6"}

@@ -10,8 +10,6 @@ import numpy as np
 import minigrad as mg
 from cells import LSTM, RNN, Readout, unroll
 from viz.layout.channels import crosses
-from viz.layout.routing import course
-from viz.render.timeline import neighbours
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLE = "{http://www.w3.org/1999/xlink}title"
@@ -62,21 +60,19 @@ def net_of(cell: Any, steps: int, seed: int = 0) -> mg.Graph:
     return mg.trace(loss, params, rng.normal(size=(steps, 2)))
 
 
-def courses(shown: Any, strip: Any) -> list[tuple[Any, list[tuple[float, float]]]]:
-    """Each line of a picture in time with its points."""
-    marks = {mark.key: mark for mark in shown.marks}
-    around = neighbours(shown.marks, strip)
-    return [(line, course(line, marks, strip, around.get(marks[line.tail].scope))) for line in shown.lines]
+def routes(shown: Any, layout: Any) -> list[tuple[Any, list[tuple[float, float]]]]:
+    """Each edge of a picture in time with the points of its route."""
+    return [(edge, list(route.forward)) for edge, route in zip(shown.edges, layout.routes, strict=True)]
 
 
-def assert_no_line_crosses_a_mark(shown: Any, strip: Any) -> None:
-    """No line runs over a mark that is not one of its ends; along its border, 2.5 points inside, it may."""
-    labels = {mark.key: mark.label for mark in shown.marks}
-    for line, points in courses(shown, strip):
-        for key, spot in strip.spots.items():
-            box = (spot.width - 5, spot.height - 5)
-            crossed = any(crosses(p, q, (spot.x, spot.y), box) for p, q in pairwise(points))
-            assert key in (line.tail, line.head) or not crossed, f"{line.tooltip} over {labels[key]}"
+def assert_no_edge_crosses_a_node(shown: Any, layout: Any) -> None:
+    """No edge runs over a node that is not one of its ends; along its border, 2.5 points inside, it may."""
+    labels = {node.key: node.label for node in shown.nodes}
+    for edge, points in routes(shown, layout):
+        for key, box in layout.boxes.items():
+            size = (box.width - 5, box.height - 5)
+            crossed = any(crosses(p, q, (box.x, box.y), size) for p, q in pairwise(points))
+            assert key in (edge.tail, edge.head) or not crossed, f"{edge.tooltip} over {labels[key]}"
 
 
-__all__ = ["LSTM", "RNN", "Drawn", "assert_no_line_crosses_a_mark", "courses", "net", "net_of", "read"]
+__all__ = ["LSTM", "RNN", "Drawn", "assert_no_edge_crosses_a_node", "net", "net_of", "read", "routes"]

@@ -23,7 +23,7 @@ from viz.plots.plan import draw_plan
 from viz.render import glyphs
 from viz.render.engine import render
 from viz.render.layered import rows_passed
-from viz.render.timeline import LAYOUT
+from viz.render.placed import LAYOUT
 from viz.scene import labels
 from viz.scene.build import picture_of, share_norm
 
@@ -64,8 +64,8 @@ def test_golden(name):
 
 @pytest.mark.parametrize("given", [{}, 3, None, [product]])
 def test_only_graphs_are_drawn(given):
-    """What is no graph is named, and what to draw instead."""
-    with pytest.raises(ValueError, match=f"a {type(given).__name__} is no graph; draw what minigrad.trace"):
+    """An argument that is not a graph is named, and what to draw instead."""
+    with pytest.raises(ValueError, match=f"a {type(given).__name__} is not a graph; draw what minigrad.trace"):
         viz.draw(given)
 
 
@@ -91,12 +91,12 @@ def test_a_net_has_a_mark_for_every_node(kind):
     drawn = read(viz.draw(graph, detail="op").svg)
 
     delivered = len(graph.scopes) - 2  # h and its own mark, at every step but t=0
-    assert len(drawn.nodes) == len(picture.marks) + 1 + delivered * (1 if kind is RNN else 2)
-    assert len({mark.key for mark in picture.marks}) == len(picture.marks)
-    assert {line.tail for line in picture.lines} | {line.head for line in picture.lines} == {
-        m.key for m in picture.marks
+    assert len(drawn.nodes) == len(picture.nodes) + 1 + delivered * (1 if kind is RNN else 2)
+    assert len({mark.key for mark in picture.nodes}) == len(picture.nodes)
+    assert {line.tail for line in picture.edges} | {line.head for line in picture.edges} == {
+        m.key for m in picture.nodes
     }
-    inside = [mark for mark in picture.marks if mark.kind == "parameter" and mark.scope]
+    inside = [mark for mark in picture.nodes if mark.kind == "parameter" and mark.scope]
     assert len(inside) == 3 * len(kind(2, 2).init(np.random.default_rng(0)))
 
 
@@ -105,7 +105,7 @@ def test_shares_drawn_are_the_shares_swept():
     graph = net(RNN, 2)
     shares = graph.adjoints().edges
 
-    drawn = [line.share for line in picture_of(graph, graph.adjoints()).lines]
+    drawn = [line.share for line in picture_of(graph, graph.adjoints()).edges]
 
     expected = [np.linalg.norm(_dense(shares[edge])) if edge in shares else None for edge in graph.edges]
     assert [x is None for x in drawn] == [x is None for x in expected]
@@ -252,7 +252,7 @@ def test_too_large_is_refused_before_the_layout(monkeypatch):
     """A graph beyond the limit gives an error with the number of edges, not a hanging program."""
     monkeypatch.setattr(import_module("viz.draw"), "MOST_LAID_OUT", 2)
 
-    with pytest.raises(viz.errors.DrawingSizeError, match="3 lines"):
+    with pytest.raises(viz.errors.DrawingSizeError, match="3 edges"):
         viz.draw(product(), detail="op")
 
 
@@ -270,7 +270,7 @@ def test_long_lines_are_refused_before_the_layout():
             x = mg.tanh(x)
         return x.sum()
 
-    with pytest.raises(viz.errors.DrawingSizeError, match="rows of marks"):
+    with pytest.raises(viz.errors.DrawingSizeError, match="rows of nodes"):
         viz.draw(mg.trace(comb, np.ones(2)), time_limit=0.001)
     assert rows_passed(picture_for(mg.trace(chain, np.ones(2)), None)) == 901
 
@@ -316,7 +316,7 @@ def test_every_character_of_a_png_has_a_glyph():
 
 
 def test_a_png_shows_a_product_as_a_dot_in_a_circle(tmp_path):
-    """What has no glyph is replaced before a PNG is drawn; SVG, drawn by fonts of a browser, keeps its sign."""
+    """A sign without a glyph is replaced before a PNG is drawn; SVG, drawn with a browser's fonts, keeps it."""
     drawing = viz.draw(net(LSTM, 1))
 
     shown = _characters(render(glyphs.with_glyphs(drawing.dot, drawing.svg), layout=LAYOUT).decode())
@@ -339,15 +339,15 @@ def test_a_name_without_glyphs_is_said(tmp_path):
 def test_a_layer_above_reads_the_state_below_by_its_name():
     """Layer 1's output was called x₁ in layer 2, and its line began at the inner ⊙: it begins at the state h₁."""
     shown = picture_for(net_of(Stacked((LSTM(2, 2), RNN(2, 2))), 2), None)
-    marks = {mark.key: mark for mark in shown.marks}
+    marks = {mark.key: mark for mark in shown.nodes}
     inputs = [
-        line for line in shown.lines if marks[line.head].kind == "input" and marks[line.head].lane == ("layer 2",)
+        line for line in shown.edges if marks[line.head].kind == "input" and marks[line.head].lane == ("layer 2",)
     ]
 
     assert [marks[line.head].label for line in inputs] == ["h₁⁽¹⁾", "h₂⁽¹⁾"]
     assert [(marks[line.tail].label, marks[line.tail].carried) for line in inputs] == [("h₁", True), ("h₂", True)]
     assert all(marks[line.tail].lane == ("layer 1",) for line in inputs)
-    assert any(mark.label.startswith("U h₁⁽¹⁾") for mark in shown.marks)
+    assert any(mark.label.startswith("U h₁⁽¹⁾") for mark in shown.nodes)
 
 
 def test_a_notebook_shows_a_graph():

@@ -123,7 +123,7 @@ def test_each_route_is_what_is_left_when_the_others_are_cut(seed):
 
 
 def test_the_highway_is_the_product_of_forget_gates():
-    """From c_0 to c_T the part through no gate is ∏ f_t, entry by entry."""
+    """From c_0 to c_T the part through no gate is ∏ f_t, elementwise."""
     rng = np.random.default_rng(3)
     cell = LSTM(2, 3)
     params, xs = cell.init(rng), rng.normal(size=(4, 2))
@@ -272,7 +272,7 @@ def test_a_thread_finds_its_own_settings():
 
 @pytest.mark.parametrize("lost", [np.nan, np.inf])
 def test_inf_and_nan_are_unmissable_in_plots(lost):
-    """What is not finite is orange in heat strips and on curves, and named in words; it is no blank."""
+    """Values that are not finite are orange in heat maps and on curves, and named in words."""
     orange = NON_FINITE["color"].lower()
     curve = plotted(
         lambda f: curves_on(f.subplots(), [Curve("E", np.array([1.0, lost]), "#000000")], "x", "y"), (3, 2), {}

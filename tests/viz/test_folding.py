@@ -25,7 +25,7 @@ def test_the_norm_is_that_of_the_product(kind):
     jacobians = step_jacobians(cell, params, graph.inputs["xs"].value)
 
     product = np.linalg.multi_dot(jacobians[span.first - 1 : span.last][::-1])
-    (mark,) = [mark for mark in picture_for(graph, None).marks if mark.kind == "fold"]
+    (mark,) = [mark for mark in picture_for(graph, None).nodes if mark.kind == "fold"]
 
     assert mark.label.endswith(f"= {np.linalg.norm(product, 2):.3g}")
     assert mark.label.startswith(f"… {span.last - span.first + 1} steps …")
@@ -44,7 +44,7 @@ NETS = {
 def test_long_runs_get_short(name, detail):
     """Folded, the drawing of 30 steps has as many marks as that of 20, and is drawn."""
     graphs = [net_of(NETS[name](), steps) for steps in (20, 30)]
-    counts = [len(picture_for(graph, None, detail).marks) for graph in graphs]
+    counts = [len(picture_for(graph, None, detail).nodes) for graph in graphs]
 
     assert counts[0] == counts[1]
     assert len(read(viz.draw(graphs[1], detail=detail).svg).nodes) == counts[1] + 1
@@ -54,7 +54,7 @@ def test_unfolded_on_request():
     """With fold=False every step is there."""
     graph = net_of(RNN(2, 2), 20)
 
-    steps = {mark.step for mark in picture_for(graph, None, fold=False).marks if not mark.carried}
+    steps = {mark.step for mark in picture_for(graph, None, fold=False).nodes if not mark.carried}
 
     assert steps == {None, *range(1, 21)}
 
@@ -73,9 +73,9 @@ def test_what_flows_into_a_fold_is_what_flows_back_from_it():
     adjoints = graph.adjoints()
     shown = picture_for(graph, adjoints)
     (span,) = fold_of(graph, 10).spans
-    (key,) = [mark.key for mark in shown.marks if mark.kind == "fold"]
+    (key,) = [mark.key for mark in shown.nodes if mark.kind == "fold"]
 
-    (line,) = [line for line in shown.lines if line.tail == key and line.delivers]
+    (line,) = [line for line in shown.edges if line.tail == key and line.delivers]
 
     assert line.share == pytest.approx(np.linalg.norm(adjoints.nodes[graph.find("h", f"t={span.last}")]), rel=1e-12)
 
@@ -110,7 +110,7 @@ def test_a_kept_step_stands_between_two_folds(keep):
 def test_each_lane_of_a_fold_has_its_own_norm(name):
     """Every lane of a fold has a number; in a lane that runs backward the states change places."""
     graph = net_of(NETS[name](), 13)
-    labels = [mark.label for mark in picture_for(graph, None).marks if mark.kind == "fold"]
+    labels = [mark.label for mark in picture_for(graph, None).nodes if mark.kind == "fold"]
 
     lanes = {"lstm": 1, "stacked": 2, "bidirectional": 2, "attention": 1}[name]
     assert sum("‖\n= " in label for label in labels) == lanes
@@ -139,7 +139,7 @@ def test_the_first_nan_is_marked_and_never_folded(step, detail):
     xs[step - 1, 0] = np.nan
     graph = mg.trace(lambda p, xs: unroll(cell, p, xs).final.h.sum(), cell.init(rng), xs)
 
-    (mark,) = [mark for mark in picture_for(graph, None, detail).marks if mark.nonfinite]
+    (mark,) = [mark for mark in picture_for(graph, None, detail).nodes if mark.nonfinite]
 
     assert mark.kind != "fold"
     assert "first nan" in mark.label
@@ -157,8 +157,8 @@ def test_the_first_infinity_inside_of_a_gate_is_marked():
     with np.errstate(all="ignore"):
         graph = mg.trace(f, np.ones((2, 2)), np.ones(2))
         for detail in ("op", "gate", "cell"):
-            marks = [mark for mark in picture_for(graph, None, detail).marks if mark.nonfinite]
+            marks = [mark for mark in picture_for(graph, None, detail).nodes if mark.nonfinite]
             assert len(marks) == 1
             assert "first inf" in marks[0].label
             assert '#D55E00" penwidth=4' in viz.draw(graph, gradients=False, detail=detail).dot
-    assert not any(mark.nonfinite for mark in picture_for(net_of(LSTM(2, 2), 3), None).marks)
+    assert not any(mark.nonfinite for mark in picture_for(net_of(LSTM(2, 2), 3), None).nodes)

@@ -3,12 +3,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from drawn import assert_no_line_crosses_a_mark, courses, net_of, read
+from drawn import assert_no_edge_crosses_a_node, net_of, read, routes
 
 import minigrad as mg
 import viz
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.layout.placement import lay_out, trunks_of
+from viz.layout.layout import lay_out
+from viz.layout.placement import place, tracks_of
 from viz.layout.step import Block
 from viz.layout.step_layout import arrange
 from viz.layout.timeline import timeline
@@ -111,63 +112,63 @@ def drawn(name, detail="gate"):
     """A net's picture and where everything is."""
     graph = NETS[name]()
     shown = picture_of(graph, graph.adjoints(), detail=detail, in_time=True)
-    return shown, lay_out(shown), {mark.key: mark for mark in shown.marks}
+    return shown, lay_out(shown), {node.key: node for node in shown.nodes}
 
 
 @pytest.mark.parametrize("detail", ["op", "gate", "cell"])
 @pytest.mark.parametrize("name", NETS)
 def test_lines_run_from_mark_to_mark(name, detail):
-    """Every line begins on the mark that it leaves and ends on the mark that it goes to, within a rounding."""
-    shown, strip, _ = drawn(name, detail)
+    """Every edge begins on the node that it leaves and ends on the node that it goes to, within a rounding."""
+    shown, layout, _ = drawn(name, detail)
 
-    for line, points in courses(shown, strip):
-        for key, (x, y) in ((line.tail, points[0]), (line.head, points[-1])):
-            spot = strip.spots[key]
-            assert abs(x - spot.x) <= spot.width / 2 + 0.01, line.tooltip
-            assert abs(y - spot.y) <= spot.height / 2 + 0.01, line.tooltip
+    for edge, points in routes(shown, layout):
+        for key, (x, y) in ((edge.tail, points[0]), (edge.head, points[-1])):
+            box = layout.boxes[key]
+            assert abs(x - box.x) <= box.width / 2 + 0.01, edge.tooltip
+            assert abs(y - box.y) <= box.height / 2 + 0.01, edge.tooltip
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_no_line_hides_a_mark(name):
-    """No line runs over a mark that is not one of its ends."""
-    shown, strip, _ = drawn(name)
+    """No edge runs over a node that is not one of its ends."""
+    shown, layout, _ = drawn(name)
 
-    assert_no_line_crosses_a_mark(shown, strip)
+    assert_no_edge_crosses_a_node(shown, layout)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_is_drawn(name):
-    """All marks and lines are in the SVG."""
+    """All nodes and edges are in the SVG."""
     shown, _, _ = drawn(name)
 
     found = read(viz.draw(NETS[name]()).svg)
 
-    assert len(found.nodes) == len(shown.marks) + 1
-    assert len(found.edges) == len(shown.lines)
+    assert len(found.nodes) == len(shown.nodes) + 1
+    assert len(found.edges) == len(shown.edges)
 
 
 def test_a_running_loss_leaves_time_as_it_is():
     """States stand right of the step that makes them, also where something outside of time reads them first."""
-    shown, strip, _ = drawn("running_loss")
+    shown, layout, _ = drawn("running_loss")
 
-    for mark in shown.marks:
-        if mark.carried:
-            assert strip.spots[mark.key].x > strip.columns[mark.step][1]
+    for node in shown.nodes:
+        if node.carried:
+            assert layout.boxes[node.key].x > place(timeline(shown)).columns[node.step][1]
 
 
 def test_lines_from_different_marks_to_other_lanes_stay_apart():
-    """No two marks' lines to other lanes go up in one place: it can be read where each leads."""
-    shown, strip, marks = drawn("two_between")
+    """No two nodes' edges to other lanes go up in one place: it can be read where each leads."""
+    shown, layout, nodes = drawn("two_between")
     ups = {}
-    for line, points in courses(shown, strip):
-        tail, head = marks[line.tail], marks[line.head]
+    for edge, points in routes(shown, layout):
+        tail, head = nodes[edge.tail], nodes[edge.head]
         if tail.step is None or head.step is None or tail.carried or head.carried or tail.lane == head.lane:
             continue
         for p, q in pairwise(points):
             if p[0] == q[0]:
-                ups.setdefault(p[0], []).append((line.tail, *sorted((p[1], q[1]))))
+                ups.setdefault(p[0], []).append((edge.tail, *sorted((p[1], q[1]))))
 
-    assert any(trunks_of(strip.spots, timeline(shown)).values())
+    assert any(tracks_of(layout.boxes, timeline(shown)).values())
     for found in ups.values():
         for a, low, high in found:
             assert all(a == b or high <= bottom or top <= low for b, bottom, top in found)
@@ -175,9 +176,11 @@ def test_lines_from_different_marks_to_other_lanes_stay_apart():
 
 @pytest.mark.parametrize("name", ["attention_lstm", "two_states"])
 def test_detours_do_not_lie_on_each_other(name):
-    """Lines that go round marks run sideways on levels of their own, where they would else be one line."""
-    shown, strip, _ = drawn(name)
-    found = [points for line, points in courses(shown, strip) if (line.tail, line.head) in strip.detours]
+    """Lines that go round nodes run sideways on levels of their own, where they would else be one edge."""
+    shown, layout, _ = drawn(name)
+    found = [
+        points for edge, points in routes(shown, layout) if (edge.tail, edge.head) in place(timeline(shown)).detours
+    ]
     sideways = [(p[1], *sorted((p[0], q[0]))) for points in found for p, q in pairwise(points[:3]) if p[1] == q[1]]
 
     assert len(sideways) >= 3
@@ -196,13 +199,13 @@ def test_labels_say_which_part_and_stop_at_the_step():
         return (h**2).sum()
 
     graph = mg.trace(unnamed, P, XS)
-    labels = [mark.label for mark in picture_of(graph, None, detail="gate", in_time=True).marks]
+    labels = [node.label for node in picture_of(graph, None, detail="gate", in_time=True).nodes]
 
     assert {"xs[0]", "xs[3]", "A xs[3] + B …"} <= set(labels)
 
 
 def test_time_inside_of_time_is_laid_out_by_dot():
-    """Steps within steps have no strip; they are nested frames, with every edge drawn."""
+    """Steps within steps are no timeline; they are nested frames, with every edge drawn."""
 
     def nested(p, xs):
         h = xs[0]
@@ -232,16 +235,16 @@ def test_the_layout_does_not_depend_on_what_states_are_called(names):
             return (k**2).sum()
 
         shown = picture_of(mg.trace(two_layers, P, XS), None, detail="gate", in_time=True)
-        return lay_out(replace(shown, marks=tuple(replace(mark, label="") for mark in shown.marks)))
+        return lay_out(replace(shown, nodes=tuple(replace(node, label="") for node in shown.nodes)))
 
     found, usual = places(*names), places("h", "k")
 
-    assert found.spots == usual.spots
-    assert found.drops == usual.drops
+    assert found.boxes == usual.boxes
+    assert found.routes == usual.routes
 
 
 def test_a_name_in_the_middle_of_a_step():
-    """At the level of steps a value that is named twice on its way stays inside of its step's mark."""
+    """At the level of steps a value that is named twice on its way stays inside of its step's node."""
 
     def renamed(p, xs):
         h = xs[0]
@@ -254,8 +257,8 @@ def test_a_name_in_the_middle_of_a_step():
     graph = mg.trace(renamed, P, XS)
     shown = picture_of(graph, graph.adjoints(), detail="cell", in_time=True)
 
-    assert [mark.kind for mark in shown.marks].count("step") == 3
-    assert len(read(viz.draw(graph, detail="cell").svg).edges) == len(shown.lines)
+    assert [node.kind for node in shown.nodes].count("step") == 3
+    assert len(read(viz.draw(graph, detail="cell").svg).edges) == len(shown.edges)
 
 
 def test_marks_that_need_each_other_are_placed():

@@ -53,7 +53,7 @@ def test_the_picture_is_drawn(tmp_path):
 
 
 def test_growing_arrays_are_one_line():
-    """What attends over all earlier steps has a line for each operation, not for each length."""
+    """Attention over all earlier steps has a line for each operation, not for each length."""
     dot = draw_plan(plan_of(AttentionCell(LSTM(4, 4)), 9)).dot
     assert "–9 × 2 × 4<" in dot
     assert dot.count(">softmax<") == 1

@@ -59,5 +59,5 @@ def test_zero_and_non_finite_look_like_nothing_else():
 
 @given(st.lists(st.sampled_from([0.0, inf, nan])))
 def test_a_scale_needs_no_finite_share(seen):
-    """Where nothing finite flows, the scale is the usual one."""
+    """If no finite gradient flows, the scale is the usual one."""
     assert Scale.over(seen) == Scale()

@@ -1,9 +1,9 @@
-"""How large a mark has to be for its label; estimated, so that it is the same on every platform."""
+"""Sizes of nodes, from their labels; estimated, so that it is the same on every platform."""
 
 from functools import lru_cache
 
 from ..scene.labels import printable
-from ..scene.picture import Mark
+from ..scene.picture import Node
 from ..style import KINDS
 
 __all__ = ["FONT_SIZE", "font_size", "shown_label", "size"]
@@ -15,16 +15,16 @@ _LONGEST, _LINES = 40, 8
 _WIDE, _HIGH = 0.56, 1.2
 #: Points around a label, at both sides and above and below together.
 _BESIDE, _ABOVE = 10, 9
-#: The least width and height of a mark, by its shape; letters in an ellipse need more room by so much.
+#: The least width and height of a node, by its shape; letters in an ellipse need more room by so much.
 _LEAST = {"box": (30.0, 21.0), "circle": (21.0, 21.0), "ellipse": (30.0, 22.0)}
 _ROUND = (1.25, 1.15)
 #: The least width of a whole step, the height for each of its states, and what is left free between two of them.
 _STEP_WIDTH, _STATE_HEIGHT, _STATE_GAP = 44.0, 34.0, 2
 
 
-def shown_label(mark: Mark) -> str:
-    """The label, each line cut to what fits on a mark."""
-    return _shown(mark.label)
+def shown_label(node: Node) -> str:
+    """The label, each line cut to what fits on a node."""
+    return _shown(node.label)
 
 
 @lru_cache(maxsize=4096)
@@ -33,18 +33,18 @@ def _shown(label: str) -> str:
     return "\n".join(printable(line, _LONGEST) for line in lines)
 
 
-def font_size(mark: Mark) -> float:
+def font_size(node: Node) -> float:
     """In points."""
-    return _points(mark.kind)
+    return _points(node.kind)
 
 
 def _points(kind: str) -> float:
     return float(KINDS[kind].get("fontsize", FONT_SIZE))
 
 
-def size(mark: Mark) -> tuple[float, float]:
+def size(node: Node) -> tuple[float, float]:
     """Width and height in points."""
-    return _size(mark.label, mark.kind)
+    return _size(node.label, node.kind)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""Which outputs depend on which inputs: the question that tells architectures apart, as one picture."""
+"""The norm of every output with respect to every input, models side by side."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""How much gradient arrives at every step and gate, as heat strips and as curves over the lag."""
+"""The gradient that arrives at every step and gate, as heat strips and as curves over the lag."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def flow(
     state: str = "h",
     bounds: Mapping[str, np.ndarray] | None = None,
 ) -> Plot:
-    """Where the gradient fades: ‖∂E/∂q_t‖ per step and gate, nets side by side.
+    """The gradient at each state and gate: ‖∂E/∂q_t‖ per step and gate, nets side by side.
 
     Above, the norm at the state over the lag T − t, and the proved bounds of ‖∂E/∂h_T‖ ‖∂h_T/∂h_t‖ on the
     same axes; below, one heat strip for each net, a row for each name.

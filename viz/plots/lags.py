@@ -1,4 +1,4 @@
-"""Which step's use of a weight each loss blames: BPTT split into its (t, k) terms."""
+"""The share of each step's use of a weight in each loss: BPTT split into its (t, k) terms."""
 
 import os
 from typing import Any

@@ -24,7 +24,7 @@ def routes(
     *,
     through: Collection[str] | None = None,
 ) -> Plot:
-    """How much of ∂E/∂source takes which way, as bars; for several sources side by side.
+    """The shares of ∂E/∂source by the way they take, as bars; for several sources side by side.
 
     A bar's parts are ⟨part, whole⟩/‖whole‖²: they add up to 1, and a part that works against the whole
     hangs below zero.

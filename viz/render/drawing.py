@@ -38,7 +38,7 @@ def drawing_suffix(path: str | os.PathLike[str], engine: str | None = None) -> s
 
 
 class Drawing:
-    """What `draw` returns; a notebook shows it as it is.
+    """The result of `draw`; a notebook shows it as it is.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The legend: the scale of the gradients and the kinds of marks that are on the picture."""
+"""The legend: the scale of the gradients and the kinds of nodes that are on the picture."""
 
 from .. import style
 from ..colour_scale import Scale, colour
@@ -13,9 +13,9 @@ _PATCHES = 12
 
 def legend(picture: Picture) -> str:
     """An HTML-like label of one row, and the picture's remark under it; all words in it are escaped."""
-    kinds = {mark.kind for mark in picture.marks}
-    cells = _scale(picture.scale) if any(line.share is not None for line in picture.lines) else []
-    if any(line.delivers and line.share is not None for line in picture.lines):
+    kinds = {node.kind for node in picture.nodes}
+    cells = _scale(picture.scale) if any(edge.share is not None for edge in picture.edges) else []
+    if any(edge.delivers and edge.share is not None for edge in picture.edges):
         cells.append("<td>0.12 = norm from outside the step &nbsp; &nbsp; &nbsp;</td>")
     cells += [_patch(kind, words) for kind, words in style.LEGEND.items() if kind in kinds]
     rows = [f"<tr>{''.join(cells)}</tr>"] if cells else []
@@ -43,7 +43,7 @@ def _scale(scale: Scale) -> list[str]:
 
 
 def _dash(colour: str) -> str:
-    """A thick line, drawn as a shape: not every font has a letter for it."""
+    """A thick edge, drawn as a shape: not every font has a letter for it."""
     bar = f'<td bgcolor="{colour}" width="20" height="4" fixedsize="true"></td>'
     return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{bar}</tr></table>'
 

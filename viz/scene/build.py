@@ -1,4 +1,4 @@
-"""From a graph and its adjoints to a picture: a mark for each group of nodes, a line for each use."""
+"""From a graph and its adjoints to a picture: a mark for each group of nodes, an edge for each use."""
 
 from collections.abc import Container, Mapping, Sequence
 from math import hypot
@@ -8,17 +8,18 @@ from cells.analysis.norms import norm
 from cells.analysis.structure import carried_nodes, is_parameter
 from minigrad import Graph, Tensor
 from minigrad.context import step_of, without_time
-from minigrad.sweep import Adjoints, Edge, SparseCotangent
+from minigrad.sweep import Adjoints, SparseCotangent
+from minigrad.sweep import Edge as GraphEdge
 from minigrad.tensor import CONSTANT
 
 from ..colour_scale import Scale
 from .folding import Fold, fold_ends, fold_label, fold_tooltip, folded
 from .grouping import Group, crosses_time, families_of, first_nonfinite, grouping
 from .labels import short_name, symbol, title, wrapped_formula
-from .picture import Line, Mark, Picture
-from .tooltips import called, line_note, mark_tooltip, nonfinite_label, nonfinite_tooltip
+from .picture import Edge, Node, Picture
+from .tooltips import called, gradient_note, node_tooltip, nonfinite_label, nonfinite_tooltip
 
-__all__ = ["ENTRYWISE", "joint_norm", "kind_of", "line_of", "picture_of", "share_norm"]
+__all__ = ["ENTRYWISE", "edge_of", "joint_norm", "kind_of", "picture_of", "share_norm"]
 
 
 #: Operations that act elementwise without a slope of their own, drawn as circles.
@@ -50,7 +51,7 @@ def share_norm(share: Any) -> float | None:
     return norm(share.g if plain else share.result())
 
 
-def joint_norm(edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> float | None:
+def joint_norm(edges: Sequence[GraphEdge], shares: Mapping[GraphEdge, Any]) -> float | None:
     """The norm of what several uses carry together: added up for one value, side by side for several."""
     by_source: dict[int, list[Any]] = {}
     for edge in edges:
@@ -68,12 +69,12 @@ def _norm_of_sum(shares: list[Any]) -> float | None:
     return norm(sum(dense[1:], dense[0]))
 
 
-def line_of(tail: str, head: str, edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> Line:
-    """A line with what is said about it and about what flows back along it."""
+def edge_of(tail: str, head: str, edges: Sequence[GraphEdge], shares: Mapping[GraphEdge, Any]) -> Edge:
+    """An edge with what is said about it and about what flows back along it."""
     source, target = called(edges[0].source), " and ".join(dict.fromkeys(called(edge.target) for edge in edges[:4]))
     share = joint_norm(edges, shares)
-    note = "" if share is None else line_note(f"gradient {target} → {source}", share)
-    return Line(tail, head, share, f"{source} → {target}", note)
+    note = "" if share is None else gradient_note(f"gradient {target} → {source}", share)
+    return Edge(tail, head, share, f"{source} → {target}", note)
 
 
 def picture_of(
@@ -85,9 +86,9 @@ def picture_of(
     fold: Fold | None = None,
     remark: str = "",
 ) -> Picture:
-    """One mark for each group of nodes, one line for each use of a value.
+    """One node for each group of nodes, one edge for each use of a value.
 
-    A leaf outside all scopes that is used inside some (a parameter) gets one mark in each of them: that
+    A leaf outside all scopes that is used inside some (a parameter) gets one node in each of them: that
     keeps lines short and layouts fast, and adds no line.
 
     Parameters
@@ -105,13 +106,13 @@ def picture_of(
         What to write under the drawing.
     """
     sketch = _Sketch(graph, adjoints, detail, in_time, fold)
-    lines = sketch.lines()
-    known = [line.share for line in lines if line.share is not None]
-    return Picture(tuple(sketch.marks()), tuple(lines), repr(graph).strip("<>"), remark, Scale.over(known))
+    edges = sketch.edges()
+    known = [edge.share for edge in edges if edge.share is not None]
+    return Picture(tuple(sketch.nodes()), tuple(edges), repr(graph).strip("<>"), remark, Scale.over(known))
 
 
 class _Use(NamedTuple):
-    """What makes uses one line: a value on its way from one mark to another."""
+    """The key of one edge of the picture: a value on its way from one node to another."""
 
     source: int
     tail: str
@@ -144,34 +145,34 @@ class _Sketch:
         # Gates that the next step sees are states, and are read in their own step too.
         self.used_here = {edge.source.serial for edge in graph.edges if edge.source.scope == edge.target.scope}
 
-    # -- marks -----------------------------------------------------------------------------------
+    # -- nodes -----------------------------------------------------------------------------------
 
-    def marks(self) -> list[Mark]:
+    def nodes(self) -> list[Node]:
         """Each group's mark, one for each place where it is drawn, followed by those of its states."""
         found = []
         for group in self.groups:
             if not (group.face.serial in self.split and group.face.is_leaf):
-                found += self._marks(group)
+                found += self._copies(group)
             found += [self._state(node) for node in group.members if node.serial in self.split]
         return found
 
-    def _marks(self, group: Group) -> list[Mark]:
+    def _copies(self, group: Group) -> list[Node]:
         """The same mark at all places where the group is drawn."""
         node = group.face
         label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
         bad = next((member for member in group.members if member is self.nonfinite), None)
         if bad is not None:
             label, words = f"{label}\n{nonfinite_label(bad, node)}", f"{nonfinite_tooltip(bad)}\n{words}"
-        entrywise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in ENTRYWISE)
+        elementwise = group.kind == "step" or (group.kind != "affine" and node.primitive.name in ENTRYWISE)
         return [
-            Mark(
+            Node(
                 self._key(node, place),
                 label,
                 kind,
                 words,
                 self._scope(place),
                 step=self._column(place),
-                entrywise=entrywise,
+                elementwise=elementwise,
                 nonfinite=bad is not None,
             )
             for place in self._places_of(group)
@@ -188,14 +189,14 @@ class _Sketch:
     def _tooltip(self, group: Group) -> str:
         if group.kind == "fold":
             return fold_tooltip(self.ends[self.owner[group.face.serial]])
-        return mark_tooltip(group, self.adjoints, len(self._places_of(group)))
+        return node_tooltip(group, self.adjoints, len(self._places_of(group)))
 
-    def _state(self, node: Tensor) -> Mark:
-        return Mark(
+    def _state(self, node: Tensor) -> Node:
+        return Node(
             f"s{self.order[node.serial]}",
             short_name(node) or "",
             "state",
-            mark_tooltip(Group(node, (node,)), self.adjoints),
+            node_tooltip(Group(node, (node,)), self.adjoints),
             self._scope(node.scope),
             step=self._column(node.scope),
             carried=True,
@@ -224,13 +225,13 @@ class _Sketch:
             return "state"
         return kind_of(node, self.outputs, named_apart=node.serial in self.split)
 
-    # -- lines -----------------------------------------------------------------------------------
+    # -- edges -----------------------------------------------------------------------------------
 
-    def lines(self) -> list[Line]:
-        """One line for each use; uses of one value by one mark are one line, unless every use is wanted."""
+    def edges(self) -> list[Edge]:
+        """One line for each use; uses of one value by one node are one line, unless every use is wanted."""
         shares = {} if self.adjoints is None else self.adjoints.edges
-        bundles: dict[_Use, list[Edge]] = {}
-        deliveries: dict[int, list[Edge]] = {}
+        bundles: dict[_Use, list[GraphEdge]] = {}
+        deliveries: dict[int, list[GraphEdge]] = {}
         for edge in self.graph.edges:
             if not self._is_drawn(edge):
                 continue
@@ -247,15 +248,15 @@ class _Sketch:
             source = edge.source.serial if away or not self._in_fold(edge.source) else -1
             bundles.setdefault(_Use(source, tail, head, position), []).append(edge)
         made = [self._delivery(node, deliveries.get(node.serial, []), shares) for node in self._delivered()]
-        return made + [line_of(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
+        return made + [edge_of(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
 
-    def _leaves_step(self, edge: Edge) -> bool:
+    def _leaves_step(self, edge: GraphEdge) -> bool:
         """A use at another time, or by another layer or direction: it starts at the state's own mark."""
         if crosses_time(edge):
             return True
         return without_time(edge.source.scope) != without_time(edge.target.scope) and not self._in_fold(edge.source)
 
-    def _is_drawn(self, edge: Edge) -> bool:
+    def _is_drawn(self, edge: GraphEdge) -> bool:
         """Not what a fold gets from parameters, nor what has no mark."""
         if edge.source.serial not in self.owner or edge.target.serial not in self.owner:
             return False
@@ -267,13 +268,13 @@ class _Sketch:
     def _delivered(self) -> list[Tensor]:
         return [node for node in self.graph.nodes if node.serial in self.split and not node.is_leaf]
 
-    def _delivery(self, node: Tensor, edges: Sequence[Edge], shares: Mapping[Edge, Any]) -> Line:
+    def _delivery(self, node: Tensor, edges: Sequence[GraphEdge], shares: Mapping[GraphEdge, Any]) -> Edge:
         share = joint_norm(edges, shares)
         name = called(node)
-        note = "" if share is None else line_note(f"gradient into {name} from outside its step", share)
-        return Line(self._key(node, node.scope), f"s{self.order[node.serial]}", share, f"{name}", note, delivers=True)
+        note = "" if share is None else gradient_note(f"gradient into {name} from outside its step", share)
+        return Edge(self._key(node, node.scope), f"s{self.order[node.serial]}", share, f"{name}", note, delivers=True)
 
-    def _tail(self, edge: Edge, away: bool) -> str:
+    def _tail(self, edge: GraphEdge, away: bool) -> str:
         if away or (edge.source.serial in self.split and edge.source.is_leaf):
             return f"s{self.order[edge.source.serial]}"
         return self._key(edge.source, edge.target.scope)

@@ -1,4 +1,4 @@
-"""How much of a graph one mark stands for: an operation, a gate with its weights, or a whole step."""
+"""The part of a graph that one node of a picture stands for: an operation, a gate with its weights, or a whole step."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
@@ -15,12 +15,12 @@ __all__ = ["DETAILS", "Group", "crosses_time", "families_of", "first_nonfinite",
 
 
 def crosses_time(edge: Edge) -> bool:
-    """Whether a value is used at another time step than its own, or outside of time."""
+    """True if a value is used at another time step than its own, or outside of time."""
     return step_of(edge.source.scope) != step_of(edge.target.scope)
 
 
 def families_of(nodes: Iterable[Tensor], states: Container[int]) -> dict[int, str]:
-    """What ties each state to the one that takes its place in the next step: its name, numbered where needed.
+    """The family that ties each state to the one in its place in the next step: its name, numbered where needed.
 
     Layers without scopes of their own have several states of one name in a step; they are told apart by their order.
     """
@@ -115,7 +115,7 @@ def _steps(graph: Graph, always: Tensor | None) -> tuple[Group, ...]:
 
 
 def _is_read(node: Tensor) -> bool:
-    """Whether a step only takes this from elsewhere."""
+    """True if a step only takes this from elsewhere."""
     if node.is_leaf:
         return True
     source = node.args[0]
@@ -123,7 +123,7 @@ def _is_read(node: Tensor) -> bool:
 
 
 def _joins(group: Group) -> bool:
-    """Whether it only puts the halves of a two-way net side by side."""
+    """True if it only concatenates the two directions of a bidirectional net."""
     return len(group.members) == 1 and group.face.primitive.name == "concatenate"
 
 

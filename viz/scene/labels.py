@@ -1,4 +1,4 @@
-"""What stands on a node and in its tooltip: names with the time as subscript, symbols, short formulas."""
+"""Labels of nodes and formulas for their tooltips: names with the time as subscript, symbols, short formulas."""
 
 import re
 from typing import Any
@@ -77,7 +77,7 @@ def _operand(arg: Any) -> str | None:
 
 
 def title(node: Tensor, otherwise: str | None = None) -> str:
-    """What stands on a node: its name, or else another, and under it the sign for what it does."""
+    """The label of a node: its name, or else another, and under it the sign for what it does."""
     name = short_name(node) or otherwise
     if node.is_leaf:
         return name or _constant(node.value)
@@ -95,7 +95,7 @@ def _constant(value: Any) -> str:
 
 
 def formula(node: Tensor, depth: int = _DEPTH) -> str:
-    """How a node is computed, in terms of the named nodes behind it: ``σ(U_f x₃ + W_f h₂ + b_f)``."""
+    """The formula of a node in terms of the named nodes behind it: ``σ(U_f x₃ + W_f h₂ + b_f)``."""
     if node.is_leaf:
         return short_name(node) or _constant(node.value)
     name = node.primitive.name

@@ -1,4 +1,4 @@
-"""What is drawn, before anyone has said where: marks, lines between them, and a scale."""
+"""A picture before it has a layout: nodes, edges between them, and a scale."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from minigrad.context import TimeStep
 
 from ..colour_scale import Scale
 
-__all__ = ["Frames", "Line", "Mark", "Picture", "Scope", "StepSpan", "frames_of", "is_time"]
+__all__ = ["Edge", "Frames", "Node", "Picture", "Scope", "StepSpan", "frames_of", "is_time"]
 
 
 class StepSpan(str):
@@ -44,7 +44,7 @@ def is_time(part: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Node:
     """One drawn node.
 
     Attributes
@@ -64,7 +64,7 @@ class Mark:
         It stands for a state on its way from one time step to the next, between their frames.
     family : str
         What a carried state is called at every step.
-    entrywise : bool
+    elementwise : bool
         It acts elementwise, so that a state can pass straight through it.
     nonfinite : bool
         The first NaN or infinity of the forward pass arose in it.
@@ -78,7 +78,7 @@ class Mark:
     step: int | None = None
     carried: bool = False
     family: str = ""
-    entrywise: bool = False
+    elementwise: bool = False
     nonfinite: bool = False
 
     @property
@@ -88,21 +88,21 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Line:
+class Edge:
     """One use of a value; its gradient flows the other way.
 
     Attributes
     ----------
     tail, head : str
-        Keys of the marks, in the direction of the computation.
+        Keys of the nodes, in the direction of the computation.
     share : float or None
         The norm of what flows back along it; None if nothing was swept here.
     tooltip : str
-        Of the forward line.
+        Of the forward edge.
     note : str
         The tooltip of the gradient.
     delivers : bool
-        It is no use by an operation: it leads from where a state is made to the state's own mark.
+        It is no use by an operation: it leads from where a state is made to the state's own node.
     """
 
     tail: str
@@ -115,7 +115,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Picture:
-    """Marks and lines in the order of the computation.
+    """Nodes and edges in the order of the computation.
 
     Attributes
     ----------
@@ -125,8 +125,8 @@ class Picture:
         Shown under the drawing: what the reader has to know about it.
     """
 
-    marks: tuple[Mark, ...]
-    lines: tuple[Line, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
     title: str
     remark: str = ""
     scale: Scale = field(default_factory=Scale)
@@ -142,25 +142,25 @@ class Frames:
     Attributes
     ----------
     inside : dict
-        The marks that stand in a frame itself, by its scope.
+        The nodes that stand in a frame itself, by its scope.
     children : dict
         The frames right inside of a frame, by its scope; () stands for the whole picture.
     numbers : dict
         A number for each frame, the same for the same picture.
     """
 
-    inside: dict[Scope, list[Mark]]
+    inside: dict[Scope, list[Node]]
     children: dict[Scope, list[Scope]]
     numbers: dict[Scope, int]
 
 
-def frames_of(marks: Iterable[Mark]) -> Frames:
-    """The frames for all scopes in which marks stand."""
-    inside: dict[Scope, list[Mark]] = {}
+def frames_of(nodes: Iterable[Node]) -> Frames:
+    """The frames for all scopes in which nodes stand."""
+    inside: dict[Scope, list[Node]] = {}
     children: dict[Scope, dict[Scope, None]] = {}
-    for mark in marks:
-        inside.setdefault(mark.scope, []).append(mark)
-        for depth in range(len(mark.scope)):
-            children.setdefault(mark.scope[:depth], {})[mark.scope[: depth + 1]] = None
+    for node in nodes:
+        inside.setdefault(node.scope, []).append(node)
+        for depth in range(len(node.scope)):
+            children.setdefault(node.scope[:depth], {})[node.scope[: depth + 1]] = None
     numbers = {scope: i for i, scope in enumerate(child for found in children.values() for child in found)}
     return Frames(inside, {scope: list(found) for scope, found in children.items()}, numbers)

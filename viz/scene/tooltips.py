@@ -1,4 +1,4 @@
-"""What is said about a mark or a line when it is pointed at."""
+"""Tooltips of nodes and edges."""
 
 from math import isinf, isnan
 
@@ -11,10 +11,10 @@ from minigrad.sweep import Adjoints
 from .grouping import Group
 from .labels import describe_factor, formula, number, short_name
 
-__all__ = ["called", "line_note", "mark_tooltip", "nonfinite_label", "nonfinite_tooltip"]
+__all__ = ["called", "gradient_note", "node_tooltip", "nonfinite_label", "nonfinite_tooltip"]
 
 
-def mark_tooltip(group: Group, adjoints: Adjoints | None, copies: int = 1) -> str:
+def node_tooltip(group: Group, adjoints: Adjoints | None, copies: int = 1) -> str:
     """Name and formula, shape, norm of the value and of its gradient, local factor."""
     node = group.face
     lines = [_definition(node), f"shape {node.shape}"]
@@ -47,7 +47,7 @@ def _weights(group: Group) -> list[str]:
 
 
 def nonfinite_label(node: Tensor, face: Tensor) -> str:
-    """What stands on the mark of the first node that is not finite: ``first nan``, and its name if that differs."""
+    """The line added to the label of the first node that is not finite: ``first nan``, and its name if that differs."""
     first = "first nan" if has_nan(node) else "first inf"
     return first if node is face else f"{first}: {called(node)}"
 
@@ -64,7 +64,7 @@ def called(node: Tensor) -> str:
     return short_name(node) or formula(node, 2)
 
 
-def line_note(what: str, share: float) -> str:
+def gradient_note(what: str, share: float) -> str:
     """The number on a gradient, and what is special about it."""
     remark = " (not a number)" if isnan(share) else " (overflowed)" if isinf(share) else ""
     return f"{what}: norm {number(share)}{remark or (' (exactly zero)' if share == 0 else '')}"

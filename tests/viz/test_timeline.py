@@ -2,16 +2,18 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from drawn import assert_no_line_crosses_a_mark, net, net_of, read
+from drawn import assert_no_edge_crosses_a_node, net, net_of, read
 from hypothesis import given
 from hypothesis import strategies as st
 
 import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
-from viz.layout.placement import lay_out
-from viz.layout.routing import beside, clip, course
-from viz.layout.step import Block, highway_of
+from viz.layout.layout import lay_out
+from viz.layout.placement import place
+from viz.layout.routing import beside, clip, route
+from viz.layout.step import Block, cell_path_of
 from viz.layout.step_layout import arrange
+from viz.layout.timeline import timeline
 from viz.scene.build import picture_of
 
 NETS = {
@@ -40,83 +42,85 @@ def picture(name, detail, steps=3):
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", NETS)
 def test_every_cell_is_drawn(name, detail):
-    """Each mark and line of each cell at each level is in the SVG, which Graphviz takes as placed."""
+    """Each node and edge of each cell at each level is in the SVG, which Graphviz takes as placed."""
     graph, shown = picture(name, detail)
 
     drawn = read(viz.draw(graph, detail=detail).svg)
 
-    assert len(drawn.nodes) == len(shown.marks) + 1  # the legend
-    assert len(drawn.edges) == len(shown.lines)
-    assert len(drawn.gradients) == sum(line.share is not None for line in shown.lines)
+    assert len(drawn.nodes) == len(shown.nodes) + 1  # the legend
+    assert len(drawn.edges) == len(shown.edges)
+    assert len(drawn.gradients) == sum(edge.share is not None for edge in shown.edges)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_at_op_level_each_use_is_one_line(name):
-    """Beside the lines that deliver states to their marks there is one line for each edge of the graph."""
+    """Beside the edges that deliver states to their nodes there is one edge for each edge of the graph."""
     graph, shown = picture(name, "op")
 
-    uses = [line for line in shown.lines if not line.delivers]
+    uses = [edge for edge in shown.edges if not edge.delivers]
 
     assert len(uses) == len(graph.edges)
-    assert sum(line.share is not None for line in uses) == len(graph.adjoints().edges)
+    assert sum(edge.share is not None for edge in uses) == len(graph.adjoints().edges)
 
 
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", NETS)
 def test_nothing_overlaps(name, detail):
-    """No two marks share a place."""
+    """No two nodes share a place."""
     _, shown = picture(name, detail)
-    spots = lay_out(shown).spots
+    boxes = lay_out(shown).boxes
 
-    for a, b in combinations(spots.values(), 2):
+    for a, b in combinations(boxes.values(), 2):
         assert abs(a.x - b.x) >= (a.width + b.width) / 2 - 1e-6 or abs(a.y - b.y) >= (a.height + b.height) / 2 - 1e-6
 
 
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", NETS)
 def test_no_line_crosses_a_mark(name, detail):
-    """No line runs over a mark that is not one of its ends."""
+    """No edge runs over a node that is not one of its ends."""
     _, shown = picture(name, detail)
 
-    assert_no_line_crosses_a_mark(shown, lay_out(shown))
+    assert_no_edge_crosses_a_node(shown, lay_out(shown))
 
 
 @pytest.mark.parametrize(("name", "family"), [("lstm", "c"), ("peephole", "c"), ("coupled", "c"), ("gru", "h")])
-def test_the_highway_is_straight(name, family):
-    """The cell line runs at one height through all steps, over entrywise operations only."""
+def test_the_cell_path_is_straight(name, family):
+    """The cell edge runs at one height through all steps, over elementwise operations only."""
     _, shown = picture(name, "gate", steps=4)
-    strip = lay_out(shown)
-    marks = {mark.key: mark for mark in shown.marks}
+    placement = place(timeline(shown))
+    nodes = {node.key: node for node in shown.nodes}
 
-    on_it = {key for line in strip.highways for key in line}
+    on_it = {key for edge in placement.cell_paths for key in edge}
 
-    assert {marks[key].family for key in on_it if marks[key].carried} == {family}
-    assert len({strip.spots[key].y for key in on_it}) == 1
-    assert len([key for key in on_it if marks[key].carried]) == 5
-    assert {marks[key].label for key in on_it if not marks[key].carried} == {"⊙", "+"}
-    for line in shown.lines:
-        if (line.tail, line.head) in strip.highways:
-            assert len({round(y, 9) for _, y in course(line, marks, strip)}) == 1
+    assert {nodes[key].family for key in on_it if nodes[key].carried} == {family}
+    assert len({placement.boxes[key].y for key in on_it}) == 1
+    assert len([key for key in on_it if nodes[key].carried]) == 5
+    assert {nodes[key].label for key in on_it if not nodes[key].carried} == {"⊙", "+"}
+    for edge in shown.edges:
+        if (edge.tail, edge.head) in placement.cell_paths:
+            assert len({round(y, 9) for _, y in route(edge, nodes, placement)}) == 1
 
 
 @pytest.mark.parametrize("activation", ["tanh", "identity"])
 @pytest.mark.parametrize("detail", ["op", "gate"])
-def test_a_plain_rnn_has_no_highway(activation, detail):
-    """Its state always goes through W, which is not entrywise, whatever comes after."""
+def test_a_plain_rnn_has_no_cell_path(activation, detail):
+    """Its state always goes through W, which is not elementwise, whatever comes after."""
     graph = net_of(RNN(2, 2, activation=activation), 3)
 
-    assert not lay_out(picture_of(graph, graph.adjoints(), detail=detail, in_time=True)).highways
+    layout = lay_out(picture_of(graph, graph.adjoints(), detail=detail, in_time=True))
+
+    assert not any(route.on_cell_path for route in layout.routes)
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stacked"])
 def test_steps_repeat(name):
     """Every step is arranged like the first, one column further to the right."""
     _, shown = picture(name, "gate", steps=5)
-    strip = lay_out(shown)
+    placement = place(timeline(shown))
     by_step = {}
-    for mark in shown.marks:
-        if mark.step and not mark.carried:
-            by_step.setdefault(mark.step, []).append(strip.spots[mark.key])
+    for node in shown.nodes:
+        if node.step and not node.carried:
+            by_step.setdefault(node.step, []).append(placement.boxes[node.key])
     shifts = {t: {round(b.x - a.x, 6) for a, b in zip(by_step[1], by_step[t], strict=True)} for t in (2, 3, 4, 5)}
 
     assert all(len(found) == 1 for found in shifts.values())
@@ -126,48 +130,48 @@ def test_steps_repeat(name):
 def test_backward_lanes_run_to_the_left():
     """In a bidirectional net the states of the backward lane stand left of the step that makes them."""
     _, shown = picture("bidirectional", "gate")
-    strip = lay_out(shown)
+    placement = place(timeline(shown))
     left = {
-        mark.lane: strip.columns[2][0] - strip.spots[mark.key].x
-        for mark in shown.marks
-        if mark.carried and mark.step == 2
+        node.lane: placement.columns[2][0] - placement.boxes[node.key].x
+        for node in shown.nodes
+        if node.carried and node.step == 2
     }
 
     assert left[("forward",)] < 0 < left[("backward",)]
 
 
 def test_gate_level_carries_the_shares_of_the_graph():
-    """What flows back into h_{t−1} from a step's four gates adds up to the sweep's adjoint of that state."""
+    """The gradients into h_{t−1} from a step's four gates add up to the sweep's adjoint of that state."""
     graph, _ = picture("lstm", "gate", steps=2)
     adjoints = graph.adjoints()
     shown = picture_of(graph, adjoints, detail="gate", in_time=True)
     h1 = graph.find("h", "t=1")
 
-    (line,) = [
-        x for x in shown.lines if x.delivers and x.tail == f"n{[node is h1 for node in graph.nodes].index(True)}"
+    (edge,) = [
+        x for x in shown.edges if x.delivers and x.tail == f"n{[node is h1 for node in graph.nodes].index(True)}"
     ]
 
-    assert line.share == pytest.approx(np.linalg.norm(adjoints.nodes[h1]), rel=1e-12)
+    assert edge.share == pytest.approx(np.linalg.norm(adjoints.nodes[h1]), rel=1e-12)
 
 
 @st.composite
 def blocks(draw):
-    """Random steps: marks of random sizes and lines from earlier to later ones."""
+    """Random steps: nodes of random sizes and edges from earlier to later ones."""
     count = draw(st.integers(1, 9))
     sizes = tuple((draw(st.integers(10, 80)) * 1.0, draw(st.integers(10, 40)) * 1.0) for _ in range(count))
     pairs = [(i, j) for j in range(count) for i in range(j)]
-    lines = tuple(sorted(draw(st.sets(st.sampled_from(pairs))), key=lambda p: (p[1], p[0]))) if pairs else ()
-    sources = [i for i in range(count) if all(head != i for _, head in lines)]
+    edges = tuple(sorted(draw(st.sets(st.sampled_from(pairs))), key=lambda p: (p[1], p[0]))) if pairs else ()
+    sources = [i for i in range(count) if all(head != i for _, head in edges)]
     inputs = frozenset(draw(st.sets(st.sampled_from(sources), max_size=2)))
     end = draw(st.integers(0, count - 1))
-    entrywise = frozenset(draw(st.sets(st.integers(0, count - 1)))) - inputs
-    way = highway_of(draw(st.lists(st.integers(0, count - 1))), end, lines, entrywise)
-    return Block(sizes, lines, (way,) if way else (), inputs)
+    elementwise = frozenset(draw(st.sets(st.integers(0, count - 1)))) - inputs
+    way = cell_path_of(draw(st.lists(st.integers(0, count - 1))), end, edges, elementwise)
+    return Block(sizes, edges, (way,) if way else (), inputs)
 
 
 @given(blocks())
 def test_any_step_can_be_arranged(block):
-    """Marks of a row keep apart, every mark is inside the width, and a highway is level and in order."""
+    """Marks of a row keep apart, every node is inside the width, and a cell path is level and in order."""
     shape = arrange(block)
 
     upper = [i for i in range(len(block.sizes)) if i not in block.inputs]
@@ -178,9 +182,9 @@ def test_any_step_can_be_arranged(block):
             assert apart or abs(ya - yb) >= (block.sizes[a][1] + block.sizes[b][1]) / 2 - 1e-6
     for (x, _), (width, _) in zip(shape.places, block.sizes, strict=True):
         assert width / 2 - 1e-6 <= x <= shape.width - width / 2 + 1e-6
-    for highway in block.highways:
-        assert len({shape.places[i][1] for i in highway}) == 1
-        xs = [shape.places[i][0] for i in highway]
+    for cell_path in block.cell_paths:
+        assert len({shape.places[i][1] for i in cell_path}) == 1
+        xs = [shape.places[i][0] for i in cell_path]
         assert xs == sorted(xs)
 
 
@@ -189,7 +193,7 @@ points = st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_siz
 
 @given(points, st.sampled_from([-5.0, 5.0]))
 def test_a_parallel_keeps_its_distance(course_points, distance):
-    """The ends of the line beside are exactly so far away, at right angles."""
+    """The ends of the edge beside are exactly so far away, at right angles."""
     moved = beside(course_points, distance)
 
     for i, j in ((0, 1), (-1, -2)):
@@ -199,7 +203,7 @@ def test_a_parallel_keeps_its_distance(course_points, distance):
 
 
 def test_lines_start_at_borders():
-    """A line between two boxes is cut where it leaves the one and enters the other."""
+    """A edge between two boxes is cut where it leaves the one and enters the other."""
     assert clip([(0, 0), (100, 0)], (20, 10), (40, 10)) == [(10, 0), (80, 0)]
     assert clip([(0, 0), (0, 60)], (20, 10), (40, 20)) == [(0, 5), (0, 50)]
 
