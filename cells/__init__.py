@@ -3,6 +3,7 @@
 from .attention import Attended, Attention
 from .attention_cell import AttentionCell, AttentionState
 from .baselines import Conv1d, Conv1dState, FeedForward, FeedForwardState
+from .batch_first import BatchFirst
 from .bidirectional import Bidirectional, BidirectionalState
 from .cell import Cell, Layer
 from .gru import GRU, GRUState
@@ -21,6 +22,7 @@ __all__ = [
     "Attention",
     "AttentionCell",
     "AttentionState",
+    "BatchFirst",
     "Bidirectional",
     "BidirectionalState",
     "Cell",

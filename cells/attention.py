@@ -7,7 +7,7 @@ everything is `linear`, so that formulas come out as M q and Mᵀ α.
 
 from dataclasses import KW_ONLY, dataclass
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from minigrad import Tensor, broadcast_to, concatenate, linear, named, reshape, 
 from minigrad.errors import OptionError, ShapeError
 
 from .errors import AttentionMaskError
-from .initializers import glorot
-from .validation import check_sizes, check_switch
+from .initializers import glorot, initial_values
+from .validation import check_sizes, check_switches
 
 __all__ = ["Attended", "Attention"]
 
@@ -71,6 +71,8 @@ class Attention:
     ``W: (A, Q + M)``, ``v: (A,)``; the others have none.
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {"score": SCORES}
+
     query_size: int
     memory_size: int | None = None
     _: KW_ONLY
@@ -78,7 +80,7 @@ class Attention:
     attention_size: int | None = None
 
     def __post_init__(self) -> None:
-        check_switch("score", self.score, SCORES)
+        check_switches(self)
         if self.memory_size is None:
             object.__setattr__(self, "memory_size", self.query_size)
         if self.attention_size is None:
@@ -91,15 +93,20 @@ class Attention:
                 f"{self.memory_size}; use 'general'"
             )
 
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        Q, M, A = self.query_size, self.memory_size or self.query_size, self.attention_size or self.query_size
+        shapes: dict[str, dict[str, tuple[int, ...]]] = {
+            "additive": {"W": (A, Q), "U": (A, M), "v": (A,)},
+            "general": {"W": (Q, M)},
+            "concat": {"W": (A, Q + M), "v": (A,)},
+        }
+        return shapes.get(self.score, {})
+
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """All matrices, and v as a matrix of one row, Glorot."""
-        Q, M, A = self.query_size, self.memory_size, self.attention_size
-        shapes: dict[str, dict[str, Any]] = {
-            "additive": {"W": (A, Q), "U": (A, M), "v": (1, A)},
-            "general": {"W": (Q, M)},
-            "concat": {"W": (A, Q + M), "v": (1, A)},  # type: ignore[operator]
-        }
-        params = {name: glorot(rng, shape, dtype) for name, shape in shapes.get(self.score, {}).items()}
+        shapes = {name: (1, *shape) if name == "v" else shape for name, shape in self.parameter_shapes().items()}
+        params = initial_values(rng, shapes, dtype, W=glorot, U=glorot, v=glorot)
         return {name: value[0] if name == "v" else value for name, value in params.items()}
 
     def scores(self, params: dict[str, Any], q: Any, m: Any) -> Any:

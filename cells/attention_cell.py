@@ -1,7 +1,7 @@
 """A recurrent cell that attends over all of its own earlier states."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from minigrad.errors import ShapeError
 
 from .attention import Attention
 from .cell import Cell, one_step
-from .initializers import glorot
+from .initializers import glorot, initial_values
 from .scan import hold
-from .validation import check_switch
+from .validation import check_switches
 
 __all__ = ["AttentionCell", "AttentionState"]
 
@@ -100,6 +100,8 @@ class AttentionCell:
     but the work of a step grows with t.
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {"when": ("before", "after")}
+
     inner: Cell
     _: KW_ONLY
     when: str = "before"
@@ -107,7 +109,7 @@ class AttentionCell:
     input_size: int = -1  # stands for the inner cell's; not None, because every layer's input size is an int
 
     def __post_init__(self) -> None:
-        check_switch("when", self.when, ("before", "after"))
+        check_switches(self)
         one_step("inner", self.inner)
         if self.input_size == -1:
             object.__setattr__(self, "input_size", self.inner.input_size)
@@ -127,14 +129,19 @@ class AttentionCell:
         """What attends: query and memory are both hidden states."""
         return Attention(self.hidden_size, score=self.score)
 
+    def members(self) -> dict[str, Any]:
+        """The inner cell and the attention, by the keys of their parameters."""
+        return {"inner": self.inner, "attention": self.attention}
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter of its own."""
+        D, H, merged = self.input_size, self.hidden_size, self.inner.input_size
+        return {"P": (merged, D), "C": (merged, H)} if self.when == "before" else {"C": (H, H), "W": (H, H)}
+
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
         """The inner cell's and the attention's own parameters; P, C and W Glorot."""
-        D, H = self.input_size, self.hidden_size
-        params: dict[str, Any] = {"inner": self.inner.init(rng, dtype), "attention": self.attention.init(rng, dtype)}
-        if self.when == "before":
-            merged = self.inner.input_size
-            return params | {"P": glorot(rng, (merged, D), dtype), "C": glorot(rng, (merged, H), dtype)}
-        return params | {"C": glorot(rng, (H, H), dtype), "W": glorot(rng, (H, H), dtype)}
+        inside = {key: member.init(rng, dtype) for key, member in self.members().items()}
+        return inside | initial_values(rng, self.parameter_shapes(), dtype, P=glorot, C=glorot, W=glorot)
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> AttentionState:
         """The inner cell's initial state, and nothing before it."""

@@ -1,15 +1,15 @@
-"""A net without memory, to hold against the recurrent ones."""
+"""Nets without recurrence, to compare the recurrent ones with: a convolution over time, and a layer without memory."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from minigrad import linear, named
 
 from .cell import ACTIVATIONS
-from .initializers import glorot
-from .validation import check_sizes, check_switch
+from .initializers import glorot, initial_values
+from .validation import check_sizes, check_switches
 
 __all__ = ["Conv1d", "Conv1dState", "FeedForward", "FeedForwardState"]
 
@@ -58,6 +58,8 @@ class Conv1d:
     ``weight[:, :, width − 1 − j]`` is U_j.
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {"activation": tuple(ACTIVATIONS)}
+
     input_size: int
     hidden_size: int
     width: int
@@ -67,8 +69,13 @@ class Conv1d:
     def __post_init__(self) -> None:
         check_sizes(0, input_size=self.input_size)
         check_sizes(hidden_size=self.hidden_size)
-        check_switch("activation", self.activation, ACTIVATIONS)
+        check_switches(self)
         check_sizes(width=self.width)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        H, D = self.hidden_size, self.input_size
+        return {**{f"U_{j}": (H, D) for j in range(self.width)}, "b": (H,)}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """Every U_j Glorot, as one wide matrix; b zero."""
@@ -128,6 +135,8 @@ class FeedForward:
     Parameters: ``U: (H, D)``, ``b: (H,)``.
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {"activation": tuple(ACTIVATIONS)}
+
     input_size: int
     hidden_size: int
     _: KW_ONLY
@@ -136,14 +145,15 @@ class FeedForward:
     def __post_init__(self) -> None:
         check_sizes(0, input_size=self.input_size)
         check_sizes(hidden_size=self.hidden_size)
-        check_switch("activation", self.activation, ACTIVATIONS)
+        check_switches(self)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        return {"U": (self.hidden_size, self.input_size), "b": (self.hidden_size,)}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """U Glorot, b zero."""
-        return {
-            "U": glorot(rng, (self.hidden_size, self.input_size), dtype),
-            "b": np.zeros(self.hidden_size, dtype),
-        }
+        return initial_values(rng, self.parameter_shapes(), dtype, U=glorot)
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> FeedForwardState:
         """Zeros, for the sake of uniformity."""

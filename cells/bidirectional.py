@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import concatenate, named, scope
+from minigrad.context import Direction, TimeStep
 from minigrad.errors import ShapeError
 
 from .cell import Layer
@@ -80,9 +81,13 @@ class Bidirectional:
         """The hidden sizes of both cells together."""
         return self.forward.hidden_size + self.backward.hidden_size
 
+    def members(self) -> dict[str, Layer]:
+        """The two cells by the keys of their parameters, ``forward`` and ``backward``."""
+        return {"forward": self.forward, "backward": self.backward}
+
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
         """Each cell's own initial parameters."""
-        return {"forward": self.forward.init(rng, dtype), "backward": self.backward.init(rng, dtype)}
+        return {key: member.init(rng, dtype) for key, member in self.members().items()}
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> BidirectionalState:
         """Each cell's own initial state: forward before t = 1, backward after t = T."""
@@ -109,13 +114,13 @@ class Bidirectional:
         Steps
             Outputs (T, ..., H) and the state after each step.
         """
-        with scope("forward"):
+        with scope(Direction("forward")):
             ahead = run_layer(self.forward, params["forward"], xs, state.forward, walk)
-        with scope("backward"):
+        with scope(Direction("backward")):
             back = run_layer(self.backward, params["backward"], xs, state.backward, walk.turned())
         outputs = []
         for t, halves in enumerate(zip(ahead.outputs, back.outputs, strict=True), start=1):
-            with scope(f"t={t}"):
+            with scope(TimeStep(t)):
                 outputs.append(named("h", concatenate(halves, -1)))
         states = [BidirectionalState(a, b) for a, b in zip(ahead.states, back.states, strict=True)]
         return Steps(outputs, states, BidirectionalState(ahead.final, back.final))

@@ -2,7 +2,14 @@
 
 from minigrad.errors import MinigradError
 
-__all__ = ["AnalysisError", "AttentionMaskError", "MissingSafetensorsError", "NoStepError", "StateDictError"]
+__all__ = [
+    "AnalysisError",
+    "AttentionMaskError",
+    "MissingSafetensorsError",
+    "NoStepError",
+    "ParameterError",
+    "StateDictError",
+]
 
 
 class AnalysisError(MinigradError, ValueError):
@@ -19,6 +26,10 @@ class MissingSafetensorsError(MinigradError, ImportError):
 
 class NoStepError(MinigradError, TypeError):
     """One step in time was asked of a net that needs the whole sequence."""
+
+
+class ParameterError(MinigradError, ValueError):
+    """Parameters that are not those of the cell that they are given to."""
 
 
 class StateDictError(MinigradError, ValueError):

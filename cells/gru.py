@@ -1,14 +1,15 @@
 """The gated recurrent unit."""
 
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from minigrad import linear, named, sigmoid, tanh
+from minigrad.errors import OptionError
 
-from .initializers import chrono, glorot, orthogonal
-from .validation import check_sizes, check_switch
+from .initializers import chrono, glorot, initial_values, orthogonal
+from .validation import check_sizes, check_switches
 
 __all__ = ["GRU", "GRUState"]
 
@@ -52,11 +53,13 @@ class GRU:
     chrono : float, optional
         The longest dependency expected, in steps, at least 2: the update gate's bias is drawn so that
         memories of 2 to `chrono` steps are there from the start; see `cells.initializers.chrono`.
+    bias : bool
+        False: nothing is added, and there are no biases among the parameters, as in PyTorch.
 
     Raises
     ------
     OptionError
-        If a size is no whole number, if a switch has no such value.
+        If a size is no whole number, if a switch has no such value, or `chrono` is given with bias=False.
 
     Notes
     -----
@@ -74,31 +77,42 @@ class GRU:
     (5, 3)
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "reset": ("before", "after"),
+        "update": ("keep", "write"),
+        "bias": (True, False),
+    }
+
     input_size: int
     hidden_size: int
     _: KW_ONLY
     reset: str = "before"
     update: str = "keep"
     chrono: float | None = None
+    bias: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         check_sizes(0, input_size=self.input_size)
         check_sizes(hidden_size=self.hidden_size)
-        check_switch("reset", self.reset, ("before", "after"))
-        check_switch("update", self.update, ("keep", "write"))
+        check_switches(self)
+        if self.chrono is not None and not self.bias:
+            raise OptionError(
+                "chrono draws the update gate's bias, which bias=False leaves out; leave out one of the two"
+            )
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        D, H = self.input_size, self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {}
+        for k in "rzn":
+            shapes |= {f"U_{k}": (H, D), f"W_{k}": (H, H)} | ({f"b_{k}": (H,)} if self.bias else {})
+        return shapes | ({"c_n": (H,)} if self.reset == "after" and self.bias else {})
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """U Glorot, W orthogonal, biases zero (but for b_z with `chrono`)."""
-        D, H = self.input_size, self.hidden_size
-        params = {}
-        for k in "rzn":
-            params[f"U_{k}"] = glorot(rng, (H, D), dtype)
-            params[f"W_{k}"] = orthogonal(rng, (H, H), dtype)
-            params[f"b_{k}"] = np.zeros(H, dtype)
-        if self.reset == "after":
-            params["c_n"] = np.zeros(H, dtype)
+        params = initial_values(rng, self.parameter_shapes(), dtype, U=glorot, W=orthogonal)
         if self.chrono is not None:
-            keep = chrono(rng, H, self.chrono, dtype)
+            keep = chrono(rng, self.hidden_size, self.chrono, dtype)
             params["b_z"] = keep if self.update == "keep" else -keep
         return params
 
@@ -110,16 +124,19 @@ class GRU:
         """One step: x (..., D), h_prev (..., H) -> h (..., H)."""
         h_prev = state.h
 
+        def biased(a: Any, bias: str) -> Any:
+            return a + params[bias] if self.bias else a
+
         def gate(k: str) -> Any:
-            a = linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]
+            a = biased(linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev), f"b_{k}")
             return named(k, sigmoid(named(f"a_{k}", a)))
 
         r = gate("r")
         z = gate("z")
         if self.reset == "before":
-            a_n = linear(params["U_n"], x) + params["b_n"] + linear(params["W_n"], r * h_prev)
+            a_n = biased(linear(params["U_n"], x), "b_n") + linear(params["W_n"], r * h_prev)
         else:
-            a_n = linear(params["U_n"], x) + params["b_n"] + r * (linear(params["W_n"], h_prev) + params["c_n"])
+            a_n = biased(linear(params["U_n"], x), "b_n") + r * biased(linear(params["W_n"], h_prev), "c_n")
         n = named("n", tanh(named("a_n", a_n)))
         h = z * h_prev + (1 - z) * n if self.update == "keep" else (1 - z) * h_prev + z * n
         return GRUState(named("h", h))

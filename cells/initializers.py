@@ -4,7 +4,7 @@
 `forget_bias` make the bias of a gate, ``(rng, size, ..., dtype) -> array``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.errors import OptionError
 
-__all__ = ["Initializer", "chrono", "forget_bias", "glorot", "identity", "orthogonal"]
+__all__ = ["Initializer", "chrono", "forget_bias", "glorot", "identity", "initial_values", "orthogonal"]
 
 Initializer = Callable[[np.random.Generator, tuple[int, int], Any], np.ndarray]
 
@@ -159,3 +159,33 @@ def forget_bias(rng: np.random.Generator, size: int, value: float = 1.0, dtype: 
         A bias for each unit.
     """
     return np.full(size, value, dtype)
+
+
+def initial_values(
+    rng: np.random.Generator,
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: Any = np.float64,
+    **matrices: Initializer,
+) -> dict[str, np.ndarray]:
+    """A value for each parameter: by the first letter of its name an initializer's, else zeros.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    shapes : mapping of str to shape
+        Drawn in this order.
+    dtype : dtype
+        float64 or float32.
+    **matrices
+        An initializer for each first letter, such as ``U=glorot`` for U, U_i, U_f, ….
+
+    Returns
+    -------
+    dict of arrays
+        By name.
+    """
+    return {
+        name: matrices[name[0]](rng, shape, dtype) if name[0] in matrices else np.zeros(shape, dtype)  # type: ignore[arg-type]
+        for name, shape in shapes.items()
+    }

@@ -1,7 +1,7 @@
 """The long short-term memory cell and its variants."""
 
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from minigrad import linear, named, sigmoid
 from minigrad.errors import OptionError
 
 from .cell import ACTIVATIONS
-from .initializers import chrono, forget_bias, glorot, orthogonal
-from .validation import check_sizes, check_switch
+from .initializers import chrono, forget_bias, glorot, initial_values, orthogonal
+from .validation import check_sizes, check_switch, check_switches
 
 __all__ = ["LSTM", "VARIANTS", "LSTMGatesState", "LSTMState"]
 
@@ -94,6 +94,8 @@ class LSTM:
     gate_recurrence : bool
         Each gate k also sees the three gates of the step before: + R_ki i_prev + R_kf f_prev + R_ko o_prev.
         The state then holds the gates too.
+    bias : bool
+        False: nothing is added, and there are no biases among the parameters, as in PyTorch.
 
     Raises
     ------
@@ -120,6 +122,18 @@ class LSTM:
     (5, 3)
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "peephole": (False, True),
+        "coupled": (False, True),
+        "input_gate": (True, False),
+        "forget_gate": (True, False),
+        "output_gate": (True, False),
+        "input_activation": tuple(ACTIVATIONS),
+        "output_activation": tuple(ACTIVATIONS),
+        "gate_recurrence": (False, True),
+        "bias": (True, False),
+    }
+
     input_size: int
     hidden_size: int
     _: KW_ONLY
@@ -133,12 +147,14 @@ class LSTM:
     input_activation: str = "tanh"
     output_activation: str = "tanh"
     gate_recurrence: bool = False
+    bias: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         check_sizes(0, input_size=self.input_size)
         check_sizes(hidden_size=self.hidden_size)
-        check_switch("input_activation", self.input_activation, ACTIVATIONS)
-        check_switch("output_activation", self.output_activation, ACTIVATIONS)
+        check_switches(self)
+        if self.chrono is not None and not self.bias:
+            raise OptionError("chrono draws the gates' biases, which bias=False leaves out; leave out one of the two")
         if self.coupled and not (self.input_gate and self.forget_gate):
             raise OptionError("coupled=True ties the input gate to the forget gate; leave both of them switched on")
         if self.gate_recurrence and self.gates != "ifo":
@@ -191,19 +207,22 @@ class LSTM:
         present = {"i": self.input_gate and not self.coupled, "f": self.forget_gate, "o": self.output_gate}
         return "".join(k for k in "ifo" if present[k])
 
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        D, H, gates = self.input_size, self.hidden_size, self.gates
+        shapes: dict[str, tuple[int, ...]] = {}
+        for k in "ifgo":
+            if k == "g" or k in gates:
+                shapes |= {f"U_{k}": (H, D), f"W_{k}": (H, H)} | ({f"b_{k}": (H,)} if self.bias else {})
+        if self.peephole:
+            shapes |= {f"p_{k}": (H,) for k in gates}
+        if self.gate_recurrence:
+            shapes |= {f"R_{k}{j}": (H, H) for k in gates for j in gates}
+        return shapes
+
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """U Glorot, W and R orthogonal, peepholes and biases zero but for b_f (and b_i with `chrono`)."""
-        D, H = self.input_size, self.hidden_size
-        params = {}
-        for k in "ifgo":
-            if k == "g" or k in self.gates:
-                params[f"U_{k}"] = glorot(rng, (H, D), dtype)
-                params[f"W_{k}"] = orthogonal(rng, (H, H), dtype)
-                params[f"b_{k}"] = np.zeros(H, dtype)
-        if self.peephole:
-            params |= {f"p_{k}": np.zeros(H, dtype) for k in self.gates}
-        if self.gate_recurrence:
-            params |= {f"R_{k}{j}": orthogonal(rng, (H, H), dtype) for k in self.gates for j in self.gates}
+        params = initial_values(rng, self.parameter_shapes(), dtype, U=glorot, W=orthogonal, R=orthogonal)
         return params | self._keeping_biases(rng, dtype)
 
     def _keeping_biases(self, rng: np.random.Generator, dtype: Any) -> dict[str, np.ndarray]:
@@ -213,7 +232,7 @@ class LSTM:
         else:
             keep = chrono(rng, self.hidden_size, self.chrono, dtype)
             biases = {"f": keep, "i": -keep}
-        return {f"b_{k}": bias for k, bias in biases.items() if k in self.gates}
+        return {f"b_{k}": bias for k, bias in biases.items() if k in self.gates and self.bias}
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> LSTMState | LSTMGatesState:
         """h_0 = c_0 = 0, and likewise the gates if the state holds them."""
@@ -227,7 +246,8 @@ class LSTM:
         input_function, output_function = ACTIVATIONS[self.input_activation], ACTIVATIONS[self.output_activation]
 
         def affine(k: str) -> Any:
-            return linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev) + params[f"b_{k}"]
+            a = linear(params[f"U_{k}"], x) + linear(params[f"W_{k}"], h_prev)
+            return a + params[f"b_{k}"] if self.bias else a
 
         def gate(k: str, c_seen: Any) -> Any:
             if k not in present:

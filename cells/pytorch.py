@@ -10,16 +10,19 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from json import loads
 from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
 
+from .batch_first import BatchFirst
 from .bidirectional import Bidirectional
 from .cell import Layer
 from .errors import MissingSafetensorsError, StateDictError
 from .gru import GRU
 from .lstm import LSTM
+from .parameters import checked_params
 from .rnn import RNN
 from .stacked import Stacked
 from .validation import check_switch
@@ -30,38 +33,49 @@ __all__ = ["GATES", "KINDS", "Direction", "from_torch", "key_start", "read_state
 #: The gates of each kind in PyTorch's order; a plain RNN has one block without a letter.
 GATES = {"RNN": ("",), "GRU": ("r", "z", "n"), "LSTM": ("i", "f", "g", "o")}
 KINDS = {len(gates): kind for kind, gates in GATES.items()}
-KEY = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
+KEY = re.compile(r"(weight|bias)_(ih|hh)(?:_l(0|[1-9][0-9]{0,8})(_reverse)?)?")
+#: Of a name in an error: a file may hold names of any length.
+SHOWN = 80
 
 
 @dataclass(frozen=True)
 class Direction:
-    """One cell's weights as PyTorch keeps them: (G·H, D), (G·H, H) and two of (G·H,)."""
+    """One cell's weights as PyTorch keeps them: (G·H, D), (G·H, H) and two of (G·H,), or None for the two."""
 
     weight_ih: np.ndarray
     weight_hh: np.ndarray
-    bias_ih: np.ndarray
-    bias_hh: np.ndarray
+    bias_ih: np.ndarray | None
+    bias_hh: np.ndarray | None
 
 
 def sort_keys(weights: Mapping[str, np.ndarray]) -> list[dict[str, Direction]]:
     """For each layer its directions, "" and perhaps "_reverse", with the biases that PyTorch may leave out."""
     found: dict[tuple[int, str], dict[str, np.ndarray]] = {}
+    numbered = set()
     for key, value in weights.items():
         match = KEY.fullmatch(key)
         if match is None:
             raise StateDictError(_unknown(key, weights))
         what, side, layer, direction = match.groups()
-        found.setdefault((int(layer), direction or ""), {})[f"{what}_{side}"] = value
+        numbered.add(layer is not None)
+        found.setdefault((int(layer or 0), direction or ""), {})[f"{what}_{side}"] = value
+    if len(numbered) == 2:
+        raise StateDictError(
+            "keys of a net (weight_ih_l0) stand beside keys of a single cell (weight_ih); pass one of the two"
+        )
     if (0, "") not in found:
-        raise StateDictError(f"no weight_ih_l0 among the keys {sorted(weights)[:6]}; is the prefix right?")
-    count = 1 + max(layer for layer, _ in found)
+        raise StateDictError(f"no weight_ih_l0 among the keys {_listed(weights)}; is the prefix right?")
     directions = ["", "_reverse"] if (0, "_reverse") in found else [""]
+    count = len({layer for layer, _ in found})
     expected = {(layer, direction) for layer in range(count) for direction in directions}
     if expected != set(found):
         odd = sorted(f"l{layer}{direction}" for layer, direction in expected ^ set(found))
-        raise StateDictError(f"every layer must have the same directions; compare {', '.join(odd)}")
+        raise StateDictError(
+            f"layers count from l0 without a gap, and every layer has the same directions; compare {', '.join(odd[:6])}"
+        )
     _check_biases(found)
-    layers = [{d: _direction(found[layer, d], f"_l{layer}{d}") for d in directions} for layer in range(count)]
+    suffixes = {layer: f"_l{layer}" if True in numbered else "" for layer in range(count)}
+    layers = [{d: _direction(found[layer, d], f"{suffixes[layer]}{d}") for d in directions} for layer in range(count)]
     _check_alike(layers)
     return layers
 
@@ -69,7 +83,9 @@ def sort_keys(weights: Mapping[str, np.ndarray]) -> list[dict[str, Direction]]:
 def _check_biases(found: Mapping[tuple[int, str], Mapping[str, np.ndarray]]) -> None:
     without = [f"l{layer}{d}" for (layer, d), parts in found.items() if not {"bias_ih", "bias_hh"} & set(parts)]
     if 0 < len(without) < len(found):
-        raise StateDictError(f"{', '.join(without)} without biases beside others with them; PyTorch has all or none")
+        raise StateDictError(
+            f"{', '.join(without[:6])} without biases beside others with them; PyTorch has all or none"
+        )
 
 
 def _check_alike(layers: list[dict[str, Direction]]) -> None:
@@ -77,7 +93,7 @@ def _check_alike(layers: list[dict[str, Direction]]) -> None:
     shapes = {f"l{i}{d}": one.weight_hh.shape for i, layer in enumerate(layers) for d, one in layer.items()}
     odd = {name: shape for name, shape in shapes.items() if shape != shapes["l0"]}
     if odd:
-        listed = ", ".join(f"weight_hh_{name} {shape}" for name, shape in odd.items())
+        listed = ", ".join(f"weight_hh_{name} {shape}" for name, shape in list(odd.items())[:6])
         raise StateDictError(
             f"all cells of a PyTorch net have one kind and one hidden size, but beside weight_hh_l0 "
             f"{shapes['l0']} there is {listed}"
@@ -85,19 +101,15 @@ def _check_alike(layers: list[dict[str, Direction]]) -> None:
 
 
 def _unknown(key: str, keys: Iterable[str]) -> str:
-    """What to do about it: where the net's own keys stand in a larger model, the prefix is the way to them."""
-    if key.startswith("weight_hr"):
-        return f"{key} is a projection (proj_size), which the cells do not have; use a net without it"
-    ends = ((other, KEY.search(other)) for other in (key, *keys))
-    inside = [
-        other[: end.start()].rstrip(".") for other, end in ends if end and end.start() and end.end() == len(other)
-    ]
-    if inside:
-        prefixes = " or ".join(map(repr, dict.fromkeys(inside)))
-        return f"unknown key {key}; if the net stands inside a larger model, pass {prefixes} as its prefix"
-    if key.rpartition(".")[2] in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-        return f"{key} is of a cell (RNNCell, LSTMCell, GRUCell); save it as {key}_l0, as a net of one layer has it"
-    return f"unknown key {key}; expected weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
+    """The error on an unknown key: if the net's own keys stand in a larger model, it names the prefix to pass."""
+    if key.rpartition(".")[2].startswith("weight_hr"):
+        return f"{_short(key)} is a projection (proj_size), which the cells do not have; use a net without it"
+    inside = [other.rpartition(".")[0] for other in (key, *keys) if KEY.fullmatch(other.rpartition(".")[2])]
+    if any(inside):
+        prefixes = " or ".join(repr(_short(prefix)) for prefix in list(dict.fromkeys(filter(None, inside)))[:4])
+        return f"unknown key {_short(key)}; if the net stands inside a larger model, pass {prefixes} as its prefix"
+    expected = "weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, …, with _reverse or not"
+    return f"unknown key {_short(key)}; expected {expected}"
 
 
 def _direction(parts: dict[str, np.ndarray], suffix: str) -> Direction:
@@ -115,12 +127,20 @@ def _direction(parts: dict[str, np.ndarray], suffix: str) -> Direction:
     rows = hh.shape[0]
     if ih.ndim != 2 or ih.shape[0] != rows:
         raise StateDictError(f"weight_ih{suffix} must have {rows} rows as weight_hh{suffix} has, got {ih.shape}")
-    none = np.zeros(rows, ih.dtype)
-    direction = Direction(ih, hh, parts.get("bias_ih", none), parts.get("bias_hh", none))
     for name in ("bias_ih", "bias_hh"):
-        if getattr(direction, name).shape != (rows,):
-            raise StateDictError(f"{name}{suffix} must be ({rows},), got {getattr(direction, name).shape}")
-    return direction
+        if name in parts and parts[name].shape != (rows,):
+            raise StateDictError(f"{name}{suffix} must be ({rows},), got {parts[name].shape}")
+    return Direction(ih, hh, parts.get("bias_ih"), parts.get("bias_hh"))
+
+
+def _short(words: str) -> str:
+    """A name from a file, cut and with control characters escaped, for an error."""
+    shown = words if len(words) <= SHOWN else f"{words[:SHOWN]}…"
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
+
+
+def _listed(keys: Iterable[str]) -> list[str]:
+    return [_short(key) for key in sorted(keys)[:6]]
 
 
 def key_start(prefix: str) -> str:
@@ -146,9 +166,12 @@ def read_state_dict(source: Any, prefix: str = "") -> dict[str, np.ndarray]:
     """
     start = key_start(prefix)
     weights = _mapping(source)
+    for key in weights:
+        if not isinstance(key, str):
+            raise StateDictError(f"the keys of a state dict are text, got {type(key).__name__}")
     chosen = {key[len(start) :]: _array(key, value) for key, value in weights.items() if key.startswith(start)}
     if not chosen:
-        listed = f"no key starts with {start!r}; the keys are {sorted(weights)[:6]}"
+        listed = f"no key starts with {start!r}; the keys are {_listed(weights)}"
         raise StateDictError(listed if weights else "there are no weights at all")
     return chosen
 
@@ -178,13 +201,32 @@ def _read_safetensors(path: str) -> Mapping[str, Any]:
             "reading a .safetensors file needs the extra: pip install 'minigrad[safetensors]'"
         ) from error
     try:
-        return library.load_file(path)
+        loaded = library.load_file(path)
+        _check_duplicates(path)
+        return loaded
     except import_module("safetensors").SafetensorError as error:
         raise StateDictError(f"{path} is not a safetensors file: {error}") from None
+    except (ValueError, OverflowError, MemoryError) as error:  # more than 64 axes, or a size beyond any array
+        raise StateDictError(f"{path} holds an array that NumPy cannot have: {error}") from None
     except (AttributeError, KeyError, TypeError) as error:  # NumPy has no bfloat16 and no float8
         raise StateDictError(
             f"{path} holds numbers of a type that NumPy does not have: {error}; save float32 or float64"
         ) from None
+
+
+def _check_duplicates(path: str) -> None:
+    """Refuse a header that has one name twice: readers differ in which of the two they take."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen = dict(pairs)
+        if len(seen) < len(pairs):
+            twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+            raise StateDictError(f"{path} holds {_short(twice)} twice")
+        return seen
+
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        loads(file.read(length), object_pairs_hook=unique)
 
 
 def _array(key: str, value: Any) -> np.ndarray:
@@ -192,15 +234,17 @@ def _array(key: str, value: Any) -> np.ndarray:
         value = getattr(value, step)() if hasattr(value, step) else value
     try:
         array = np.asarray(value)
-    except TypeError as error:
-        raise StateDictError(f"{key} cannot become an array: {error}; convert it to float32 or float64") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise StateDictError(
+            f"{_short(key)} cannot become an array: {error}; convert it to float32 or float64"
+        ) from error
     if array.dtype.kind != "f":
-        raise StateDictError(f"{key} has dtype {array.dtype}; weights are floating point")
+        raise StateDictError(f"{_short(key)} has dtype {array.dtype}; weights are floating point")
     return array
 
 
 def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tuple[Layer, dict[str, Any]]:
-    """Read a recurrent net of PyTorch: `torch.nn.RNN`, `LSTM` or `GRU` with any number of layers and directions.
+    """Read a recurrent net of PyTorch: `torch.nn.RNN`, `LSTM` or `GRU` of any depth, or one of their cells.
 
     Parameters
     ----------
@@ -218,7 +262,9 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
     -------
     cell : Layer
         RNN, LSTM or GRU (reset="after", update="keep"); one layer of two directions is a
-        `Bidirectional`, several layers are a `Stacked` net.
+        `Bidirectional`, several layers are a `Stacked` net. A module with ``batch_first=True`` gives a
+        `BatchFirst` net, which takes and gives (B, T, ...) as the module does; one with ``bias=False`` gives
+        cells with bias=False. `RNNCell`, `LSTMCell` and `GRUCell` are read as nets of one layer.
     params : dict
         In the dtype of the source; copies.
 
@@ -238,19 +284,21 @@ def from_torch(source: Any, prefix: str = "", nonlinearity: str = "tanh") -> tup
     >>> type(cell).__name__, cell.input_size, cell.hidden_size, sorted(params)[:3]
     ('LSTM', 2, 3, ['U_f', 'U_g', 'U_i'])
     """
-    activation = getattr(_submodule(source, prefix), "nonlinearity", nonlinearity)
+    module = _submodule(source, prefix)
+    activation = getattr(module, "nonlinearity", nonlinearity)
     check_switch("nonlinearity", activation, ("tanh", "relu"))
     weights = read_state_dict(source, prefix)
     layers = sort_keys(weights)
-    names = [f"layer {i}" for i in range(1, len(layers) + 1)]
     built = [_layer(directions, activation) for directions in layers]
-    if len(built) == 1:
-        return built[0]
-    return Stacked([cell for cell, _ in built]), dict(zip(names, [params for _, params in built], strict=True))
+    net, params = built[0]
+    if len(built) > 1:
+        net = Stacked([layer for layer, _ in built])
+        params = {f"layer {i}": own for i, (_, own) in enumerate(built, start=1)}
+    return (BatchFirst(net) if getattr(module, "batch_first", False) is True else net), params
 
 
 def _submodule(source: Any, prefix: str) -> Any:
-    """What stands at the prefix: ``encoder.rnn`` is the attribute ``rnn`` of the attribute ``encoder``."""
+    """The module at the prefix, None if there is none: ``encoder.rnn`` is the attribute ``rnn`` of ``encoder``."""
     for name in filter(None, prefix.split(".")):
         source = getattr(source, name, None)
     return source
@@ -272,17 +320,21 @@ def _cell(direction: Direction, activation: str) -> tuple[Layer, dict[str, np.nd
         block, letter = slice(row * H, (row + 1) * H), f"_{k}" if k else ""
         params[f"U{letter}"] = direction.weight_ih[block].copy()
         params[f"W{letter}"] = direction.weight_hh[block].copy()
-        params[f"b{letter}"] = direction.bias_ih[block] + direction.bias_hh[block]
+        if direction.bias_ih is not None and direction.bias_hh is not None:
+            outside, inside = direction.bias_ih[block], direction.bias_hh[block]
+            # of the GRU's n, b_n stands outside the reset gate's product and c_n inside, so they are not added
+            params |= {"b_n": outside.copy(), "c_n": inside.copy()} if k == "n" else {f"b{letter}": outside + inside}
+    bias = direction.bias_ih is not None
     if kind == "LSTM":
-        return LSTM(D, H), params
+        return LSTM(D, H, bias=bias), params
     if kind == "RNN":
-        return RNN(D, H, activation=activation), params
-    inside = slice(2 * H, 3 * H)
-    params["b_n"], params["c_n"] = direction.bias_ih[inside].copy(), direction.bias_hh[inside].copy()
-    return GRU(D, H, reset="after", update="keep"), params
+        return RNN(D, H, activation=activation, bias=bias), params
+    return GRU(D, H, reset="after", update="keep", bias=bias), params
 
 
-def to_torch(cell: Layer, params: dict[str, Any], prefix: str = "", bias: bool = True) -> dict[str, np.ndarray]:
+def to_torch(
+    cell: Layer, params: dict[str, Any], prefix: str = "", bias: bool | None = None, *, single_cell: bool = False
+) -> dict[str, np.ndarray]:
     """A state dict for `torch.nn.RNN`, `LSTM` or `GRU`, as arrays: the way back from `from_torch`.
 
     Load it with ``module.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})``.
@@ -291,33 +343,47 @@ def to_torch(cell: Layer, params: dict[str, Any], prefix: str = "", bias: bool =
     ----------
     cell : Layer
         RNN (tanh or relu), LSTM without variants, GRU with reset="after" and update="keep"; such a pair
-        in a `Bidirectional`; several layers of one kind and hidden size in a `Stacked` net.
+        in a `Bidirectional`; several layers of one kind and hidden size in a `Stacked` net; a `BatchFirst`
+        net of these.
     params : dict
-        As the cell's `init` makes them.
+        As the cell's `init` makes them, of floating-point numbers.
     prefix : str
         Put before every key, with a dot.
-    bias : bool
-        False for a module made with ``bias=False``; the biases must then be zero.
+    bias : bool, optional
+        As the module was made; by default as the cell has it. False with a cell that has biases: they
+        must be zero. True with a cell that has none: they are written as zeros.
+    single_cell : bool
+        True for an `RNNCell`, `LSTMCell` or `GRUCell`, whose keys do not end in ``_l0``.
 
     Returns
     -------
-    dict
-        Our bias is PyTorch's ``bias_ih``; ``bias_hh`` is zero but for the GRU's c_n. Copies.
+    dict of arrays
+        Each LSTM and RNN bias stands in ``bias_ih``, with zeros in ``bias_hh``.
 
     Raises
     ------
     StateDictError
-        If PyTorch has no such net.
+        If PyTorch has no such net, a parameter is not of floating-point numbers, or `bias` is False and a
+        bias is not zero.
+    ParameterError, ShapeError
+        If the parameters are not those of this cell.
     """
-    parts = _parts(cell, params)
+    layer = cell.layer if isinstance(cell, BatchFirst) else cell
+    parts = _parts(layer, checked_params(layer, params))
     if len({(_kind(one), one.hidden_size) for _, one, _ in parts}) > 1:
         raise StateDictError("all cells of a PyTorch net have one kind, one hidden size and one nonlinearity")
+    if single_cell and len(parts) > 1:
+        raise StateDictError("a cell of PyTorch has one layer and one direction; leave out single_cell for this net")
     weights = {
-        f"{key_start(prefix)}{name}{suffix}": value
+        f"{key_start(prefix)}{name}{'' if single_cell else suffix}": value
         for suffix, one, own in parts
-        for name, value in _weights(_kind(one)[0], own).items()
+        for name, value in _weights(_kind(one)[0], one, own).items()
     }
-    return weights if bias else _without_bias(weights)
+    for key, value in weights.items():
+        if value.dtype.kind != "f":
+            raise StateDictError(f"{key} would have dtype {value.dtype}; parameters are floating point")
+    with_bias = all(one.bias for _, one, _ in parts) if bias is None else bias
+    return weights if with_bias else _without_bias(weights)
 
 
 def _parts(cell: Any, params: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
@@ -338,7 +404,7 @@ def _parts(cell: Any, params: dict[str, Any]) -> list[tuple[str, Any, dict[str, 
 
 
 def _kind(cell: Any) -> tuple[str, str]:
-    """The kind that PyTorch has, and its nonlinearity."""
+    """PyTorch's name of the kind of a cell, and its nonlinearity."""
     if isinstance(cell, RNN) and cell.activation in ("tanh", "relu"):
         return "RNN", cell.activation
     if isinstance(cell, GRU) and (cell.reset, cell.update) == ("after", "keep"):
@@ -352,21 +418,23 @@ def _kind(cell: Any) -> tuple[str, str]:
 
 
 def _is_plain(cell: LSTM) -> bool:
-    """Whether a cell is the textbook's LSTM, however its biases were drawn."""
-    return replace(cell, forget_bias=1.0, chrono=None) == LSTM(cell.input_size, cell.hidden_size)
+    """True for the textbook's LSTM, however its biases are drawn."""
+    return replace(cell, forget_bias=1.0, chrono=None, bias=True) == LSTM(cell.input_size, cell.hidden_size)
 
 
-def _weights(kind: str, params: dict[str, Any]) -> dict[str, np.ndarray]:
-    """PyTorch's four arrays of one cell."""
+def _weights(kind: str, cell: Any, params: dict[str, Any]) -> dict[str, np.ndarray]:
+    """PyTorch's four arrays of one cell, with zeros for the biases of a cell that has none."""
     letters = [f"_{k}" if k else "" for k in GATES[kind]]
-    stacked = {
-        theirs: np.concatenate([np.asarray(params[f"{ours}{letter}"]) for letter in letters])
-        for theirs, ours in (("weight_ih", "U"), ("weight_hh", "W"), ("bias_ih", "b"))
-    }
-    inside = np.zeros_like(stacked["bias_ih"])
-    if kind == "GRU":
-        inside[-len(params["c_n"]) :] = params["c_n"]
-    return stacked | {"bias_hh": inside}
+
+    def stacked(name: str) -> np.ndarray:
+        return np.concatenate([np.asarray(params[f"{name}{letter}"]) for letter in letters])
+
+    weight_ih, weight_hh = stacked("U"), stacked("W")
+    bias_ih = stacked("b") if cell.bias else np.zeros(len(weight_hh), weight_hh.dtype)
+    bias_hh = np.zeros_like(bias_ih)
+    if kind == "GRU" and cell.bias:
+        bias_hh[-len(params["c_n"]) :] = params["c_n"]
+    return {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
 
 
 def _without_bias(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,15 +1,15 @@
 """The plain recurrent cell."""
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from minigrad import linear, named
 
 from .cell import ACTIVATIONS
-from .initializers import Initializer, glorot, orthogonal
-from .validation import check_sizes, check_switch
+from .initializers import Initializer, glorot, initial_values, orthogonal
+from .validation import check_sizes, check_switches
 
 __all__ = ["RNN", "RNNState"]
 
@@ -43,6 +43,8 @@ class RNN:
     recurrent_init : callable
         ``(rng, (H, H), dtype) -> W``; `orthogonal` by default. `identity` together with relu gives the
         IRNN of Le, Jaitly and Hinton (2015).
+    bias : bool
+        False: nothing is added, and there are no biases among the parameters, as in PyTorch.
 
     Raises
     ------
@@ -64,25 +66,28 @@ class RNN:
     (5, 3)
     """
 
+    SWITCHES: ClassVar[dict[str, tuple[Any, ...]]] = {"activation": tuple(ACTIVATIONS), "bias": (True, False)}
+
     input_size: int
     hidden_size: int
     _: KW_ONLY
     activation: str = "tanh"
     recurrent_init: Initializer = field(default=orthogonal, repr=False)
+    bias: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         check_sizes(0, input_size=self.input_size)
         check_sizes(hidden_size=self.hidden_size)
-        check_switch("activation", self.activation, ACTIVATIONS)
+        check_switches(self)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter."""
+        D, H = self.input_size, self.hidden_size
+        return {"U": (H, D), "W": (H, H)} | ({"b": (H,)} if self.bias else {})
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """U Glorot, W orthogonal (or as `recurrent_init` has it), b zero."""
-        D, H = self.input_size, self.hidden_size
-        return {
-            "U": glorot(rng, (H, D), dtype),
-            "W": self.recurrent_init(rng, (H, H), dtype),
-            "b": np.zeros(H, dtype),
-        }
+        return initial_values(rng, self.parameter_shapes(), dtype, U=glorot, W=self.recurrent_init)
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> RNNState:
         """h_0 = 0."""
@@ -90,7 +95,7 @@ class RNN:
 
     def step(self, params: dict[str, Any], state: RNNState, x: Any) -> RNNState:
         """One step: x (..., D), h_prev (..., H) -> h (..., H)."""
-        U, W, b = params["U"], params["W"], params["b"]
-        a = named("a", linear(U, x) + linear(W, state.h) + b)
+        Ux, Wh = linear(params["U"], x), linear(params["W"], state.h)
+        a = named("a", Ux + Wh + params["b"] if self.bias else Ux + Wh)
         h = named("h", ACTIVATIONS[self.activation](a))
         return RNNState(h)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import Tensor, named, scope, stop_gradient, tensor, where
+from minigrad.context import TimeStep
 from minigrad.pytree import tree_map
 
 from .validation import column
@@ -78,11 +79,11 @@ def run_layer(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Walk
 def _run_steps(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Walk) -> Steps:
     T = len(xs)
     if walk.recorded:
-        with scope(f"t={T + 1 if walk.backward else 0}"):
+        with scope(TimeStep(T + 1 if walk.backward else 0)):
             state = _as_nodes(state)
     outputs, states = [], []
     for t in walk.times(T):
-        with scope(f"t={t}"):
+        with scope(TimeStep(t)):
             if walk.cuts_before(t, T):
                 state = tree_map(stop_gradient, state)
             before, alive = state, walk.alive(t)

@@ -1,6 +1,6 @@
 """Deep recurrent nets: each layer reads the hidden states of the layer below."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,12 +82,13 @@ class Stacked:
         """H of the top layer."""
         return self.layers[-1].hidden_size
 
-    def _named(self) -> Iterator[tuple[str, Layer]]:
-        return ((f"layer {i}", layer) for i, layer in enumerate(self.layers, start=1))
+    def members(self) -> dict[str, Layer]:
+        """The layers by the keys of their parameters: ``layer 1``, ``layer 2``, …."""
+        return {f"layer {i}": layer for i, layer in enumerate(self.layers, start=1)}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, Any]:
         """Each layer's own initial parameters."""
-        return {name: layer.init(rng, dtype) for name, layer in self._named()}
+        return {name: layer.init(rng, dtype) for name, layer in self.members().items()}
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), dtype: Any = np.float64) -> StackedState:
         """Each layer's own initial state."""
@@ -102,7 +103,7 @@ class Stacked:
             If a layer is bidirectional.
         """
         states = []
-        for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
+        for (name, layer), layer_state in zip(self.members().items(), state.layers, strict=True):
             cell = one_step(name, layer)
             with scope(name):
                 states.append(cell.step(params[name], layer_state, x))
@@ -129,7 +130,7 @@ class Stacked:
             Outputs (T, ..., H) and the state after each step.
         """
         states, final = [], []
-        for (name, layer), layer_state in zip(self._named(), state.layers, strict=True):
+        for (name, layer), layer_state in zip(self.members().items(), state.layers, strict=True):
             with scope(name):
                 steps = run_layer(layer, params[name], xs, layer_state, walk)
             states.append(steps.states)

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, stack, where
+from minigrad import Tensor, stack, transpose, where
 from minigrad.errors import OptionError, ShapeError
 from minigrad.pytree import flatten
 
+from .arrays import as_array, converted, is_foreign
+from .batch_first import BatchFirst
 from .cell import Layer
+from .parameters import checked_params
 from .scan import Walk, run_layer
 from .validation import checked_lengths, checked_state, column, within
 
@@ -61,9 +64,9 @@ def unroll(
     cell : Layer
         A cell, or a net of cells.
     params : dict
-        As `cell.init` makes them.
+        As `cell.init` makes them: none missing, none that the cell does not use.
     xs : (T, ..., D)
-        Time first; an array, a Tensor, or a list of either.
+        Time first (for a `BatchFirst` net the batch); an array (of NumPy, PyTorch, JAX), a Tensor, or a list of either.
     state : state, optional
         The initial state; zeros by default.
     lengths : (...) integers from 0 to T, optional
@@ -84,6 +87,10 @@ def unroll(
     ShapeError
         If `xs` has no step, its last axis is not the cell's input size, or the shapes of `state` or
         `lengths` do not fit.
+    ParameterError
+        If a parameter is missing or not used; the error names it, and the switch of the cell.
+    DroppedGradientError
+        If `xs` or a parameter is an array of another library that records gradients.
     TreeError
         If `state` is no state of this cell.
     DtypeError
@@ -108,6 +115,10 @@ def unroll(
     True
     """
     xs = _as_array(xs)
+    if isinstance(cell, BatchFirst):
+        run = unroll(cell.layer, params, _swapped(xs), state, lengths=lengths, truncate=truncate)
+        return Run(_swapped(run.outputs), run.states, run.final)
+    params = checked_params(cell, params)
     if len(xs.shape) < 2 or xs.shape[0] == 0 or xs.shape[-1] != cell.input_size:
         raise ShapeError(
             f"unroll needs xs of shape (T, ..., {cell.input_size}) with T at least 1, got {xs.shape}; time comes first"
@@ -121,18 +132,26 @@ def unroll(
         lengths = checked_lengths(lengths, batch_shape, xs.shape[0])
         xs = _without_padding(xs, lengths)
     zeros = cell.initial_state(batch_shape, np.float64 if _counts(xs) else xs.dtype)
-    state = zeros if state is None else checked_state(state, zeros)
+    state = zeros if state is None else checked_state(converted(state, "state"), zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
     steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
     return Run(stack(steps.outputs), steps.states, steps.final)
 
 
 def _as_array(xs: Any) -> Any:
-    """A list of vectors, of arrays or of Tensors as the one array or Tensor that unroll runs over."""
+    """An array of another library, or a list of vectors, arrays or Tensors, as the one array or Tensor to run over."""
+    if is_foreign(xs):
+        return as_array(xs, "xs")
     if hasattr(xs, "shape"):
         return xs
-    given = list(xs)
+    given = [as_array(x, "xs") if is_foreign(x) else x for x in xs]
     return stack(given) if any(isinstance(x, Tensor) for x in given) else np.asarray(given)
+
+
+def _swapped(xs: Any) -> Any:
+    """Time and batch exchanged, (B, T, ...) <-> (T, B, ...); a sequence without a batch as it is."""
+    axes = len(xs.shape)
+    return xs if axes < 3 else transpose(xs, (1, 0, *range(2, axes)))
 
 
 def _without_padding(xs: Any, lengths: Any) -> Any:

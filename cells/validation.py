@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import Tensor, reshape
 from minigrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
-__all__ = ["check_sizes", "check_switch", "checked_lengths", "checked_state", "column", "within"]
+__all__ = ["check_sizes", "check_switch", "check_switches", "checked_lengths", "checked_state", "column", "within"]
 
 
 def checked_state(state: Any, zeros: Any, path: str = "state") -> Any:
@@ -136,3 +136,15 @@ def check_switch(name: str, got: Any, allowed: Iterable[Any]) -> None:
     choices = list(allowed)
     if got not in choices:
         raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}; got {got!r}")
+
+
+def check_switches(cell: Any) -> None:
+    """Check every switch of a cell against the values in its class attribute SWITCHES.
+
+    Raises
+    ------
+    OptionError
+        If one has another value.
+    """
+    for name, allowed in cell.SWITCHES.items():
+        check_switch(name, getattr(cell, name), allowed)

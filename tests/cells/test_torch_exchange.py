@@ -32,7 +32,8 @@ def build(kind: str, D: int, H: int, depth: int, two_way: bool) -> Any:
 def together(first: Any, second: Any, place: str = "l1", bias: bool = True) -> dict[str, Any]:
     """The state dicts of two cells as if they were one net, which PyTorch does not have."""
     rng = np.random.default_rng(0)
-    other = to_torch(second, second.init(rng) | {"b_f": np.zeros(second.hidden_size)}, bias=bias)
+    zeros = {key: np.zeros_like(value) for key, value in second.init(rng).items()}
+    other = to_torch(second, zeros, bias=bias)
     return to_torch(first, first.init(rng)) | {key.replace("l0", place): value for key, value in other.items()}
 
 
@@ -80,15 +81,17 @@ def test_pytorch_is_never_imported() -> None:
     assert done.stdout.startswith("LSTM(input_size=2, hidden_size=3")
 
 
-def test_a_net_without_biases_has_zero_biases() -> None:
-    """Where PyTorch has bias=False the cell's biases are zeros, in the weights' precision."""
+def test_a_net_without_biases_has_a_cell_without_them() -> None:
+    """Where PyTorch has bias=False the cell has it too, so that what goes back has the keys that came."""
     weights = lstm_weights(bias_ih_l0=None, bias_hh_l0=None)
 
-    _, params = from_torch({key: value.astype(np.float32) for key, value in weights.items()})
+    cell, params = from_torch({key: value.astype(np.float32) for key, value in weights.items()})
 
-    for k in "ifgo":
-        assert np.array_equal(params[f"b_{k}"], np.zeros(3))
-        assert params[f"b_{k}"].dtype == np.float32
+    assert cell == LSTM(2, 3, bias=False)
+    assert set(params) == {f"{letter}_{k}" for letter in "UW" for k in "ifgo"}
+    back = to_torch(cell, params)
+    assert back.keys() == weights.keys()
+    assert not any(to_torch(cell, params, bias=True)[f"bias_{side}_l0"].any() for side in ("ih", "hh"))
 
 
 @pytest.mark.parametrize(("present", "absent"), [("bias_ih", "bias_hh"), ("bias_hh", "bias_ih")])
@@ -126,10 +129,14 @@ def test_all_cells_that_differ_are_listed() -> None:
             {f"{net}.{k}": v for net in ("encoder", "decoder") for k, v in lstm_weights().items()},
             "pass 'encoder' or 'decoder' as its prefix",
         ),
-        *(
-            ({k: lstm_weights()[f"{k}_l0"]}, f"save it as {k}_l0")
-            for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ),
+        ({"weight_ih": lstm_weights()["weight_ih_l0"]}, "weight_hh is missing"),
+        (lstm_weights(weight_ih=np.ones((12, 2))), "keys of a net .* beside keys of a single cell"),
+        (lstm_weights(weight_ih_l00=np.ones((12, 2))), "unknown key weight_ih_l00"),
+        (lstm_weights(weight_ih_l1000000000=np.ones((12, 2))), "unknown key weight_ih_l1000000000"),
+        (lstm_weights(weight_ih_l999999999=np.ones((12, 2))), "without a gap"),
+        (lstm_weights(**{"weight_ih_l" + "9" * 5000: np.ones((12, 2))}), "unknown key weight_ih_l9{69}…"),
+        (lstm_weights(weight_ih_l١=np.ones((12, 2))), "unknown key"),
+        ({1: np.ones((12, 2))}, "keys of a state dict are text, got int"),
         (lstm_weights(weight_hh_l0=None), "weight_hh_l0 is missing"),
         (lstm_weights(weight_ih_l0=None), "weight_ih_l0 is missing"),
         (lstm_weights(bias_hh_l0=None), "bias_hh_l0 is missing beside bias_ih_l0"),
