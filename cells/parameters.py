@@ -33,7 +33,7 @@ class HasMembers(Protocol):
         """The layers inside, by the keys under which their parameters stand."""
 
 
-def checked_params(layer: Any, params: Any, path: str = "params") -> Any:
+def checked_params(layer: Any, params: Any, path: str = "params", *, strict: bool = True) -> Any:
     """The parameters, with arrays of other libraries converted.
 
     A layer that does not declare its parameters, such as a user's own cell, is not checked.
@@ -46,6 +46,9 @@ def checked_params(layer: Any, params: Any, path: str = "params") -> Any:
         As its `init` makes them.
     path : str
         What the errors call them.
+    strict : bool
+        False leaves shapes to the step, which names the place where they do not fit, but for those that
+        broadcasting would hide.
 
     Raises
     ------
@@ -63,8 +66,10 @@ def checked_params(layer: Any, params: Any, path: str = "params") -> Any:
     shapes = layer.parameter_shapes() if isinstance(layer, DeclaresParameters) else {}
     members = layer.members() if isinstance(layer, HasMembers) else {}
     _check_names(layer, {*shapes, *members}, params, path)
-    found = {name: _checked_array(params[name], shape, f"{path}[{name!r}]") for name, shape in shapes.items()}
-    found |= {key: checked_params(inside, params[key], f"{path}[{key!r}]") for key, inside in members.items()}
+    found = {name: _checked_array(params[name], shape, f"{path}[{name!r}]", strict) for name, shape in shapes.items()}
+    found |= {
+        key: checked_params(inside, params[key], f"{path}[{key!r}]", strict=strict) for key, inside in members.items()
+    }
     return params if all(found[key] is params[key] for key in found) else found
 
 
@@ -103,7 +108,7 @@ def _alternatives(layer: Any) -> Iterator[tuple[str, set[str]]]:
                 yield f"{switch}={value!r}", set(other.parameter_shapes())
 
 
-def _checked_array(value: Any, shape: tuple[int, ...], path: str) -> Any:
+def _checked_array(value: Any, shape: tuple[int, ...], path: str, strict: bool) -> Any:
     if is_foreign(value):
         value = as_array(value, path)
     elif isinstance(value, int | float | list | tuple):
@@ -112,6 +117,12 @@ def _checked_array(value: Any, shape: tuple[int, ...], path: str) -> Any:
     if got is None:
         raise ParameterError(f"{path} must be an array of shape {shape}, got {type(value).__name__}")
     numbers = isinstance(value, np.ndarray | np.generic | Tensor) and all(isinstance(n, int) for n in (*shape, *got))
-    if numbers and tuple(got) != tuple(shape):
+    if numbers and tuple(got) != tuple(shape) and (strict or _stretches(got, shape)):
         raise ShapeError(f"{path} must have the shape {shape}, got {got}")
     return value
+
+
+def _stretches(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """True if broadcasting would hide the misfit; of others the step says where in the net and when they arise."""
+    missing = len(shape) - len(got)
+    return missing >= 0 and all(one in (1, size) for one, size in zip(got, shape[missing:], strict=True))

@@ -9,7 +9,7 @@ from minigrad import Tensor, named, scope, stop_gradient, tensor, where
 from minigrad.context import TimeStep
 from minigrad.pytree import tree_map
 
-from .validation import column
+from .validation import column, grows
 
 __all__ = ["Steps", "Walk", "hold", "run_layer"]
 
@@ -101,7 +101,7 @@ def hold(alive: Any, new: Any, old: Any) -> Any:
 
     A state that grows with time says itself how to hold, by a method ``hold(alive, old)``.
     """
-    if hasattr(new, "hold"):
+    if grows(new):
         return new.hold(alive, old)
     if isinstance(new, tuple):
         parts = [hold(alive, a, b) for a, b in zip(new, old, strict=True)]

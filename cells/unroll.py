@@ -118,7 +118,7 @@ def unroll(
     if isinstance(cell, BatchFirst):
         run = unroll(cell.layer, params, _swapped(xs), state, lengths=lengths, truncate=truncate)
         return Run(_swapped(run.outputs), run.states, run.final)
-    params = checked_params(cell, params)
+    params = checked_params(cell, params, strict=False)
     if len(xs.shape) < 2 or xs.shape[0] == 0 or xs.shape[-1] != cell.input_size:
         raise ShapeError(
             f"unroll needs xs of shape (T, ..., {cell.input_size}) with T at least 1, got {xs.shape}; time comes first"

@@ -2,14 +2,31 @@
 
 from collections.abc import Iterable
 from operator import index
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from minigrad import Tensor, reshape
 from minigrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
-__all__ = ["check_sizes", "check_switch", "check_switches", "checked_lengths", "checked_state", "column", "within"]
+__all__ = [
+    "check_sizes",
+    "check_switch",
+    "check_switches",
+    "checked_lengths",
+    "checked_state",
+    "column",
+    "grows",
+    "within",
+]
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """A state that grows with time, and so has its own rule to hold."""
+
+    def hold(self, alive: Any, old: Any) -> Any:
+        """The state after a step, as it was before for the sequences that have ended."""
 
 
 def checked_state(state: Any, zeros: Any, path: str = "state") -> Any:
@@ -39,13 +56,13 @@ def _check_tuple(state: Any, zeros: Any, path: str) -> None:
         raise TreeError(f"{path} must have {len(zeros)} parts, got {len(state)}; is it of a net of other layers?")
     names = getattr(zeros, "_fields", None)
     for i, (part, zero) in enumerate(zip(state, zeros, strict=True)):
-        if not _grows(zeros, zero):
+        if not (grows(zeros) and type(zero) is tuple):
             checked_state(part, zero, f"{path}[{i}]" if names is None else f"{path}.{names[i]}")
 
 
-def _grows(zeros: Any, part: Any) -> bool:
-    """Whether a part gets longer with time: a plain tuple in a state that says itself how to hold."""
-    return hasattr(zeros, "hold") and type(part) is tuple
+def grows(state: Any) -> bool:
+    """True for a state that has its own rule to hold past the end of a sequence; its plain tuples grow with time."""
+    return isinstance(state, Holds)
 
 
 def _check_array(state: Any, zeros: Any, path: str) -> None:

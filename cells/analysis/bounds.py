@@ -1,4 +1,4 @@
-"""What the formulas say about a cell: its derivation, and the bound that it proves."""
+"""The derivation of a cell, and the bound of its Jacobian over time that it proves."""
 
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +14,7 @@ from minigrad.symbolic.printing.latex import mathml
 from ..cell import Cell
 from ..readout import Readout
 
-__all__ = ["Explained", "Formula", "explain", "formula_html", "over_lags"]
+__all__ = ["Explained", "Formula", "bound_over_lags", "explain", "formula_html", "over_lags"]
 
 
 def formula_html(text: str, latex: str) -> str:
@@ -26,7 +26,7 @@ def formula_html(text: str, latex: str) -> str:
 
 @dataclass(frozen=True)
 class Formula:
-    """One line of mathematics, and what it rests on if it is a step of a proof."""
+    """One line of mathematics, and the reason for it if it is a step of a proof."""
 
     text: str
     latex: str
@@ -71,7 +71,9 @@ class Explained:
         return "".join([*shown, f"<p>{escape(self.refusal)}</p>" if self.refusal else ""])
 
 
-def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: int) -> Explained:
+def explain(
+    cell: Cell, readout: Readout | None, params: dict[str, Any], steps: int, inputs: float | None = None
+) -> Explained:
     """Derive a cell's gradients, prove a bound of its Jacobian over time, and evaluate it.
 
     Parameters
@@ -83,19 +85,26 @@ def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: 
         Of the cell. The run is taken to start with zeros.
     steps : int
         T
+    inputs : float, optional
+        The largest magnitude in any input, for bounds that grow with it.
     """
-    derivation = derive(cell, readout)
-    sections = {
-        heading: [Formula(line.text, line.latex) for line in lines] for heading, lines in derivation.equations().items()
-    }
-    text, latex = derivation.text(), derivation.latex()
+    try:
+        derivation = derive(cell, readout)
+        sections = {
+            heading: [Formula(line.text, line.latex) for line in lines]
+            for heading, lines in derivation.equations().items()
+        }
+        text, latex = derivation.text(), derivation.latex()
+    except Exception as error:  # a user's own step may fail in any way on terms
+        return Explained({}, "", "", refusal=_no_bound(f"its formulas cannot be derived: {_first_line(error)}"))
     try:
         bound = derivation.bound()
         proof = bound.proof()
+        over_time = over_lags(bound, params, steps, inputs)
     except FormulaError as error:
-        return Explained(sections, text, latex, refusal=f"No bound is proved for this cell: {error}.")
+        return Explained(sections, text, latex, refusal=_no_bound(str(error)))
     if not proof.holds:
-        return Explained(sections, text, latex, refusal="The proof of the bound does not hold.")
+        return Explained(sections, text, latex, refusal=_no_bound("its proof does not hold"))
     sections["A bound, and its proof"] = [
         Formula(step.statement.text, step.statement.latex, step.reason) for step in proof.steps
     ]
@@ -104,13 +113,33 @@ def explain(cell: Cell, readout: Readout | None, params: dict[str, Any], steps: 
         sections,
         f"{text}\n\nA bound, and its proof\n{bound.text()}",
         f"{latex}\n\n\\paragraph{{A bound, and its proof}}\n{bound.latex()}",
-        over_lags(bound, params, steps),
+        over_time,
         Formula(claim.text, claim.latex),
     )
 
 
-def over_lags(bound: Bound, params: dict[str, Any], steps: int) -> np.ndarray:
+def bound_over_lags(
+    cell: Cell, params: dict[str, Any], steps: int, inputs: float | None = None
+) -> tuple[np.ndarray | None, str]:
+    """The bound alone, or None and why there is none; the steps of its proof are not checked again, see `explain`."""
+    try:
+        return over_lags(derive(cell).bound(), params, steps, inputs), ""
+    except FormulaError as error:
+        return None, _no_bound(str(error))
+    except Exception as error:  # a user's own step may fail in any way on terms
+        return None, _no_bound(f"its formulas cannot be derived: {_first_line(error)}")
+
+
+def _no_bound(why: str) -> str:
+    return f"No bound: {why.rstrip('.')}."
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def over_lags(bound: Bound, params: dict[str, Any], steps: int, inputs: float | None = None) -> np.ndarray:
     """The bound at the lags 0 … T: the product of the factors of the last steps."""
-    factors = bound.factors(params, steps=steps, start=0.0)
-    with np.errstate(over="ignore"):  # a bound may grow beyond all floating-point numbers
+    with np.errstate(all="ignore"):  # a bound may grow beyond all floating-point numbers
+        factors = bound.factors(params, steps=steps, start=0.0, inputs=inputs)
         return np.cumprod([1.0, *reversed(factors)])

@@ -1,4 +1,4 @@
-"""What the numbers mean: the same findings in sentences and as numbers for other programs."""
+"""Diagnosis of gradient flow: the same findings in sentences, and as numbers for other programs."""
 
 from dataclasses import asdict, dataclass
 from html import escape
@@ -11,11 +11,11 @@ import numpy as np
 from minigrad import Graph
 from minigrad.context import step_of
 
-from .attribution import gates_of, route_parts
+from .attribution import flow_norms, gates_of, route_parts
 from .jacobians import LagNorms
 from .structure import carried_nodes
 
-__all__ = ["Diagnosis", "diagnose", "finite", "rate_per_step", "saturation"]
+__all__ = ["Diagnosis", "diagnose_numbers", "finite", "rate_per_step", "saturation"]
 
 #: Below this a change at step k makes no difference that training could notice.
 LOST = 1e-6
@@ -29,7 +29,10 @@ _LARGEST_SLOPE = {"tanh": 1.0, "sigmoid": 0.25}
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How a gradient fares on its way back through time.
+    """Decay or growth of a gradient on its way back through time.
+
+    Two measures: the loss's gradient ‖∂E/∂h_t‖, which is what training gets and pictures of flow show, and the
+    Jacobian in its worst direction ‖∂s_T/∂s_k‖₂, which no gradient can exceed.
 
     Attributes
     ----------
@@ -52,6 +55,14 @@ class Diagnosis:
         For each gate, the fraction of its entries whose slope is below a tenth of the largest possible.
     routes : dict
         How much of the gradient at the first state takes which way; adds up to 1.
+    no_bound : str
+        Why there is no bound.
+    loss_steps : int or None
+        The lag from the last step to the first one, T − 1; None if there is no loss.
+    loss_first, loss_last : float or None
+        ‖∂E/∂h_T‖ and ‖∂E/∂h_1‖.
+    loss_rate_per_step, loss_half_life : float or None
+        Of the loss's gradient, like `rate_per_step` and `half_life` of the Jacobian.
     """
 
     steps: int
@@ -64,43 +75,65 @@ class Diagnosis:
     bound: float | None
     saturated: dict[str, float]
     routes: dict[str, float]
+    no_bound: str = ""
+    loss_steps: int | None = None
+    loss_first: float | None = None
+    loss_last: float | None = None
+    loss_rate_per_step: float | None = None
+    loss_half_life: float | None = None
 
     def json(self) -> str:
         """As JSON; inf and nan, which JSON does not have, become null."""
         return dumps(finite(asdict(self)), indent=2, ensure_ascii=False) + "\n"
 
     def sentences(self) -> list[str]:
-        """For readers."""
+        """For readers: the loss's gradient first, then the Jacobian in its worst direction, gates and routes."""
+        return [*self._on_loss(), *self._on_jacobian(), *self._on_gates(), *self._on_routes()]
+
+    def _on_loss(self) -> list[str]:
+        """The sentence on ‖∂E/∂h_t‖, if there is a loss and more than one step."""
+        if not self.loss_steps or self.loss_first is None or self.loss_last is None:
+            return []
+        name = "The loss's gradient ‖∂E/∂h_t‖"
+        if not (isfinite(self.loss_first) and isfinite(self.loss_last)):
+            return [f"{name} overflows: at the first step it is not a finite number."]
+        goes = f"{name} goes from {self.loss_first:.3g} at the last step to {self.loss_last:.3g} at the first"
+        if self.loss_rate_per_step is None or self.loss_last == 0:
+            return [f"{goes}."]
+        speed = _speed(self.loss_rate_per_step, self.loss_half_life)
+        return [f"{goes}: a factor of {self.loss_rate_per_step:.3g} per step, {speed}."]
+
+    def _on_jacobian(self) -> list[str]:
+        """The sentences on ‖∂s_T/∂s_k‖₂ and its bound."""
         if not isfinite(self.final_norm):
-            return ["The gradient overflows: its norm is not a finite number."]
+            overflow = "The gradient overflows: the norm of the Jacobian is not a finite number."
+            return [overflow, *self._on_bound()]
         if self.final_norm == 0:
-            gone = f"It falls below {LOST:g} at lag {self.lost_at}, and at lag {self.steps} nothing is left"
-            return [f"{gone}: the norm of the Jacobian is exactly 0.", *self._on_gates(), *self._on_routes()]
+            gone = f"The Jacobian falls below {LOST:g} at lag {self.lost_at}, and at lag {self.steps} nothing is left"
+            return [f"{gone}: its norm is exactly 0."]
         said = [
-            f"Over {self.steps} steps the norm of the Jacobian goes from 1 to {self.final_norm:.3g}: "
-            f"a factor of {self.rate_per_step:.3g} per step, {self._speed()}."
+            f"Over {self.steps} steps the norm of the Jacobian, in its worst direction, goes from 1 to "
+            f"{self.final_norm:.3g}: a factor of {self.rate_per_step:.3g} per step, "
+            f"{_speed(self.rate_per_step, self.half_life)}."
         ]
         if self.lost_at is not None:
             said.append(f"It falls below {LOST:g} at lag {self.lost_at}.")
         if self.largest_at not in (0, self.steps):
             said.append(f"It is largest at lag {self.largest_at}, with {self.largest_norm:.3g}.")
-        if self.bound == inf:
-            said.append(f"The proved bound at lag {self.steps} is too large for a floating-point number.")
-        elif self.bound is not None:
-            times = self.bound / self.final_norm
-            said.append(f"The proved bound at lag {self.steps} is {self.bound:.3g}, {times:.3g} times as large.")
-        return [*said, *self._on_gates(), *self._on_routes()]
+        return [*said, *self._on_bound()]
+
+    def _on_bound(self) -> list[str]:
+        if self.bound is None:
+            return [self.no_bound] if self.no_bound else []
+        if not isfinite(self.bound):
+            return [f"The proved bound at lag {self.steps} is too large for a floating-point number."]
+        ratio = self.bound / self.final_norm
+        larger = f", {ratio:.3g} times as large" if isfinite(ratio) else ""
+        return [f"The proved bound at lag {self.steps} is {self.bound:.3g}{larger}."]
 
     def _repr_html_(self) -> str:
         """For a notebook: the sentences as a list."""
         return f"<ul>{''.join(f'<li>{escape(said)}</li>' for said in self.sentences())}</ul>"
-
-    def _speed(self) -> str:
-        if self.half_life is not None:
-            return f"so it halves every {self.half_life:.3g} steps"
-        if self.rate_per_step > 1 + STILL:
-            return f"so it doubles every {log(2) / log(self.rate_per_step):.3g} steps"
-        return "so it neither fades nor grows"
 
     def _on_gates(self) -> list[str]:
         if not self.saturated:
@@ -117,17 +150,21 @@ class Diagnosis:
         return [f"Of the gradient at the first state {100 * self.routes[way]:.0f} % {goes}{others}."]
 
 
-def diagnose(lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | None = None) -> Diagnosis:
-    """Put a net's numbers together.
+def diagnose_numbers(
+    lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | None = None, no_bound: str = ""
+) -> Diagnosis:
+    """The diagnosis of measured norms.
 
     Parameters
     ----------
     lags : LagNorms
         ‖∂s_T/∂s_k‖ over the lag.
     graph : Graph, optional
-        Of a scalar loss, for the gates and the routes.
+        Of a scalar loss, for the loss's gradient, the gates and the routes.
     bound : (T + 1,), optional
         Proved, over the lags.
+    no_bound : str
+        Why there is none.
 
     Returns
     -------
@@ -135,21 +172,54 @@ def diagnose(lags: LagNorms, graph: Graph | None = None, bound: np.ndarray | Non
         With ``sentences()`` for readers and ``json()`` for programs.
     """
     norms = lags.measured
-    rate = rate_per_step(norms)
+    with np.errstate(all="ignore"):
+        rate = rate_per_step(norms)
+        gates, routes, loss = ({}, {}, {}) if graph is None else (saturation(graph), _routes(graph), _loss(graph))
     lost = np.flatnonzero(norms < LOST)
     known = np.where(np.isfinite(norms), norms, -1.0)
     return Diagnosis(
         steps=len(norms) - 1,
         final_norm=float(norms[-1]) if np.isfinite(norms).all() else float("nan"),
         rate_per_step=rate,
-        half_life=log(0.5) / log(rate) if 0 < rate < 1 - STILL else None,
+        half_life=_half_life(rate),
         lost_at=int(lost[0]) if len(lost) else None,
         largest_at=int(np.argmax(known)),
         largest_norm=float(known.max()),
         bound=None if bound is None else float(bound[-1]),
-        saturated={} if graph is None else saturation(graph),
-        routes={} if graph is None else _routes(graph),
+        saturated=gates,
+        routes=routes,
+        no_bound=no_bound,
+        **loss,
     )
+
+
+def _speed(rate: float, half_life: float | None) -> str:
+    if half_life is not None:
+        return f"so it halves every {half_life:.3g} steps"
+    if rate > 1 + STILL:
+        return f"so it doubles every {log(2) / log(rate):.3g} steps"
+    return "so it neither fades nor grows"
+
+
+def _half_life(rate: float) -> float | None:
+    return log(0.5) / log(rate) if 0 < rate < 1 - STILL else None
+
+
+def _loss(graph: Graph) -> dict[str, Any]:
+    """The numbers on ‖∂E/∂h_t‖ over t = 1 … T, of the first h in the graph."""
+    if any(step_of(node.scope) for node in graph.nodes):
+        for name, norms in flow_norms(graph).items():
+            if name.rpartition("/")[2] == "h" and not np.ma.is_masked(norms):
+                over_lag = np.asarray(norms)[:: -1 if not name.startswith("backward") else 1]
+                rate = rate_per_step(over_lag) if over_lag[0] > 0 and np.isfinite(over_lag).all() else None
+                return {
+                    "loss_steps": len(over_lag) - 1,
+                    "loss_first": float(over_lag[0]),
+                    "loss_last": float(over_lag[-1]),
+                    "loss_rate_per_step": rate,
+                    "loss_half_life": None if rate is None else _half_life(rate),
+                }
+    return {}
 
 
 def rate_per_step(norms: np.ndarray) -> float:
@@ -188,7 +258,7 @@ def _routes(graph: Graph) -> dict[str, float]:
     parts = route_parts(graph, starts[-1])
     whole = np.ravel(sum(parts.values()))
     size = float(whole @ whole)
-    return {way: float(np.ravel(part) @ whole) / size for way, part in parts.items()} if size > 0 else {}
+    return {way: float(np.ravel(part) @ whole) / size for way, part in parts.items()} if 0 < size < inf else {}
 
 
 def finite(value: Any) -> Any:

@@ -12,8 +12,11 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Graph
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.pytree import flatten
 
+from ..arrays import as_array, is_foreign
+from ..batch_first import BatchFirst
 from ..bidirectional import Bidirectional
 from ..cell import Cell, Layer
 from ..errors import AnalysisError
@@ -21,9 +24,9 @@ from ..pytorch import from_torch
 from ..stacked import Stacked
 from ..unroll import unroll
 from .attribution import flow_norms
-from .bounds import Explained, explain
-from .diagnosis import Diagnosis, diagnose, finite
-from .jacobians import LagNorms, lag_norms, step_jacobians
+from .bounds import Explained, bound_over_lags, explain
+from .diagnosis import Diagnosis, diagnose_numbers, finite
+from .jacobians import LagNorms, measured_lags, quiet
 from .texts import require_regular, shown_name
 from .training import read_corpus, require_memory
 
@@ -51,7 +54,7 @@ class Part:
 
     def diagnosis(self) -> Diagnosis:
         """How gradients fare in this cell."""
-        return diagnose(self.lags, self.graph, self.explained.bound)
+        return diagnose_numbers(self.lags, self.graph, self.explained.bound, self.explained.refusal)
 
 
 @dataclass(frozen=True)
@@ -187,8 +190,9 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
         A cell, or a `Stacked` or `Bidirectional` net of cells, such as `cells.from_torch` returns.
     params : dict
         As the cell's `init` makes them, or `cells.from_torch` reads them.
-    xs : (T, D)
-        One sequence.
+    xs : (T, ..., D)
+        One sequence, or a batch of them: the Jacobian's norm is then the largest of any sequence, and the loss
+        is summed over all.
 
     Returns
     -------
@@ -201,12 +205,38 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     >>> from cells import RNN
     >>> cell = RNN(1, 1)
     >>> params = {"U": np.zeros((1, 1)), "W": np.array([[0.5]]), "b": np.zeros(1)}
-    >>> print(diagnose_net(cell, params, np.zeros((3, 1)))[""].sentences()[0])
-    Over 3 steps the norm of the Jacobian goes from 1 to 0.125: a factor of 0.5 per step, so it halves every 1 steps.
+    >>> diagnose_net(cell, params, np.zeros((3, 1)))[""].half_life
+    1.0
     """
-    xs = np.asarray(xs, np.float64)
-    measured = [_measured(*part) for part in _parts(cell, params, xs)]
-    return {part.title: part.diagnosis() for part in measured}
+    xs = checked_sequence(cell, xs)
+    return {place: _diagnosis(*part) for place, *part in _parts(cell, params, xs)}
+
+
+def checked_sequence(cell: Layer, xs: Any) -> np.ndarray:
+    """A sequence or a batch of sequences, in float64.
+
+    Raises
+    ------
+    ShapeError
+        If it is not (T, ..., D) with T at least 1.
+    """
+    given = np.asarray(as_array(xs, "xs") if is_foreign(xs) else xs)
+    if given.dtype.kind not in "fiub":
+        raise DtypeError(f"xs are numbers, got an array of {given.dtype}")
+    if given.ndim < 2 or given.shape[0] == 0 or given.size == 0 or given.shape[-1] != cell.input_size:
+        raise ShapeError(f"a diagnosis needs xs of shape (T, ..., {cell.input_size}), got {given.shape}")
+    return given.astype(np.float64)
+
+
+def _diagnosis(cell: Cell, params: dict[str, Any], xs: np.ndarray) -> Diagnosis:
+    bound, why = bound_over_lags(cell, params, len(xs), _largest(xs))
+    with quiet():
+        return diagnose_numbers(measured_lags(cell, params, xs), _graph(cell, params, xs), bound, why)
+
+
+def _largest(xs: np.ndarray) -> float:
+    """The largest magnitude in any input, for bounds that grow with it."""
+    return float(np.max(np.abs(xs), initial=0.0))
 
 
 def _inputs(size: int, text: Any, encoding: str | None, steps: int, seed: int) -> tuple[np.ndarray, str]:
@@ -229,7 +259,9 @@ def _graph(cell: Layer, params: dict[str, Any], xs: np.ndarray) -> Graph:
 
 def _parts(cell: Any, params: dict[str, Any], xs: np.ndarray, place: str = "") -> Iterator[tuple[str, Cell, Any, Any]]:
     """Every cell with its parameters and what it reads, in its own order of time."""
-    if isinstance(cell, Stacked):
+    if isinstance(cell, BatchFirst):
+        yield from _parts(cell.layer, params, xs if xs.ndim < 3 else np.swapaxes(xs, 0, 1), place)
+    elif isinstance(cell, Stacked):
         for i, layer in enumerate(cell.layers, start=1):
             own = params[f"layer {i}"]
             yield from _parts(layer, own, xs, f"layer {i}")
@@ -243,9 +275,10 @@ def _parts(cell: Any, params: dict[str, Any], xs: np.ndarray, place: str = "") -
 
 
 def _measured(title: str, cell: Cell, params: dict[str, Any], xs: np.ndarray) -> Part:
-    lags = lag_norms(step_jacobians(cell, params, xs))
-    graph = _graph(cell, params, xs)
-    return Part(title, cell, graph, lags, explain(cell, None, params, len(xs)), cell.initial_state()._fields)
+    explained = explain(cell, None, params, len(xs), _largest(xs))
+    with quiet():
+        lags, graph = measured_lags(cell, params, xs, stepwise=True), _graph(cell, params, xs)
+    return Part(title, cell, graph, lags, explained, cell.initial_state()._fields)
 
 
 def _title(cell: Any) -> str:

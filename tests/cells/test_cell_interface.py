@@ -17,6 +17,7 @@ from cells import (
     RNN,
     Attention,
     AttentionCell,
+    BatchFirst,
     Bidirectional,
     Cell,
     Conv1d,
@@ -172,7 +173,7 @@ def test_every_public_cell_is_among_those_tested() -> None:
     public = {found for name in cells.__all__ if inspect.isclass(found := getattr(cells, name))}
     made = {type(layer(2, 3)) for layer in LAYERS.values()}
 
-    assert {one for one in public if hasattr(one, "init")} - made == {Attention, Readout, Cell, Layer}
+    assert {one for one in public if hasattr(one, "init")} - made == {Attention, BatchFirst, Readout, Cell, Layer}
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "Readout"])

@@ -51,16 +51,16 @@ def test_every_missing_and_every_unused_parameter_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_declared_shapes_are_those_of_init(name: str) -> None:
-    """What a cell says of its parameters' shapes is what it makes, and each other shape is refused by name."""
+    """Declared shapes are those that `init` makes, and a shape that broadcasting would hide is refused."""
     cell = LAYERS[name](2, 3)
     params, xs = filled(cell, np.random.default_rng(0)), np.ones((2, 2))
     unroll(cell, params, xs)
     for *above, key in places(params):
-        if isinstance(key_of(params, [*above, key]), dict):
-            continue
-        wide = changed(params, tuple(above), lambda own, key=key: own | {key: np.ones((1, 1, 9))})
-        with pytest.raises(mg.errors.ShapeError, match=f"{key}.*must have the shape"):
-            unroll(cell, wide, xs)
+        value = key_of(params, [*above, key])
+        if not isinstance(value, dict) and value.size > 1:
+            one = changed(params, tuple(above), lambda own, key=key, n=value.ndim: own | {key: np.ones((1,) * n)})
+            with pytest.raises(mg.errors.ShapeError, match=f"{key}.*must have the shape"):
+                unroll(cell, one, xs)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
-from cells.analysis.diagnosis import diagnose, saturation
+from cells.analysis import diagnose
+from cells.analysis.diagnosis import saturation
 from cells.analysis.jacobians import LagNorms
 
 

@@ -62,7 +62,7 @@ def test_a_cell_without_a_proved_bound_says_why():
 
     assert explained.sections
     assert explained.bound is None
-    assert explained.refusal.startswith("No bound is proved for this cell: ")
+    assert explained.refusal.startswith("No bound: ")
     assert explained.refusal in explained._repr_html_().replace("&#x27;", "'")
     assert _bound(derive(cell)) == []
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
-from cells.analysis.diagnosis import diagnose, rate_per_step
+from cells.analysis import diagnose
+from cells.analysis.diagnosis import rate_per_step
 from cells.analysis.jacobians import LagNorms, lag_norms, step_jacobians
 
 seeds = st.integers(0, 10_000)

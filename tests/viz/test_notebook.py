@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells import RNN
+from cells.analysis import Diagnosis, diagnose
 from cells.analysis.bounds import Explained, Formula, explain
-from cells.analysis.diagnosis import Diagnosis, diagnose
 from cells.analysis.jacobians import LagNorms
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b", "</div>", "javascript:alert(1)"]

@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cells.analysis.diagnosis import diagnose
+from cells.analysis import diagnose_numbers
 from cells.analysis.findings import CELLS, findings
 from cells.analysis.training import read_corpus
 from cells.analysis.weights import weight_findings
@@ -229,7 +229,7 @@ def _diagnose(options: argparse.Namespace) -> None:
         _say_diagnosis(found, options.json)
         return
     trained = findings(read_corpus(text_of(options), options.encoding), settings(options), progress(options))
-    diagnosis = diagnose(trained.lags, trained.graph, trained.explained.bound)
+    diagnosis = diagnose_numbers(trained.lags, trained.graph, trained.explained.bound, trained.explained.refusal)
     _say_diagnosis(diagnosis, options.json)
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from cells.analysis.diagnosis import diagnose
+from cells.analysis import diagnose_numbers
 from cells.analysis.findings import CELLS, Findings, Settings
 from cells.analysis.training import POEM_CREDIT, Corpus
 from cells.claims import examine
@@ -21,7 +21,7 @@ def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, s
     """The page on a net that was trained on a text for a moment, and its diagnosis as JSON."""
     found = nets[asked.cell]
     title = asked.cell.upper()
-    diagnosis = diagnose(found.lags, found.graph, found.explained.bound)
+    diagnosis = diagnose_numbers(found.lags, found.graph, found.explained.bound, found.explained.refusal)
     curves = curves_of({"": (found.lags.measured, found.explained.bound)}, found.lags.stepwise)
     shown = {name.upper(): nets[name] for name in CELLS}
     states = found.model.cell.initial_state()._fields  # h, and then c if there is one
