@@ -75,7 +75,7 @@ def test_a_bound_whose_proof_does_not_hold_is_not_shown(monkeypatch):
     explained = explain(cell, None, cell.init(np.random.default_rng(0)), 4)
 
     assert (explained.bound, explained.statement) == (None, None)
-    assert explained.refusal == "The proof of the bound does not hold."
+    assert explained.refusal == "No bound: its proof does not hold."
     assert "A bound, and its proof" not in explained.sections
 
 
