@@ -24,7 +24,7 @@ SCORES = ("additive", "dot", "scaled_dot", "general", "concat")
 
 
 class Attended(NamedTuple):
-    """What an attention found.
+    """The result of an attention.
 
     Attributes
     ----------

@@ -126,7 +126,7 @@ class AttentionCell:
 
     @property
     def attention(self) -> Attention:
-        """What attends: query and memory are both hidden states."""
+        """The cell that attends: query and memory are both hidden states."""
         return Attention(self.hidden_size, score=self.score)
 
     def members(self) -> dict[str, Any]:

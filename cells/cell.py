@@ -1,4 +1,4 @@
-"""What every cell offers, so that `unroll`, pictures and formulas can take any of them."""
+"""The interface of every cell, so that `unroll`, pictures and formulas can take any of them."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, cast, runtime_checkable
@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 
 @runtime_checkable
 class Layer(Protocol):
-    """What `unroll` can run over a sequence: a `Cell`, or a net of cells such as `Bidirectional`.
+    """A layer that `unroll` can run over a sequence: a `Cell`, or a net of cells such as `Bidirectional`.
 
     Sizes and switches stand in a frozen dataclass, parameters in a plain dict beside it.
     """

@@ -15,7 +15,7 @@ __all__ = ["Steps", "Walk", "hold", "run_layer"]
 
 
 class Steps(NamedTuple):
-    """What a layer did: its output and its state at t = 1 … T, and the state it ended with."""
+    """The run of a layer: its output and its state at t = 1 … T, and the state it ended with."""
 
     outputs: list[Any]
     states: list[Any]
@@ -24,7 +24,7 @@ class Steps(NamedTuple):
 
 @dataclass(frozen=True)
 class Walk:
-    """How to go over time.
+    """The order and the lengths in which a layer goes over time.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Walk:
         return range(T, 0, -1) if self.backward else range(1, T + 1)
 
     def cuts_before(self, t: int, T: int) -> bool:
-        """Whether the state with which step t starts is to be a constant."""
+        """True if the state with which step t starts is to be a constant."""
         if self.truncate is None:
             return False
         border = t if self.backward else t - 1

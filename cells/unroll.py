@@ -23,7 +23,7 @@ __all__ = ["Run", "unroll"]
 
 @dataclass(frozen=True)
 class Run:
-    """What a cell did over a sequence.
+    """The run of a cell over a sequence.
 
     Attributes
     ----------
@@ -160,5 +160,5 @@ def _without_padding(xs: Any, lengths: Any) -> Any:
 
 
 def _counts(xs: Any) -> bool:
-    """Whether the inputs are integers or booleans, which is no type for a state."""
+    """True if the inputs are integers or booleans, which is no type for a state."""
     return getattr(xs.dtype, "kind", "f") in "iub"

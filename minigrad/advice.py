@@ -1,4 +1,4 @@
-"""What to write in the place of NumPy functions, array methods and operators that have no primitive.
+"""Replacements for NumPy functions, array methods and operators that have no primitive.
 
 A function that is not in the table gets no advice but `.value`, which is the plain array.
 """

@@ -193,7 +193,7 @@ def _jvp(ts: Sequence[Any], y: Any, *xs: Any, segment: Segment) -> Any:
 
 
 def _split(flat: Any, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[Any]:
-    """What `_join` has joined, one by one, each in its own precision."""
+    """The values that `_join` has joined, one by one, each in its own precision."""
     parts = []
     start = 0
     for shape, dtype in zip(shapes, dtypes, strict=True):
@@ -278,7 +278,7 @@ def _joined_node(segment: Segment, parts: tuple[Tensor, ...], outputs: list[Tens
 
 
 def _fixed(value: Any) -> Any:
-    """What an argument that is no Tensor will be in the second run, whatever the caller writes into it."""
+    """The value of an argument that is no Tensor in the second run, whatever the caller writes into it."""
     return None if isinstance(value, Tensor) else np.array(value) if isinstance(value, np.ndarray) else value
 
 

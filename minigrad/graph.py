@@ -206,7 +206,7 @@ class Graph:
         return _walk(start, end, uses)
 
     def count_routes(self, source: "Tensor | str", target: "Tensor | str") -> int:
-        """How many paths lead from one node to another, without listing them.
+        """The number of paths from one node to another, without listing them.
 
         Parameters
         ----------

@@ -488,7 +488,7 @@ class Tensor:
 
 
 def is_floating(value: Any) -> bool:
-    """Whether a value can carry a gradient: floating-point arrays and matrix terms."""
+    """True if a value can carry a gradient: floating-point arrays and matrix terms."""
     dtype = getattr(value, "dtype", None)
     return isinstance(value, float) if dtype is None else getattr(dtype, "kind", "f") == "f"
 

@@ -130,7 +130,7 @@ def positions_of(wrt: int | tuple[int, ...], count: int) -> list[int]:
 
 
 def holds_tensor(args: Sequence[Any]) -> bool:
-    """Whether any leaf of some trees is a Tensor."""
+    """True if any leaf of some trees is a Tensor."""
     return any(isinstance(value, Tensor) for value in flatten(list(args))[0])
 
 

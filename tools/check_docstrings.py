@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("minigrad", "cells", "viz", "tools", "tests", "benchmarks")
+FOLDERS = ("minigrad", "cells", "viz", "tools", "benchmarks")
 OPENINGS = ("What", "Whether", "How")
 
 

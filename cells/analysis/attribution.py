@@ -91,7 +91,7 @@ def route_parts(
 
 
 def _shares(node: Tensor, g: Any, oldest: int) -> list[tuple[Tensor, Any]]:
-    """What a node passes back to each of its arguments."""
+    """The contributions of a node to the cotangents of its arguments."""
     primitive = node.primitive
     xs = [arg.value if isinstance(arg, Tensor) else arg for arg in node.args]
     if primitive.variadic:

@@ -1,4 +1,4 @@
-"""What the report finds out: train for a moment, then measure."""
+"""The findings of a report: train for a few updates, then measure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the report is made with.
+    """The settings of a report.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured, and the graph it was measured on.
+    """The measurements, and the graph they were made on.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ def read_text(path: str | os.PathLike[str], encoding: str | None = None) -> str:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """What is in a regular file of at most `LARGEST` bytes.
+    """The content of a regular file of at most `LARGEST` bytes.
 
     Raises
     ------

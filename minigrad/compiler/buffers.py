@@ -23,7 +23,7 @@ _VIEWS = ("transpose", "broadcast_to", "reshape", "getitem", "alias", "stop_grad
 
 
 def is_view(node: Node) -> bool:
-    """Whether a node's value is its argument's memory seen otherwise."""
+    """True if a node's value is its argument's memory seen otherwise."""
     if node.op == "getitem":
         return is_basic(node.params["index"])
     return node.op in _VIEWS
@@ -68,7 +68,7 @@ def find_homes(nodes: Sequence[Node]) -> dict[Node, tuple[Node, Any]]:
 
 
 def is_row_slice(node: Node, homes: dict[Node, tuple[Node, Any]]) -> bool:
-    """Whether a node is a stack whose parts lie side by side already."""
+    """True if a node is a stack whose parts lie side by side already."""
     return node in homes and homes[node][0].op == "row" and isinstance(homes[node][1][0], slice)
 
 
@@ -102,13 +102,13 @@ class _Row:
 
 
 def _fits(part: Node, stack: Node) -> bool:
-    """Whether a part can be computed in a row; stacks are rows of their own."""
+    """True if a part can be computed in a row; stacks are rows of their own."""
     is_stack = part.op == "stack" and part.params["axis"] == 0
     return _can_move(part) and not is_stack and part.dtype == stack.dtype
 
 
 def _can_move(node: Node) -> bool:
-    """Whether a result can be computed anywhere: a view lies where its argument does."""
+    """True if a result can be computed anywhere: a view lies where its argument does."""
     return not is_view(node)
 
 

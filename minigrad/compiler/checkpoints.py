@@ -77,7 +77,7 @@ class Segments:
                 node.op = "segment"
 
     def notes(self) -> tuple[str, ...]:
-        """What was planned, in words."""
+        """The plan in words."""
         if not self.bodies:
             return ()
         calls = sum(len(body.plan.calls) for body in self.bodies)
@@ -127,7 +127,7 @@ class Segments:
 
 
 def _outside(op: str, segment: Segment) -> Any:
-    """What a pure function's trace depends on, to be spared most of them; None if a setting cannot be a key."""
+    """The settings that a pure function's trace depends on; None if a setting cannot be a key."""
     kinds = tuple((value.shape, value.dtype.str) for value in segment.values)
     free = tuple(node.serial for node in segment.free)
     key = (op, segment.f, segment.structure, freeze(segment.leaves), kinds, free)

@@ -147,7 +147,7 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(frozen=True)
 class Options:
-    """How plans are made; see `compile`."""
+    """The options of planning; see `compile`."""
 
     passes: frozenset[str] = frozenset(PASSES)
     backend: str = "numpy"
@@ -204,7 +204,7 @@ class Compiled:
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """How many plans are kept."""
+        """The number of plans that are kept."""
         return len(self._plans)
 
     def _plan(self, key: Hashable, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Plan:

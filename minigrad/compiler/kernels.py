@@ -1,4 +1,4 @@
-"""What each operation does in a plan: a list of calls that write into arrays allocated beforehand.
+"""Kernels, the operations of a plan: lists of calls that write into arrays allocated beforehand.
 
 A kernel takes the array to write, the operands' arrays and the settings, and gives calls, each a function
 and its arguments. An operation without a kernel runs its primitive and copies the result.
@@ -303,7 +303,7 @@ def _scatter(out: ndarray, *gs: ndarray, indices: tuple[Any, ...], shape: tuple[
 
 
 def is_basic(index: Any) -> bool:
-    """Whether indexing gives a view: numbers, but no truth values, slices, None and Ellipsis."""
+    """True if indexing gives a view: numbers, but no truth values, slices, None and Ellipsis."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None or part is Ellipsis or (isinstance(part, int | np.integer | slice) and not isinstance(part, bool))

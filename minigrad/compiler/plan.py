@@ -20,7 +20,7 @@ LOCKED: WeakSet[Any] = WeakSet()
 
 
 class Plan:
-    """What `compile` makes of a function for one set of shapes and dtypes.
+    """The plan of a function for one set of shapes and dtypes.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Plan:
             f(*args)
 
     def explain(self) -> str:
-        """What was fused, hoisted and planned, calls and bytes before and after, as text."""
+        """The fusions, hoistings and buffers, with calls and bytes before and after, as text."""
         operations, size = self.traced
         kinds = Counter(node.op for node in self.storage.order if not is_view(node) and node.op not in _GIVEN)
         lines = [

@@ -72,7 +72,7 @@ def blocks_of(plan: Plan) -> list[Block]:
 
 
 def _steps(families: Families, nodes: Iterable[Node]) -> int:
-    """How often a recurrence goes round: as often as one of its products is taken, or most of its operations are."""
+    """The number of rounds of a recurrence: as often as one of its products is taken, or most of its operations are."""
     products = Counter(families.family[node] for node in nodes if node.op in _PRODUCTS)
     others = Counter(families.family[node] for node in nodes)
     return max(products.values()) if products else min(multimode(others.values()))
@@ -86,7 +86,7 @@ def _block(families: Families, level: dict[int, int], node: Node) -> tuple[int, 
 
 
 def _levels(families: Families) -> dict[int, int]:
-    """How many recurrences lie before each component, on the longest way to it."""
+    """The number of recurrences before each component, on the longest way to it."""
     sources: dict[int, set[tuple[int, bool]]] = defaultdict(set)
     for node in families.nodes:
         stage = families.stage_of(node)

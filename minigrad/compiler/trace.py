@@ -25,7 +25,7 @@ __all__ = ["Captured", "capture", "traced_program"]
 
 @dataclass(frozen=True)
 class Captured:
-    """What a trace gave.
+    """The result of a trace.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ def traced_program(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[Program
 
 
 def _difference(ours: Sequence[Node], theirs: Sequence[Node]) -> str | None:
-    """What is not the same in two traces of one function; None if nothing differs."""
+    """The difference between two traces of one function; None if nothing differs."""
     if len(ours) != len(theirs):
         return "the number of operations"
     twin: dict[Any, Node] = {}

@@ -49,7 +49,7 @@ def _zeros(tree: Any) -> Any:
 
 
 class SGDState(NamedTuple):
-    """What `SGD` remembers.
+    """The memory of `SGD`.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class SGD:
 
 
 class AdamState(NamedTuple):
-    """What `Adam` remembers.
+    """The memory of `Adam`.
 
     Attributes
     ----------

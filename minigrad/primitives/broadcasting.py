@@ -1,4 +1,4 @@
-"""What several primitives' rules share."""
+"""Helpers that several primitives' rules share."""
 
 from collections.abc import Callable
 from typing import Any

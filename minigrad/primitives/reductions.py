@@ -38,7 +38,7 @@ def _sum_vjp(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 def _sum_value(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    """What np.sum ends in; on small arrays np.sum's own checks cost more than the sum."""
+    """The function that np.sum ends in; on small arrays np.sum's own checks cost more than the sum."""
     reduce: Any = np.add.reduce
     return reduce(x, axis=axis, keepdims=keepdims)
 

@@ -50,7 +50,7 @@ class _Mismatch:
 
 @dataclass(frozen=True)
 class _Check:
-    """What is compared, for given sizes and seed."""
+    """The comparison for given sizes and seed."""
 
     f: Callable[..., Any]
     backward: Callable[..., Any]
@@ -209,7 +209,7 @@ def _sizes(sizes: Mapping[str, int]) -> str:
 
 
 def _report(check: _Check, sizes: Mapping[str, int], seed: int, ranges: Mapping[str, tuple[int, int]]) -> str:
-    """What is wrong, by how much, and from which lag on."""
+    """The fault, its size, and the lag from which on it shows."""
     wrong = check.mismatches(seed, sizes)
     lines = [f"backward is wrong at {_sizes(sizes)}, the smallest sizes that fail (judge: {wrong[0].judge}):"]
     for mismatch in wrong:

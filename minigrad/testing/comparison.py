@@ -118,7 +118,7 @@ GROUP = 100.0
 
 
 class Tolerances(NamedTuple):
-    """How far a rule may be off.
+    """The tolerance of a rule.
 
     Attributes
     ----------

@@ -77,7 +77,7 @@ def assert_derivation(
 
 
 def _says_something(verdict: Verdict) -> bool:
-    """Whether an undecided line held, and not because it is made of its own left side."""
+    """True if an undecided line held, and not because it is made of its own left side."""
     return verdict.held and verdict.target not in verdict.needs
 
 

@@ -70,7 +70,7 @@ def _moved(arrays: list[np.ndarray], which: int, index: tuple[int, ...], by: com
 
 
 def _beside(f: Flat, arrays: list[np.ndarray], which: int, index: tuple[int, ...], by: float, middle: Any) -> Any:
-    """How far the entry was really moved, and the output there: NaN where the function is not defined."""
+    """The distance that the entry was really moved, and the output there: NaN where the function is not defined."""
     moved = _moved(arrays, which, index, by)
     distance = moved[which][index] - arrays[which][index]
     try:
@@ -159,7 +159,7 @@ def _extrapolated(
 
 
 def _nothing(middle: np.ndarray) -> Column:
-    """What is known before the first width, and if a width is lost beside the entry."""
+    """The knowledge before the first width, and if a width is lost beside the entry."""
     unknown, no = np.full(middle.shape, np.nan), np.zeros(middle.shape, bool)
     return Column(unknown, unknown, no, no, no)
 

@@ -248,7 +248,7 @@ def arrays(
 
 
 def axes(ndim: int) -> st.SearchStrategy[Any]:
-    """What `sum` takes as an axis: None, one number of either sign, or a tuple.
+    """An axis as `sum` takes it: None, one number of either sign, or a tuple.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def axes(ndim: int) -> st.SearchStrategy[Any]:
 
 
 def indices(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
-    """What indexing takes: integers, slices, None, Ellipsis, and arrays of integers, repeats included.
+    """An index: integers, slices, None, Ellipsis, and arrays of integers, repeats included.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is mutated, and which tests have to notice."""
+"""The groups of what is mutated, and the tests that have to notice."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What became of each mutant, read from mutmut's records."""
+"""The outcome of each mutant, read from mutmut's records."""
 
 import ast
 import json
@@ -40,13 +40,13 @@ class Survivor:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What a reason is kept under."""
+        """The key that a reason is kept under."""
         return (self.file, self.function, self.removed, self.added)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the mutants of one group.
+    """The outcome of the mutants of one group.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ def _status(code: int | None) -> str:
 
 
 def _survivor(path: Path, file: str, mutant: str, status: str) -> Survivor:
-    """What a mutant changed: the mutated file holds the function as it was and as it became."""
+    """The change of a mutant: the mutated file holds the function as it was and as it became."""
     name = mutant.rpartition(".")[2]
     original = name.partition("__mutmut_")[0] + "__mutmut_orig"
     spans = json.loads(Path(f"{path}.spans").read_text("utf-8"))["spans"]

@@ -36,7 +36,7 @@ def grouped(forms: Sequence[Form], table: ndarray) -> list[list[int]]:
 
 
 def _fit(a: Form, b: Form, a_table: ndarray, b_table: ndarray) -> bool:
-    """Whether two operations may be done row by row instead of one after the other."""
+    """True if two operations may be done row by row instead of one after the other."""
     if a.is_product or b.is_product or len(a.layouts[-1].shape) < 2 or len(b.layouts[-1].shape) < 2:
         return False
     if a.layouts[-1].shape[0] != b.layouts[-1].shape[0]:
@@ -51,7 +51,7 @@ def _fit(a: Form, b: Form, a_table: ndarray, b_table: ndarray) -> bool:
 
 
 def _independent(x: Layout, y: Layout, distance: ndarray) -> bool:
-    """Whether two arrays share no memory, or only rows of the same number, in every repetition."""
+    """True if two arrays share no memory, or only rows of the same number, in every repetition."""
     apart = (distance >= x.extent) | (distance <= -y.extent)
     step = x.steps[0]
     if step == y.steps[0] and step > 0:

@@ -39,7 +39,7 @@ def _jit(f: Callable[..., Any]) -> Callable[..., Any]:
 
 @lru_cache(maxsize=2)
 def _namespace(dtype: str) -> dict[str, Any]:
-    """What the text of a loop may name."""
+    """The names that the text of a loop may use."""
     real = np.dtype(dtype).type
     return {
         "pointer": _pointer_to(numba.from_dtype(np.dtype(dtype))),

@@ -1,4 +1,4 @@
-"""What a call looks like apart from where its arrays lie: two calls of one form are one piece of machine code."""
+"""The form of a call apart from where its arrays lie: two calls of one form are one piece of machine code."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +26,7 @@ PRODUCTS = (np.dot, np.matmul)
 
 @dataclass(frozen=True)
 class Layout:
-    """How one operand lies in memory, seen in the shape of the result; steps are in entries, 0 for broadcasting."""
+    """The layout of one operand in memory, in the shape of the result; steps are in entries, 0 for broadcasting."""
 
     shape: tuple[int, ...]
     steps: tuple[int, ...]
@@ -59,7 +59,7 @@ class Form:
 
     @property
     def is_product(self) -> bool:
-        """Whether this is a product of matrices."""
+        """True if this is a product of matrices."""
         return not self.expression
 
 

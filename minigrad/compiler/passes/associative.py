@@ -95,7 +95,7 @@ def _plain(node: Node, root: Node) -> bool:
 
 
 def is_parameter(node: Node) -> bool:
-    """Whether a node is an input or constant, or a rearranged or scaled one: computed once in a call."""
+    """True if a node is an input or constant, or a rearranged or scaled one: computed once in a call."""
     while True:
         if node.op in ("input", "constant"):
             return True

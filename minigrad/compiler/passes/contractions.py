@@ -36,12 +36,12 @@ def contract_products(program: Program, builder: Builder, notes: list[str]) -> P
 
 
 def _before_broadcast(factor: Node) -> Node:
-    """What a factor was repeated from; multiplying repeats it anyway."""
+    """The value that a factor was repeated from; multiplying repeats it anyway."""
     return factor.args[0] if factor.op == "broadcast_to" else factor
 
 
 def _is_contraction(product: Node, factors: list[Node], total: Node) -> bool:
-    """Whether each summed axis belongs to both factors and each other one to at least one of them.
+    """True if each summed axis belongs to both factors and each other one to at least one of them.
 
     The last axis must not be that of a batch: the sum over the leading axes of a b gains nothing.
     """
@@ -96,7 +96,7 @@ def sum_over_time(program: Program, builder: Builder, notes: list[str]) -> Progr
 
 
 def _kind(node: Node, root: Node) -> tuple | None:
-    """What terms must share to be summed together; None for terms that are left alone."""
+    """The key that terms must share to be summed together; None for terms that are left alone."""
     if node.shape != root.shape or node.dtype != root.dtype:
         return None
     shapes = tuple(arg.shape for arg in node.sources)

@@ -1,4 +1,4 @@
-"""What looks alike in all steps and is no recurrence: computed for all steps at once."""
+"""Hoisting: what is alike in all steps and no recurrence is computed for all steps at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def regroup(program: Program, builder: Builder, notes: list[str], limit: int) ->
 
 
 def _waits(families: Families, root: Node, late: list[Node]) -> bool:
-    """Whether the late terms are a recurrence's, or come out of one: its first and last steps look different."""
+    """True if the late terms are a recurrence's, or come out of one: its first and last steps look different."""
     family = families.family[root]
     if family in families.recurrent:
         return families.stage_of(root) == families.stage_of(late[0])
@@ -118,7 +118,7 @@ def _origin(node: Node) -> Any:
 
 
 def _worthwhile(members: list[Node], limit: int) -> bool:
-    """Whether a family is of a kind that gains, and no rearrangement of parameters, which have slots elsewhere."""
+    """True if a family is of a kind that gains, and no rearrangement of parameters, which have slots elsewhere."""
     first = members[0]
     if first.op in _PRODUCTS:
         return True
@@ -152,13 +152,13 @@ def _batched(builder: Builder, stacker: Stacker, members: list[Node], new: dict[
 
 
 def _shared(column: Sequence[Any]) -> bool:
-    """Whether all members take the same operand."""
+    """True if all members take the same operand."""
     first = column[0]
     return all(part is first if type(first) is Node else type(part) is type(first) and part == first for part in column)
 
 
 def _stackable(first: Node, position: int, column: Sequence[Any]) -> bool:
-    """Whether operands can be put side by side: not different matrices, nor numbers, nor mixed shapes."""
+    """True if operands can be put side by side: not different matrices, nor numbers, nor mixed shapes."""
     if _shared(column):
         return True
     if first.op in _PRODUCTS and position == 0:

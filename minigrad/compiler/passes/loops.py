@@ -82,7 +82,7 @@ def _telling(node: Node) -> tuple[Any, ...]:
 
 
 def _own_label(node: Node, known: bool) -> tuple[Any, ...]:
-    """What a node is, whatever its operands are."""
+    """The kind of a node, whatever its operands are."""
     if node.op in ("input", "constant"):
         return (node.serial,) if known else ("leaf", node.shape, node.dtype)
     params: Any = ()
@@ -143,7 +143,7 @@ def components(sources: dict[int, set[int]], vertices: list[int]) -> tuple[dict[
 
 
 def _popped(stack: list[int], last: int) -> list[int]:
-    """What lies on a stack above an entry, and the entry, taken from it."""
+    """The part of a stack from an entry upwards, taken from it."""
     found = [stack.pop()]
     while found[-1] != last:
         found.append(stack.pop())

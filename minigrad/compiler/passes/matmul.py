@@ -193,7 +193,7 @@ def fuse_products(program: Program, builder: Builder, notes: list[str]) -> Progr
 
 
 def _use(node: Node, uses: dict[Node, list[Node]]) -> tuple[str, ...]:
-    """How a result is used: the operations that follow as long as there is one, then their number."""
+    """The uses of a result: the operations that follow as long as there is one, then their number."""
     path: list[str] = []
     for _ in range(_FOLLOWED):
         users = uses[node]
@@ -249,7 +249,7 @@ def fuse_outer_products(program: Program, builder: Builder, notes: list[str]) ->
     existing = {frozenset(node.args) for node in uses if node.op == "concatenate"}
 
     def is_new(members: list[Node]) -> bool:
-        """Whether the factors are not side by side already."""
+        """True if the factors are not side by side already."""
         parts = {node.args[0] for node in members}
         return frozenset(part.args[0] if part.op == "stack" else part for part in parts) not in existing
 

@@ -69,7 +69,7 @@ def _half(builder: Builder, node: Node, uses: dict[Node, list[Node]], depth: int
 
 
 def _scales(node: Node, uses: dict[Node, list[Node]], depth: int) -> bool:
-    """Whether all terms but at most one take the factor into a parameter."""
+    """True if all terms but at most one take the factor into a parameter."""
     loose, stack = 0, [(node, depth)]
     while stack:
         term, left = stack.pop()

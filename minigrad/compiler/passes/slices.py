@@ -114,7 +114,7 @@ def _block_width(group: list[Node], uses: dict[Node, list[Node]]) -> int:
 
 
 def _gains(group: list[Node], members: set[Node], uses: dict[Node, list[Node]], width: int) -> bool:
-    """Whether slices are used more often than rows have to be read in blocks, and all of them are one block or stay."""
+    """True if slices are used more often than rows have to be read in blocks, and all of them are one block or stay."""
     if width < _NARROW:
         return False
     entries = blocks = 0
@@ -173,7 +173,7 @@ def pack_slices(program: Program, builder: Builder, notes: list[str]) -> Program
 
 
 def _takes_slice(node: Node) -> bool:
-    """Whether a node may be packed once its other operands are slices too."""
+    """True if a node may be packed once its other operands are slices too."""
     return node.op in ELEMENTWISE and any(arg.op in ("getitem", *ELEMENTWISE) for arg in node.sources)
 
 
@@ -194,7 +194,7 @@ def _one_round(builder: Builder, candidates: Iterable[Node]) -> dict[Node, Node]
 
 
 def _signature(node: Node) -> tuple[tuple[Any, ...], int] | None:
-    """What members of one group share, and where this one starts; None if the node is no candidate."""
+    """The key that members of one group share, and the start of this one; None if the node is no candidate."""
     kinds: list[Any] = []
     start = None
     for arg in node.args:

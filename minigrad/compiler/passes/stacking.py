@@ -104,7 +104,7 @@ class Stacker:
 
 
 def is_column_slice(node: Node) -> bool:
-    """Whether a node is x[..., a:b]."""
+    """True if a node is x[..., a:b]."""
     if node.op != "getitem":
         return False
     index = node.params["index"]

@@ -1,4 +1,4 @@
-"""Whether a line is true of a cell: refuted by real runs, proved on terms, or undecided.
+"""Truth of a line about a cell: refuted by real runs, proved on terms, or undecided.
 
 `reachable` and `driving` (real runs of cells and nets), `measured` (a line on their numbers), `judge` (the search for
 a counterexample); `meanings` (letters as terms), `targets` (what is true of them) and `vocabulary` (lines), with

@@ -32,7 +32,7 @@ class Budget:
     _start: float = field(default_factory=lambda: thread_time())
 
     def has_time_for_hints(self) -> bool:
-        """Whether hints are still looked for."""
+        """True if hints are still looked for."""
         return self.seconds is None or thread_time() - self._start < self.seconds * _FOR_HINTS
 
     def check(self) -> None:

@@ -60,7 +60,7 @@ class WrongLines:
         return None
 
     def _consequence(self, line: Line, earlier: Line, term: Term) -> Term | None:
-        """What a line's target would be if an earlier wrong line were true."""
+        """The value of a line's target if an earlier wrong line were true."""
         if (line.of, line.by) == (earlier.of, earlier.by):
             return term
         expected = self.vocabulary.expected(line.of, line.by)
@@ -110,7 +110,7 @@ class Checker:
         return [self._verdict(one) for one in lines]
 
     def spelling(self, target: str, line: Line) -> str:
-        """How verdicts spell a left side that is asked for."""
+        """The spelling of a left side in verdicts."""
         try:
             settled = self.vocabulary.settle(line)
             known = self.vocabulary.expected(settled.of, settled.by) is not None
@@ -154,7 +154,7 @@ class Checker:
         return replace(self._line(number, line), expected_latex=self._own_latex(line), target=self.answers.target(line))
 
     def _is_about_places(self, line: Line) -> bool:
-        """Whether s stands for every place of a memory, as in dcontext/dm_s."""
+        """True if s stands for every place of a memory, as in dcontext/dm_s."""
         step = self.vocabulary.derivation.step
         return isinstance(step, AttentionStep) and line.of is not None and speaks_of_places(line)
 
@@ -231,7 +231,7 @@ class Checker:
         return Verdict(line.text, "refuted", own, None, None, reason)
 
     def _says_nothing(self, line: Line, written: Term) -> bool:
-        """Whether the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""
+        """True if the line is x = x for any x, as ``d_f = d_f``, be it by way of definitions."""
         own = None if line.letter is None else self.vocabulary.meanings.find(line.letter)
         if own is None or own.kind not in ("symbol", "named") or own not in subterms([written]):
             return False

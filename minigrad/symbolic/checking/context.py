@@ -1,4 +1,4 @@
-"""What each letter of a derivation means as a term: the cell's own ones, adjoints, and names that lines defined."""
+"""The meaning of each letter of a derivation as a term: the cell's own ones, adjoints, and names that lines defined."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ class Meanings:
         return name if found is None or found.entry is not None else found.key
 
     def meant(self, name: str) -> tuple[str, tuple[Any, ...], int | None] | None:
-        """What a written letter is: its key, its shape, and which entry of it; None if it is not known."""
+        """A written letter: its key, its shape, and which entry of it; None if it is not known."""
         found = spelled(as_letter(name), self.keys(), self.derivation.step.output)
         term = None if found is None else self.find(found.key)
         return None if found is None or term is None else (found.key, term.shape, found.entry)
@@ -124,7 +124,7 @@ class Meanings:
         return at_time(stem, "t", NOW.shifted(steps)) if stem is not None and leaves(stem) else found
 
     def has_time(self, stem: str) -> bool:
-        """Whether a letter has another value at every step, as h has and W has not."""
+        """True if a letter has another value at every step, as h has and W has not."""
         found = self._now(stem)
         return found is not None and any(part.label.time is not None for part in leaves(found))
 
@@ -265,7 +265,7 @@ class Targets:
         return self.derivation.jacobian(of, by)
 
     def _is_later(self, name: str) -> bool:
-        """Whether a letter is of a step that comes after this one, in the direction of its part of the net."""
+        """True if a letter is of a step that comes after this one, in the direction of its part of the net."""
         if self.derivation.step.remembers():
             return False
         turned = isinstance(self.derivation.step, BidirectionalStep) and name.startswith("backward.")

@@ -70,7 +70,7 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a line on real nets.
+    """The outcome of a line on real nets.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class Judge:
         }
 
     def _starts_too_early(self, line: Line) -> bool:
-        """Whether a sum over time in the line begins before the first step."""
+        """True if a sum over time in the line begins before the first step."""
         if not any(isinstance(part, Call) and part.function == "sum_t" for part in subexpressions(line.formula)):
             return False
         try:
@@ -171,7 +171,7 @@ class Judge:
         return False
 
     def holds(self, line: Line) -> bool:
-        """Whether a line holds where sizes are all different; quick, for trying repairs."""
+        """True if a line holds where sizes are all different; quick, for trying repairs."""
         tried = False
         try:
             for formula, truth in self.pairs(line):
@@ -303,7 +303,7 @@ class Judge:
 
 
 def _differ(formula: Measured, truth: np.ndarray) -> bool:
-    """Whether two values are further apart than rounding can put them."""
+    """True if two values are further apart than rounding can put them."""
     if formula.shape != truth.shape:
         return True
     scale = 1.0 + float(np.max(np.abs(truth), initial=0.0))

@@ -1,4 +1,4 @@
-"""Whether two formulas are equal for all sizes and values, decided in one normal form after another."""
+"""Equality of two formulas for all sizes and values, decided in one normal form after another."""
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -48,7 +48,7 @@ class TooLargeError(FormulaError):
 
 
 def differs_somewhere(difference: Term) -> bool:
-    """Whether a formula is not 0 where all its symbols have random values: then its normal form is not 0 either.
+    """True if a formula is not 0 where all its symbols have random values: then its normal form is not 0 either.
 
     Far quicker than the normal form, and nearly always enough where two formulas differ. A sum over time is
     compared summand by summand, as the normal form does.
@@ -97,7 +97,7 @@ def with_definitions(term: Term, known: Mapping[Term, Term]) -> Term:
 
 
 def known_adjoints(derivation: Derivation, recurrences: Mapping[str, Term]) -> dict[Term, Term]:
-    """What to put for the adjoint of every value, at this step and at the next, and for what is assumed.
+    """The substitutes for the adjoint of every value, at this step and at the next, and for what is assumed.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ class Equality:
         self._true_adjoints: dict[Term, Term] | None = None
 
     def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
-        """Whether two formulas multiply out to the same: a proof of equality for all sizes and values.
+        """True if two formulas multiply out to the same: a proof of equality for all sizes and values.
 
         Names are replaced by their definitions, and adjoints by their recurrences, until only parameters,
         inputs, the state before and the adjoints of the next step's state are left; then functions are written
@@ -292,7 +292,7 @@ class Equality:
         return values
 
     def _same_at_each_place(self, opened: Term) -> bool:
-        """Whether a difference is 0 when it is written place by place of the memory, if there is one."""
+        """True if a difference is 0 when it is written place by place of the memory, if there is one."""
         places = len(self.derivation.step.memory())
         if not places:
             return False
@@ -301,7 +301,7 @@ class Equality:
         return normal_form(written).kind == "zero"
 
     def _divides_by_yhat(self, term: Term) -> bool:
-        """Whether ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""
+        """True if ŷ may cancel, ŷᵀ (y / ŷ) = 1ᵀ y, so that what is assumed of y is seen only when multiplied out."""
         readout = self.derivation.readout
         if readout is None:
             return False
@@ -310,7 +310,7 @@ class Equality:
         return any(part.data[part.args.index(yhat)] < 0 for part in quotients)
 
     def _known(self, overrides: Mapping[str, Term] | None) -> dict[Term, Term]:
-        """What is known of adjoints, see `known_adjoints`; the truth is worked out once."""
+        """The known adjoints, see `known_adjoints`; the truth is worked out once."""
         if overrides:
             return known_adjoints(self.derivation, self.derivation.adjoints_of_a_step | dict(overrides))
         if self._true_adjoints is None:

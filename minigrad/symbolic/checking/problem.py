@@ -1,4 +1,4 @@
-"""What a derivation is checked against: closed forms, and a net with its loss to run."""
+"""The problem that a derivation is checked against: closed forms, and a net with its loss to run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _OF_READOUT = frozenset({"V", "c_readout", "logits", "y", "yhat"})
 
 @dataclass(frozen=True)
 class Subject:
-    """What lines are compared with.
+    """The forms that lines are compared with.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class _Softmax:
 
 
 def subject_of(given: Any, readout: Any, lines: Iterable[Line]) -> Subject:
-    """What to check lines against.
+    """The problem to check lines against.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _subject(derivation: Derivation, net: Any, readout: Any) -> Subject:
 
 
 def _speaks_of_readout(lines: Iterable[Line]) -> bool:
-    """Whether E is the loss of a readout: unless ε is used, undefined, and no letter of a readout is."""
+    """True if E is the loss of a readout: unless ε is used, undefined, and no letter of a readout is."""
     known = list(lines)
     defined = {line.by for line in known if line.of is None}
     letters = {part.name for line in known for part in subexpressions(line.formula) if isinstance(part, Name)}

@@ -79,7 +79,7 @@ class Vocabulary:
     # -- lines about other steps -----------------------------------------------------------------
 
     def _steps_away(self, of: str | None, by: str) -> int:
-        """How many steps after step t the subject of a line lies; lines are moved by that, so none is special.
+        """The number of steps from step t to the subject of a line; lines are moved by that, so none is special.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class Vocabulary:
         return self.targets.expected(of, by)
 
     def same(self, a: Term, b: Term, overrides: Mapping[str, Term] | None = None) -> bool:
-        """Whether two formulas are equal, see `Equality.same`."""
+        """True if two formulas are equal, see `Equality.same`."""
         return self._equality.same(a, b, overrides)
 
     def difference(self, a: Term, b: Term) -> Term | None:
@@ -207,6 +207,6 @@ class Vocabulary:
 
 
 def _reads_memory(part: Term) -> bool:
-    """Whether a part is a state from before the previous one, or an entry of the weights."""
+    """True if a part is a state from before the previous one, or an entry of the weights."""
     early = part.kind == "symbol" and part.label.time is not None and part.label.time.offset < -1
     return early or (part.kind == "entry" and isinstance(part.args[0].shape[0], int))

@@ -45,7 +45,7 @@ class OutsideError(FormulaError):
 
 @dataclass(eq=False)
 class Run:
-    """What a net did over some steps, and E, its loss.
+    """The run of a net over some steps, and E, its loss.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Run:
         return frozenset(name for _, name in (*self.nodes, *self.constants))
 
     def letters(self) -> list[str]:
-        """What a formula at one step may speak of."""
+        """The values that a formula at one step may name."""
         now = [name for t, name in (*self.nodes, *self.constants) if t == 1]
         before = [f"{name}_prev" for t, name in self.nodes if t == 0]
         return list(dict.fromkeys((*self.params, *self.readout_letters, *before, *now)))
@@ -241,7 +241,7 @@ def _attention_of(attention: Any, sizes: Mapping[str, int]) -> Any:
 
 
 def _remembers(plan: StepPlan) -> bool:
-    """Whether a step reads states from before the previous one."""
+    """True if a step reads states from before the previous one."""
     labels = plan.labels_before(flatten(plan.before)[1])
     return any(label.time is not None and label.time.offset < -1 for label in labels)
 
@@ -379,7 +379,7 @@ class _Drive:
                 self.ends.append(part)
 
     def _hear(self, t: int, h: Tensor, *, counts: bool) -> None:
-        """What is heard of the output at step t; it enters E if it counts."""
+        """The loss term of step t; it enters E if it counts."""
         if self.readout is None:
             self.constants[t, "epsilon"] = self._numbers(h.shape)
             loss = sum(h * self.constants[t, "epsilon"])

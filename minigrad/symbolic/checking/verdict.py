@@ -1,4 +1,4 @@
-"""What is said of one line."""
+"""Verdicts on lines."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ __all__ = ["Verdict"]
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """What was found of one line.
+    """The verdict on one line.
 
     Attributes
     ----------

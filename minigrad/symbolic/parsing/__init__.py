@@ -1,4 +1,4 @@
-"""How the line that somebody wrote is read, without executing any of it.
+"""Reading the line that somebody wrote, without executing any of it.
 
 `expressions` (what a line is made of), `limits` (how much of it), `parser` (Python's grammar), `printed` with
 `printed_signs` (the way `derive` prints), `letters` (spellings), `places` (lines about a memory), `typed` and

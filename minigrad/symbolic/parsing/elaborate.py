@@ -250,7 +250,7 @@ _ONE = Number(Fraction(1))
 
 @dataclass(frozen=True)
 class Reading:
-    """What the letters of a formula are.
+    """The meanings of the letters of a formula.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ class MisfitError(FormulaError):
 
 
 class Algebra(Protocol):
-    """What a formula is made of."""
+    """The parts of a formula."""
 
     def number(self, value: Fraction) -> Any:
         """A scalar constant."""

@@ -1,4 +1,4 @@
-"""How large a formula may be: far beyond what a person writes on a line, far below what costs time or memory."""
+"""Limits of the size of a formula: far beyond what a person writes on a line, far below what costs time or memory."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -35,7 +35,7 @@ def shortened(text: str, most: int = 80) -> str:
 
 
 class Size(NamedTuple):
-    """What the work with a formula grows with.
+    """The size that the work with a formula grows with.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How students and printers write a letter, and its one key: ``h1_prev``, ``h^(1)_{t-1}`` and ``layer1.h_prev``.
+"""Spellings of a letter and its one key: ``h1_prev``, ``h^(1)_{t-1}`` and ``layer1.h_prev``.
 
 A key is a letter's place in a net, its name and its time, see `labels.Label.key`; the adjoint of it has ``d_``
 before the key.
@@ -24,7 +24,7 @@ class Spelling(NamedTuple):
 
 
 def spelled(name: str, keys: Collection[str], output: str) -> Spelling | None:
-    """What a written letter means; None if there is no such letter.
+    """The key of a written letter; None if there is no such letter.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _spoken(key: re.Match[str]) -> str:
 
 
 def time_suffix(shift: int) -> str:
-    """How a key says that a letter is of some steps later, or earlier: ``_next``, ``_prev``, ``_t-2``."""
+    """The suffix of a key for a letter of some steps later, or earlier: ``_next``, ``_prev``, ``_t-2``."""
     return {0: "", 1: "_next", -1: "_prev"}.get(shift, f"_t{shift:+d}")
 
 

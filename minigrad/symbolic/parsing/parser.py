@@ -136,7 +136,7 @@ def _check_sums(formula: Expression) -> None:
 
 
 def _target(text: str, start: int) -> tuple[str | None, str]:
-    """What the line is about: (of, by)."""
+    """The subject of the line: (of, by)."""
     jacobian = re.fullmatch(r"d_?([A-Za-z][\w.]*)\s*/\s*d_?([A-Za-z][\w.]*)", text, re.ASCII)
     if jacobian:
         return _of_loss(jacobian[1], jacobian[2], start), jacobian[2]
@@ -290,7 +290,7 @@ def _place(node: ast.expr) -> str | None:
 
 
 def _kind(node: ast.AST) -> str:
-    """What a refused piece of Python is called."""
+    """The name of a refused piece of Python."""
     names = {
         "Lambda": "a lambda",
         "Subscript": "an index in brackets",

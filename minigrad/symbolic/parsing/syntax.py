@@ -1,4 +1,4 @@
-"""What a line of a derivation is made of, once it is read: a few kinds of nodes, and nothing that runs."""
+"""The syntax tree of a line of a derivation: a few kinds of nodes, and nothing that runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -133,7 +133,7 @@ class Line:
 
     @property
     def letter(self) -> str | None:
-        """What a formula calls the left side; None for a Jacobian, which has no letter."""
+        """The name of the left side in a formula; None for a Jacobian, which has no letter."""
         return {None: self.by, "E": f"d_{self.by}"}.get(self.of)
 
 
@@ -159,7 +159,7 @@ def outside_sums(formula: Expression) -> Iterator[str]:
 
 
 def parts(formula: Expression) -> tuple[Expression, ...]:
-    """What a formula is directly made of."""
+    """The direct parts of a formula."""
     match formula:
         case Negative(x) | Power(x, _):
             return (x,)
@@ -187,7 +187,7 @@ def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
 
 
 def speaks_of_places(line: Line) -> bool:
-    """Whether a line has letters with the index s."""
+    """True if a line has letters with the index s."""
     names = [part.name for part in subexpressions(line.formula) if isinstance(part, Name)]
     return any(name == "s" or name.endswith("_s") for name in (*names, line.by, line.of or ""))
 

@@ -62,7 +62,7 @@ class Token(NamedTuple):
 
 
 def is_printed(line: str) -> bool:
-    """Whether a line has signs that Python's notation has not."""
+    """True if a line has signs that Python's notation has not."""
     return _PRINTED.search(_plain(line)) is not None
 
 
@@ -185,7 +185,7 @@ class _Reader:
         raise self.refused(f"{text} is expected, to close the {opened.text} at column {opened.column}")
 
     def refused(self, why: str = "") -> FormulaError:
-        """What is wrong with the next token."""
+        """The error about the next token."""
         token = self.next
         if token is None:
             return FormulaError(f"the formula ends too early{'; ' + why if why else ''}", self.end)
@@ -234,7 +234,7 @@ class _Reader:
         return Binary(" ", found, self.factors(depth), following.column)
 
     def begins_factor(self, token: Token) -> bool:
-        """Whether a factor may begin with a token."""
+        """True if a factor may begin with a token."""
         return token.kind in ("sum", "basis", "adjoint", "name", "number") or token.text in ("(", "[")
 
     def _too_deep(self) -> NoReturn:

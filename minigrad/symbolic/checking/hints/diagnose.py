@@ -121,7 +121,7 @@ MAX_PARTS = 30_000
 
 
 class Slip(NamedTuple):
-    """What is wrong with a line in a few words, and the line's formula without it, if it was found by a repair."""
+    """The fault of a line in a few words, and the line's formula without it, if it was found by a repair."""
 
     hint: str
     repaired: Expression | None = None
@@ -162,18 +162,18 @@ def _first_that_holds(line: Line, tried: Iterable[Repair], judge: Judge) -> Slip
 
 
 def _says_itself(line: Line) -> bool:
-    """Whether a line is true only because it says x = x: that would explain nothing."""
+    """True if a line is true only because it says x = x: that would explain nothing."""
     return isinstance(line.formula, Name) and line.formula.name == line.letter
 
 
 def _is_true(line: Line, judge: Judge) -> bool:
-    """Whether a line holds in every state of every net in which it has a value."""
+    """True if a line holds in every state of every net in which it has a value."""
     trial = judge.trial(line)
     return trial.counterexample is None and trial.held > 0
 
 
 def _factor(line: Line, judge: Judge) -> Iterator[Repair]:
-    """What is written may be the right formula times a number, which the numbers show."""
+    """A formula that may be the right one times a number, which the numbers show."""
     try:
         pairs = [(formula.value, truth) for formula, truth in judge.pairs(line)]
     except FormulaError:

@@ -61,7 +61,7 @@ def _inside(part: Expression, vocabulary: Vocabulary, rule: PlacedRule) -> Itera
 
 
 def _rank(part: Expression, vocabulary: Vocabulary) -> int | None:
-    """How many axes a formula has; None if a letter in it is not known."""
+    """The number of axes of a formula; None if a letter in it is not known."""
     if isinstance(part, Name):
         try:
             return vocabulary.meanings.letter(part.name).ndim
@@ -172,7 +172,7 @@ def likely_repairs(formula: Expression, vocabulary: Vocabulary) -> Iterator[Repa
 
 
 def unlikely_repairs(formula: Expression, vocabulary: Vocabulary) -> Iterator[Repair]:
-    """What remains: something too many, the wrong letter, a factor that is missing."""
+    """The remaining hints: something too many, the wrong letter, a factor that is missing."""
     for rule in (_too_many, _other_letter(vocabulary)):
         yield from _everywhere(formula, rule)
     yield from at_places(formula, vocabulary, missing_factor(vocabulary))
@@ -214,7 +214,7 @@ def _base(part: Expression) -> Expression:
 
 
 def _same(a: Expression, b: Expression) -> bool:
-    """Whether two formulas are written alike, wherever they stand."""
+    """True if two formulas are written alike, wherever they stand."""
     if isinstance(a, Name) and isinstance(b, Name):
         return a.name == b.name
     return a == b
