@@ -1,4 +1,4 @@
-"""What every transform shares: fresh nodes in, one sweep, derivatives out in the argument's structure.
+"""Steps that every transform shares: fresh nodes in, one sweep, derivatives out in the argument's structure.
 
 If the arguments are Tensors already, or another transform is at work around this one, the sweep is
 recorded, so that derivatives of derivatives come out right; otherwise it runs on plain arrays.

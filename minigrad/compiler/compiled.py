@@ -190,7 +190,7 @@ class Compiled:
         return plan.structure.unflatten(results)
 
     def _eager(self, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-        """What the function itself computes, as a plan would return it."""
+        """The result of the function itself, as a plan would return it."""
         leaves, structure = flatten(self._f(*args, **keywords))
         arrays = [np.array(plain(value)) for value in leaves]
         return structure.unflatten([array[()] if array.ndim == 0 else array for array in arrays])
