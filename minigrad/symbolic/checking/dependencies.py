@@ -64,7 +64,7 @@ def _follow_without(letter: str, claims: list[Verdict]) -> set[str]:
 
 
 class Answers:
-    """What lines about one derivation take for granted.
+    """The assumptions of lines about one derivation.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Answers:
         return f"d{spoken(str(line.of))}/d{spoken(line.by)}" if line.letter is None else spoken(line.letter)
 
     def rests_on(self, line: Line, written: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What a true line needs, letters that come after its own or its own; and what of its step it uses besides."""
+        """The letters that a true line needs, those that come after its own or its own; and what of its step it uses besides."""
         own = self._own(line)
         if line.letter is None and any(part.label.at(NOW) in self._adjoints for part in leaves(written)):
             # δu = (∂v/∂u)ᵀ δv, so adjoints take a Jacobian for granted, as d_f/d_c does that of c by f.
@@ -106,7 +106,7 @@ class Answers:
         return tuple(dict.fromkeys(needs)), tuple(dict.fromkeys(uses))
 
     def _is_after(self, label: Label, when: int | None, order: Mapping[Label, int], own: Label) -> bool:
-        """Whether the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
+        """True if the engine has a letter only after another, or with it; the reverse sweep goes back in time."""
         if not when:
             return order[label] >= order[own]
         half = label.place[0] if isinstance(self.derivation.step, BidirectionalStep) and label.place else None
@@ -128,7 +128,7 @@ class Answers:
 
 
 def _step(part: Term) -> int | None:
-    """How many steps after step t a letter is; None for what has no time."""
+    """The number of steps from step t to a letter; None for what has no time."""
     time = part.label.time
     return time.offset if time is not None and time.symbol == "t" else None
 

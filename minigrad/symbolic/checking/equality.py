@@ -273,7 +273,7 @@ class Equality:
         return None
 
     def _is_free(self, symbol: Term) -> bool:
-        """Whether a symbol has any value, whatever the others have."""
+        """True if a symbol has any value, whatever the others have."""
         step, label = self.derivation.step, symbol.label
         given = {step.term(key).label for key in step.before}
         later = {step.seed(now).label.at(_turned(step.term(key).label.time)) for now, key in step.carried().items()}
