@@ -86,7 +86,7 @@ class Answers:
         return f"d{spoken(str(line.of))}/d{spoken(line.by)}" if line.letter is None else spoken(line.letter)
 
     def rests_on(self, line: Line, written: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The letters that a true line needs, those that come after its own or its own; and what of its step it uses besides."""
+        """The letters that a true line needs, those after its own or its own; and what of its step it uses besides."""
         own = self._own(line)
         if line.letter is None and any(part.label.at(NOW) in self._adjoints for part in leaves(written)):
             # δu = (∂v/∂u)ᵀ δv, so adjoints take a Jacobian for granted, as d_f/d_c does that of c by f.
