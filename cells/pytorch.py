@@ -144,7 +144,7 @@ def _listed(keys: Iterable[str]) -> list[str]:
 
 
 def key_start(prefix: str) -> str:
-    """What the keys of a net begin with that stands at a prefix, given with its last dot or without."""
+    """The beginning of the keys of a net at a prefix, given with its last dot or without."""
     return f"{prefix}." if prefix and not prefix.endswith(".") else prefix
 
 

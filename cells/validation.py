@@ -1,4 +1,4 @@
-"""What a cell may be made with: the check of sizes, and that a switch has one of its values."""
+"""Checks of a cell's arguments: of sizes, and that a switch has one of its values."""
 
 from collections.abc import Iterable
 from operator import index

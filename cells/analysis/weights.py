@@ -53,13 +53,13 @@ class Part:
     state_names: tuple[str, ...]
 
     def diagnosis(self) -> Diagnosis:
-        """How gradients fare in this cell."""
+        """The diagnosis of the gradients in this cell."""
         return diagnose_numbers(self.lags, self.graph, self.explained.bound, self.explained.refusal)
 
 
 @dataclass(frozen=True)
 class WeightFindings:
-    """What was measured on a net, and the graph it was measured on.
+    """The measurements on a net, and the graph they were made on.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def weight_findings(
 
 
 def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diagnosis]:
-    """How gradients fare in a net with these parameters on these inputs, cell by cell.
+    """Diagnose the gradients of a net with these parameters on these inputs, cell by cell.
 
     Parameters
     ----------
