@@ -15,7 +15,7 @@ import viz
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Conv1d, FeedForward, Readout, Stacked, unroll
 from cells.analysis.attribution import DIRECT, dependency_norms, flow_norms, gates_of, lag_parts, route_parts
 from viz.colour_scale import Scale
-from viz.plots.svg import Curve, Heat, colour_bar, curves_on, heat_on, plotted, scale_of
+from viz.plots.svg import Curve, Heat, colour_bar, curves_on, heat_on, lag_plot, plotted, scale_of
 from viz.style import NON_FINITE
 
 seeds = st.integers(0, 10_000)
@@ -336,3 +336,11 @@ def test_the_colours_that_are_there_are_explained(cells, words):
     values = np.ma.array([[0.5 if one is None else one for one in cells]], mask=[[one is None for one in cells]])
 
     assert _colour_bar(values, white="exactly 0") == f"log10 of the norm{words}"
+
+
+def test_each_plot_says_whose_rate_it_shows():
+    """The Jacobian's rate stood beside a picture of the loss's gradient, unnamed: each picture says which it shows."""
+    curve = Curve("measured", np.array([1.0, 0.5, 0.25]), "#0072B2")
+
+    assert "<!-- Jacobian, in its worst direction" in lag_plot([curve], "norm").svg
+    assert "<!-- gradient of the loss E (not the Jacobian" in viz.flow(net(RNN, 2)).svg

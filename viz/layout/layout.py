@@ -7,7 +7,7 @@ from ..scene.labels import printable
 from ..scene.picture import Frames, Node, Picture, Scope, frames_of
 from .placement import SIDE, Box, Placement, place
 from .routing import Point, Surroundings, beside, route, surroundings
-from .timeline import timeline
+from .timeline import is_handed_over, timeline
 
 __all__ = ["Bounds", "Frame", "Layout", "Route", "lay_out", "neighbours", "routes_of"]
 
@@ -25,6 +25,8 @@ _LEGEND = (390.0, 34.0)
 _TITLE, _TITLE_ASIDE, _TITLE_DROP, _HALF_LETTER = 10.0, 30.0, 11.0, 3.2
 #: Points from a state's upper end to the number over it.
 _NUMBER = 6.0
+#: Points that the number is moved away from an edge to another lane.
+_ASIDE = 8.0
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,15 @@ class Layout:
 
 def lay_out(picture: Picture) -> Layout:
     """Give every node, frame and edge of a picture in time its place."""
-    placement = place(timeline(picture))
+    time = timeline(picture)
+    placement = place(time)
+    aside = {edge.tail for edge in picture.edges if is_handed_over(time.nodes[edge.tail], time.nodes[edge.head])}
     return Layout(
         placement.boxes,
         _frames(picture.nodes, placement),
         tuple(node for node in picture.nodes if node.scope == () or node.carried),
         routes_of(picture, placement),
-        {node.key: _over(placement.boxes[node.key]) for node in picture.nodes if node.carried},
+        {node.key: _number(node, placement, node.key in aside) for node in picture.nodes if node.carried},
         _legend(placement),
     )
 
@@ -131,9 +135,11 @@ def neighbours(nodes: Iterable[Node], placement: Placement) -> dict[Scope, tuple
     return {scope: surroundings(boxes) for scope, boxes in found.items()}
 
 
-def _over(state: Box) -> Point:
-    """The place of the norm of what flows back into a state."""
-    return state.x, state.y + state.height / 2 + _NUMBER
+def _number(state: Node, placement: Placement, aside: bool) -> Point:
+    """The place of the norm of what flows back into a state: over it, beside an edge that leaves it upwards."""
+    box = placement.boxes[state.key]
+    by = _ASIDE if placement.lanes[state.lane].forward else -_ASIDE
+    return box.x + (by if aside else 0.0), box.y + box.height / 2 + _NUMBER
 
 
 def _frames(nodes: tuple[Node, ...], placement: Placement) -> tuple[Frame, ...]:

@@ -60,7 +60,9 @@ def flow(
 
     def draw(figure: Any) -> None:
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1.1])
-        curves_on(above.subplots(), curves, "lag T − t", f"‖∂E/∂{letters(state + '_t')}‖")
+        axes = above.subplots()
+        curves_on(axes, curves, "lag T − t", f"‖∂E/∂{letters(state + '_t')}‖")
+        axes.set_title("gradient of the loss E (not the Jacobian, which is taken in its worst direction)", fontsize=9)
         panels = np.atleast_1d(below.subplots(1, len(norms)))
         for axes, (title, sizes) in zip(panels, norms.items(), strict=True):
             heat = Heat(np.ma.stack(list(sizes.values())), list(sizes), _steps(sizes), "step t", "", title)

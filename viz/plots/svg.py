@@ -248,9 +248,14 @@ def colour_bar(figure: Any, image: Any, axes: Any, white: str = "no such value")
 
 
 def lag_plot(curves: Sequence[Curve], ylabel: str, path: Any = None) -> Plot:
-    """Curves over the lag T − k."""
-    data = {curve.label: curve.values for curve in curves}
-    return plotted(lambda figure: curves_on(figure.subplots(), curves, "lag T − k", ylabel), (7.2, 3.6), data, path)
+    """Norms of the Jacobian over the lag T − k; the title tells them from the loss's gradient."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        curves_on(axes, curves, "lag T − k", ylabel)
+        axes.set_title("Jacobian, in its worst direction: a loss at T has ‖∂E/∂s_k‖ ≤ this · ‖∂E/∂s_T‖", fontsize=9)
+
+    return plotted(draw, (7.2, 3.6), {curve.label: curve.values for curve in curves}, path)
 
 
 def scale_of(*values: np.ndarray) -> Scale:
