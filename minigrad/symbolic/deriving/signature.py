@@ -13,6 +13,7 @@ import numpy as np
 
 from ...pytree import Structure, flatten
 from ...tensor import Tensor, leaf, tensor
+from ..errors import FormulaError
 from ..terms.dims import Dim
 from ..terms.names import NEXT, NOW, PREVIOUS, Index, Label
 from ..terms.symbols import symbol_term
@@ -162,7 +163,7 @@ class StepPlan:
         length = self._length(match[1], structure) if match else 0
         newest = self.labels.get(f"{match[1]}[{length}]") if match else None
         if match is None or newest is None or newest.time is None:
-            return self.labels[path].at(NEXT if self.turned else PREVIOUS)
+            return self.label(path).at(NEXT if self.turned else PREVIOUS)
         return newest.at(newest.time.shifted(int(match[2]) - length))
 
     def _length(self, stem: str, structure: Structure) -> int:
@@ -173,7 +174,7 @@ class StepPlan:
         nodes: dict[str, Tensor] = {}
         for value, label in zip(leaves, labels, strict=True):
             if label.key not in nodes:
-                shape = tuple(self.size(n) for n in value.shape)
+                shape = tuple(self.size(n) for n in np.shape(value))
                 nodes[label.key] = leaf(symbol_term(label, shape), label.key)
         return structure.unflatten([nodes[label.key] for label in labels]), nodes
 
@@ -199,6 +200,11 @@ def plan_step(cell: Any, *, name_sizes: bool = True) -> StepPlan:
     state = probe.initial_state()
     for _ in range(_STEPS):
         state = probe.step(params, state, x)
+        if not hasattr(state, "h"):
+            raise FormulaError(
+                f"the step of {type(cell).__name__} returns a {type(state).__name__} without h, the output; "
+                "return a NamedTuple with a field h, such as cells.RNNState"
+            )
     leaves, structure = flatten(state)
     watched = [tensor(value) for value in leaves]
     after, after_structure = flatten(probe.step(params, structure.unflatten(watched), tensor(x, name="x")))

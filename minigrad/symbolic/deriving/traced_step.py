@@ -204,6 +204,8 @@ def _recurrent_step(cell: RecurrentCell) -> RecurrentStep:
     """
     try:
         plan = plan_step(cell)
+    except FormulaError:
+        raise
     except MinigradError as error:  # such as that of a net with a layer that needs the whole sequence
         raise FormulaError(f"the step of {type(cell).__name__} cannot be run: {error}") from error
     params, parameters = plan.parameters()
@@ -213,7 +215,11 @@ def _recurrent_step(cell: RecurrentCell) -> RecurrentStep:
         reached = plan.cell.step(params, state, x)
         after = {label.key: _under(label, node) for label, node in plan.outputs(reached)}
     values = _in_order({**parameters, **before, "x": x}, after, after.values())
-    output = next(key for key, node in after.items() if node.value == reached.h.value or node is reached.h)
+    output = next((key for key, node in after.items() if node is reached.h or node.value == reached.h.value), None)
+    if output is None:
+        raise FormulaError(
+            f"the step of {type(cell).__name__} does not compute h: it returns a value that it was given"
+        )
     return RecurrentStep(values, tuple(parameters), tuple(before), tuple(after), output, _pulls(values), plan)
 
 
@@ -322,11 +328,14 @@ def _under(label: Label, node: Tensor) -> Tensor:
 
 def _named_values(outputs: Iterable[Tensor], leaves: set[Tensor]) -> dict[str, Tensor]:
     """Named vectors and scalars on the way to the outputs; matrices are worked out, not stopped at."""
-    found = {}
+    found: dict[str, Tensor] = {}
+    given = {leaf.value.label.key for leaf in leaves}
     for node in ancestors(outputs):
         term = node.value
-        if node not in leaves and term.kind == "named" and term.ndim < 2:
-            found[term.label.key] = node
+        if node in leaves or term.kind != "named" or term.ndim > 1:
+            continue
+        if term.label.key in given or found.setdefault(term.label.key, node).value is not term:
+            raise FormulaError(f"two values of the step are named {term.label.key!r}; give each a name of its own")
     return found
 
 

@@ -1,8 +1,8 @@
 """Term: one node of a formula, made once and shared.
 
 Two terms that are built alike are the same object, so equality is identity and every walk over a formula
-visits each part once. Terms are made by the constructors (`monomials`, `sums`, `products`, `pieces`,
-`blocks`, `ranges`), which normalise what they build; `make` below only shares.
+visits each part once. Terms are made by the constructors (`arithmetic`, `entries`,
+`products`, `blocks`), which normalise what they build; `make` below only shares.
 
 Vectors are columns and there is no batch: a term is a scalar ``()``, a vector ``(n,)`` or a matrix ``(m, n)``.
 
@@ -51,6 +51,7 @@ import numpy as np
 from ...primitive import PRIMITIVES, Primitive
 from ...primitives import getitem
 from ...tensor import bind
+from ..errors import FormulaError
 from .names import Label, label_here
 
 __all__ = ["Term", "make"]
@@ -215,6 +216,12 @@ class Term:
     __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", reflected=True)
     __gt__ = _operator("greater")
     __lt__ = _operator("less")
+
+    def __bool__(self) -> bool:
+        raise FormulaError(
+            f"the condition {self} holds for some values and not for others, so Python cannot branch on "
+            "it while a formula is made; choose with minigrad.where"
+        )
 
     def __neg__(self) -> "Term":
         return bind(PRIMITIVES["negative"], (self,))

@@ -318,3 +318,42 @@ def test_a_gate_that_is_a_scalar_is_derived(seed: int) -> None:
     assert derivation.jacobian("f", "h_prev").shape == derivation.jacobian("h", "f").shape
     assert str(derivation.adjoints["f"]) == "δh_tᵀ (tanh(V h_{t-1}) − U x_t − W h_{t-1})"
     assert derivation.product().proof().holds
+
+
+class _Own:
+    """A cell whose step and initial state are given."""
+
+    input_size, hidden_size = 2, 3
+
+    def __init__(self, step: Any, start: Any = RNNState) -> None:
+        self.step_of, self.start = step, start
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"U": rng.standard_normal((3, 2)), "W": rng.standard_normal((3, 3))}
+
+    def initial_state(self) -> Any:
+        return self.start(np.zeros(3))
+
+    def step(self, params: Any, state: Any, x: Any) -> Any:
+        return self.step_of(mg.linear(params["W"], state.h) + mg.linear(params["U"], x), state)
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (_Own(lambda a, s: RNNState(a if a.sum() > 0 else mg.tanh(a))), "Python cannot branch on it"),
+        (_Own(lambda a, s: (mg.tanh(a),)), "returns a tuple without h"),
+        (_Own(lambda a, s: None), "returns a NoneType without h"),
+        (_Own(lambda a, s: s), "does not compute h"),
+        (_Own(lambda a, s: RNNState(mg.named("x", mg.tanh(a)))), "two values of the step are named 'x'"),
+        (_Own(lambda a, s: RNNState(mg.named("W", mg.tanh(a)))), "two values of the step are named 'W'"),
+        (
+            _Own(lambda a, s: RNNState(mg.tanh(mg.named("a", 2 * mg.named("a", a))))),
+            "two values of the step are named 'a'",
+        ),
+    ],
+)
+def test_steps_that_cannot_be_derived_say_why(cell: Any, words: str) -> None:
+    """A branch on a value, a state without h, one name for two values: an error says so, and no formula is wrong."""
+    with pytest.raises(FormulaError, match=words):
+        derive(cell)
