@@ -1,20 +1,19 @@
 """For users' own tests: gradient checks and Hypothesis strategies.
 
-`strategies` and `check_backward` need Hypothesis (extra ``test``), `assert_derivation` needs SymPy; they are
-loaded when first used.
+`strategies` needs Hypothesis, `assert_derivation` SymPy; they are loaded when first used.
 """
 
 from importlib import import_module
 from typing import Any
 
+from .backward import check_backward
 from .gradients import check_grads, check_primitive
 
 __all__ = ["assert_derivation", "check_backward", "check_grads", "check_primitive", "strategies"]
 
-#: Loaded when first used, so that a gradient check needs NumPy alone.
+#: Loaded when first used, so that the checks of gradients need NumPy alone.
 _LAZY = {
     "assert_derivation": ".derivations",
-    "check_backward": ".backward",
     "strategies": ".strategies",
 }
 
@@ -27,6 +26,6 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        why = f'minigrad.testing.{name} needs Hypothesis; run `pip install "minigrad[test]"`'
+        why = f"minigrad.testing.{name} needs Hypothesis; run `pip install hypothesis`"
         raise ModuleNotFoundError(why, name=error.name) from None
     return getattr(module, name, module)

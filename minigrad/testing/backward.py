@@ -1,21 +1,18 @@
 """check_backward: is a backward pass written by hand the gradient of its forward pass?"""
 
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 
-from ..autodiff import grad
-from ..errors import DisconnectedOutputWarning, GradientCheckError, NonScalarOutputError, TreeError
-from ..pytree import Structure, flatten, flatten_like
-from ..tensor import Tensor
-from ..transforms import argument_names
-from .numerical import STEP, central_difference
+from ..errors import GradientCheckError, TreeError, UndecidedGradientError
+from .cases import BackwardError, BadShape, Case, Functions, planned, written
+from .comparing import Arguments, Finding, Gradients, findings, judged
+from .hints import Sample, about_clipping, about_leaf, agree, largest, mentions_clipping
+from .judges import beside, leaves_of
 
 __all__ = ["check_backward"]
 
@@ -23,109 +20,14 @@ __all__ = ["check_backward"]
 #: two or three steps, and the smallest failure is the one to read.
 SIZES: Mapping[str, tuple[int, int]] = {"T": (1, 6), "H": (1, 4), "D": (1, 3)}
 
-#: An automatic gradient is right to about 1e-13; a hand-written one may sum in another order. What is
-#: wrong by a factor, a sign or a path is wrong by far more than 1e-6.
-AUTOMATIC = (1e-6, 1e-9)
+#: How many times sizes are tried with other random arguments before something is said about them.
+DRAWS = 5
 
-#: Central differences of a loss of order 1 are good to about 1e-9.
-NUMERICAL = (1e-4, 1e-6)
+#: By how much arguments are moved off whole numbers.
+OFF_KINKS = 1e-2
 
-
-@dataclass(frozen=True)
-class _Mismatch:
-    """One gradient that is wrong: where, and both arrays."""
-
-    path: str
-    got: np.ndarray
-    expected: np.ndarray
-    judge: str
-
-    @property
-    def position(self) -> tuple[int, ...]:
-        """The entry with the largest difference."""
-        distance = np.abs(self.got - self.expected)
-        distance = np.where(np.isnan(distance), np.inf, distance)
-        return tuple(int(i) for i in np.unravel_index(np.argmax(distance), distance.shape))
-
-
-@dataclass(frozen=True)
-class _Check:
-    """The comparison for given sizes and seed."""
-
-    f: Callable[..., Any]
-    backward: Callable[..., Any]
-    make_args: Callable[..., tuple[Any, ...]]
-    wrt: tuple[int, ...]
-    several: bool
-
-    def mismatches(self, seed: int, sizes: Mapping[str, int]) -> list[_Mismatch]:
-        """Every gradient that is wrong at these sizes."""
-        args = self.make_args(np.random.default_rng(seed), **sizes)
-        names = argument_names(self.f, len(args))
-        expected, structures, judge, (rtol, atol) = self._expected(args)
-        result = self.backward(*args)
-        trees = result if self.several else (result,)
-        if self.several and (not isinstance(result, tuple | list) or len(result) != len(self.wrt)):
-            raise TreeError(f"backward must return {len(self.wrt)} gradients, one for each of wrt={self.wrt}")
-        found = []
-        for i, tree, structure, arrays in zip(self.wrt, trees, structures, expected, strict=True):
-            got = flatten_like(structure, tree, f"the gradient of {names[i]}")
-            for path, g, e in zip(structure.paths(names[i]), got, arrays, strict=True):
-                g = np.asarray(g.value if isinstance(g, Tensor) else g)
-                if g.shape != e.shape:
-                    raise GradientCheckError(
-                        f"the gradient of {path} has the shape {g.shape}, expected that of {path}, {e.shape}, "
-                        f"at {_sizes(sizes)}"
-                    )
-                if not np.allclose(g, e, rtol=rtol, atol=atol * max(1.0, float(np.max(np.abs(e), initial=0.0)))):
-                    found.append(_Mismatch(path, g, e, judge))
-        return found
-
-    def _expected(
-        self, args: tuple[Any, ...]
-    ) -> tuple[list[list[np.ndarray]], list[Structure], str, tuple[float, float]]:
-        """The right gradients: automatic where the forward pass runs on Tensors, numerical otherwise."""
-        structures = [flatten(args[i])[1] for i in self.wrt]
-        trees = self._automatic(args)
-        if trees is not None:
-            arrays = [[np.asarray(leaf) for leaf in flatten(tree)[0]] for tree in trees]
-            return arrays, structures, "automatic differentiation", AUTOMATIC
-        arrays = [self._numerical(args, i) for i in self.wrt]
-        return arrays, structures, "central differences", NUMERICAL
-
-    def _automatic(self, args: tuple[Any, ...]) -> Any:
-        """The gradient by minigrad; None for a forward pass that does not run on Tensors, or drops them on its way.
-
-        Such a pass uses what plain arrays have and Tensors have not, so anything may be raised; whether
-        the pass itself is at fault shows when it is run on plain arrays.
-        """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", DisconnectedOutputWarning)
-                return grad(self.f, self.wrt)(*args)
-        except Exception:
-            self.f(*args)
-            return None
-
-    def _numerical(self, args: tuple[Any, ...], position: int) -> list[np.ndarray]:
-        """The gradient of one argument by central differences, for a forward pass on plain arrays."""
-        leaves, structure = flatten(args[position])
-        arrays = [np.array(leaf, np.float64) for leaf in leaves]
-
-        def flat(xs: list[np.ndarray]) -> np.ndarray:
-            moved = (*args[:position], structure.unflatten(xs), *args[position + 1 :])
-            loss = np.asarray(self.f(*moved))
-            if loss.shape != ():
-                raise NonScalarOutputError(f"f must return one number, the loss, got the shape {loss.shape}; sum it")
-            return np.array([float(loss)])
-
-        gradients = []
-        for which, array in enumerate(arrays):
-            gradient = np.empty(array.shape)
-            for index in np.ndindex(array.shape):
-                gradient[index] = central_difference(flat, arrays, which, index, STEP).value[0]
-            gradients.append(gradient)
-        return gradients
+#: How many sizes below the first failing ones are tried again, and how many cases advice is tried on.
+SMALLER, EVIDENCE = 30, 24
 
 
 def check_backward(
@@ -136,11 +38,17 @@ def check_backward(
     wrt: int | tuple[int, ...] = 0,
     sizes: Mapping[str, tuple[int, int]] = SIZES,
     examples: int = 100,
+    seed: int = 0,
 ) -> None:
     """Compare a hand-written backward pass with the gradient of its forward pass.
 
-    Sizes and random inputs are searched by Hypothesis, which shrinks a failure to the smallest sizes that
-    still fail: what is wrong at T = 1 is a rule, what is wrong only from T = 2 on is a path through time.
+    All sizes are tried where there are no more than `examples` of them, otherwise the corners, sizes that are all
+    different, and random ones. A failure is reported at the smallest sizes that fail. Both functions are given copies
+    of their own at each call, and f runs before backward each time, as in training.
+
+    The judge computes in float64. Tolerances follow the precision in which the pass computes, which is measured;
+    they are relative to each gradient, however small it is beside others. At a kink (relu at 0) any slope between
+    those of the two sides is right.
 
     Parameters
     ----------
@@ -154,20 +62,25 @@ def check_backward(
     wrt : int or tuple of int
         Which arguments `backward` differentiates with respect to.
     sizes : mapping of str to (int, int)
-        The smallest and largest value of each size; by default T in 1…6, H in 1…4, D in 1…3. A size
-        called T is read as the number of time steps.
+        The smallest and largest value of each size; by default T in 1…6, H in 1…4, D in 1…3.
     examples : int
-        How many random choices to try.
+        How many cases to try.
+    seed : int
+        Of all random choices: the same seed gives the same verdict.
 
     Raises
     ------
     GradientCheckError
-        Naming the smallest failing sizes, every gradient that is wrong there, by how much, and the lag from
-        which on it is wrong.
+        Naming the smallest failing sizes and every gradient that is wrong there, by how much; or that backward raises
+        an exception, overwrites its arguments, clips its result or gives two answers for the same arguments.
+    UndecidedGradientError
+        If no judgement is possible: f is random, or a gradient is below rounding or at a kink in every case.
     TreeError
         If `backward` returns another structure than that of the arguments.
     NonScalarOutputError
         If `f` returns more than one number.
+    OptionError
+        If `sizes`, `examples` or `seed` is out of its range.
 
     Examples
     --------
@@ -183,66 +96,308 @@ def check_backward(
     ...
     minigrad.errors.GradientCheckError: backward is wrong at D=1, the smallest sizes that fail ...
     """
-    positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
-    check = _Check(f, backward, make_args, positions, several=not isinstance(wrt, int))
-    strategy = st.tuples(
-        st.fixed_dictionaries({name: st.integers(low, high) for name, (low, high) in sizes.items()}),
-        st.integers(0, 2**16),
-    )
-    search = settings(
-        max_examples=examples,
-        database=None,
-        derandomize=True,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    check = _Check(Functions(f, backward, make_args, wrt), sizes, planned(sizes, examples, seed))
+    looks = []
+    for case in check.cases:
+        look = check.look(case)
+        if look.fails:
+            raise GradientCheckError(_report(check, check.smallest(look)))
+        looks.append(look)
+    _require_decision(looks)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one case has shown.
+
+    Attributes
+    ----------
+    case : Case
+    findings : list of Finding
+        One for each gradient.
+    remarks : list of str
+        Faults other than wrong numbers.
+    raised : BaseException, optional
+        By backward.
+    moved : bool
+        Whether the arguments were moved off whole numbers.
+    """
+
+    case: Case
+    findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    raised: BaseException | None = None
+    moved: bool = False
+
+    @property
+    def wrong(self) -> list[Finding]:
+        """The gradients that are wrong."""
+        return [finding for finding in self.findings if finding.status == "wrong"]
+
+    @property
+    def fails(self) -> bool:
+        """Whether backward is at fault here."""
+        return bool(self.wrong or self.remarks or self.raised)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Functions under test, the ranges of their sizes, and the cases to try."""
+
+    functions: Functions
+    ranges: Mapping[str, tuple[int, int]]
+    cases: list[Case]
+
+    def look(self, case: Case) -> _Look:
+        """Both functions at one case."""
+        args = self.functions.arguments(case)
+        loss, overwritten = self.functions.loss(args, case)
+        self._require_one_loss(args, case, loss)
+        try:
+            got, by_backward = self.functions.gradients(args)
+            again, _ = self.functions.gradients(args)
+        except BackwardError as raised:
+            return _Look(case, raised=raised.error)
+        except TreeError as error:
+            raise TreeError(f"{error}; at {case}") from None
+        remarks = [f"f overwrites {', '.join(overwritten)}; let it work on a copy"] if overwritten else []
+        if by_backward:
+            remarks.append(f"backward overwrites {', '.join(by_backward)}; let it work on a copy")
+        paths = [leaf.path for leaf in self.functions.leaves(args)]
+        remarks += _two_answers(got, again, paths)
+        if not np.isfinite(loss):
+            reason = f"the loss is {loss}"
+            leaves = zip(self.functions.leaves(args), got, strict=True)
+            return _Look(case, [Finding(leaf, "undecided", g, np.zeros(0), "", reason) for leaf, g in leaves], remarks)
+        look = _Look(case, findings(self.functions, args, got), remarks)
+        return look if look.fails else self._look_beside(look, args)
+
+    def _look_beside(self, look: _Look, args: Arguments) -> _Look:
+        """The same with arguments moved off whole numbers, where relu and its like have kinks that excuse much."""
+        positions = self.functions.positions(args)
+        if not any(np.any(x == np.round(x)) for x in leaves_of(args, positions)):
+            return look
+        moved = beside(args, positions, OFF_KINKS, 0)
+        try:
+            found = findings(self.functions, moved, self.functions.gradients(moved)[0])
+        except (BackwardError, TreeError, ValueError, ArithmeticError):  # moved out of the functions' domain
+            return look
+        there = _Look(look.case, found, look.remarks, moved=True)
+        if there.fails:
+            return there
+        pairs = zip(look.findings, found, strict=True)
+        return _Look(look.case, [b if a.status == "undecided" else a for a, b in pairs], look.remarks)
+
+    def _require_one_loss(self, args: Arguments, case: Case, first: float) -> None:
+        second, _ = self.functions.loss(args, case)
+        if first == second or (np.isnan(first) and np.isnan(second)):
+            return
+        if abs(first - second) <= 1e-13 * abs(first):  # sums in another order
+            return
+        state = np.random.get_state()  # noqa: NPY002 (what students use)
+        try:
+            seeded = []
+            for _ in range(2):
+                np.random.seed(0)  # noqa: NPY002 (what students use)
+                seeded.append(self.functions.loss(args, case)[0])
+        finally:
+            np.random.set_state(state)  # noqa: NPY002 (what students use)
+        why = "it draws from np.random" if seeded[0] == seeded[1] else "or it keeps a state between calls"
+        raise UndecidedGradientError(
+            f"f is random ({why}): at {case} it gives {first:.8g} and then {second:.8g} for the same arguments. "
+            "Draw masks and noise in make_args and pass them as arguments, and reset states at the start of f"
+        )
+
+    def again(self, sizes: Mapping[str, int], draws: int = DRAWS) -> Iterator[_Look]:
+        """Other random arguments for some sizes."""
+        seed = self.cases[0].seed[0]
+        for draw in range(draws):
+            yield self.look(Case(sizes, (seed, len(self.cases) + draw)))
+
+    def smallest(self, found: _Look) -> _Look:
+        """A failure of the same kind at smaller sizes, if other random arguments show one."""
+        spans = [range(self.ranges[name][0], size + 1) for name, size in found.case.sizes.items()]
+        smaller = sorted(product(*spans), key=lambda sizes: (sum(sizes), sizes))[:-1] if len(spans) < 5 else []
+        for sizes in smaller[:SMALLER]:
+            for look in self.again(dict(zip(found.case.sizes, sizes, strict=True))):
+                if look.fails and bool(look.raised) == bool(found.raised):
+                    return look
+        return found
+
+
+def _two_answers(got: Gradients, again: Gradients, paths: Sequence[str]) -> list[str]:
+    """A remark if backward gives two answers for the same arguments."""
+    pairs = [
+        (g, h, path)
+        for g, h, path in zip(got, again, paths, strict=True)
+        if isinstance(g, np.ndarray) and isinstance(h, np.ndarray)
+    ]
+    different = [path for g, h, path in pairs if not np.allclose(g, h, rtol=1e-6, atol=0, equal_nan=True)]
+    if not different:
+        return []
+    doubled = all(np.allclose(h, 2 * g, rtol=1e-6) for g, h, _ in pairs)
+    why = "the second is twice the first: set sums to zero before adding to them" if doubled else "it keeps a state"
+    return [f"backward gives two answers for the same arguments, for {', '.join(different)}: {why}"]
+
+
+def _require_decision(looks: Sequence[_Look]) -> None:
+    """Raise if some gradient was undecided in every case."""
+    reasons: dict[str, str] = {}
+    decided = set()
+    for look in looks:
+        for finding in look.findings:
+            if finding.status == "undecided":
+                reasons.setdefault(finding.leaf.path, f"{finding.reason} (as at {look.case})")
+            else:
+                decided.add(finding.leaf.path)
+    left = [f"the gradient of {path}: {reason}" for path, reason in reasons.items() if path not in decided]
+    if left:
+        raise UndecidedGradientError("backward cannot be judged in any case tried:\n  " + "\n  ".join(left))
+
+
+def _report(check: _Check, look: _Look) -> str:
+    """What is wrong, by how much, and what the same numbers at other sizes show."""
+    if look.raised is not None:
+        return _raised(check, look.case, look.raised)
+    if not look.wrong:
+        return f"at {look.case}: " + "\n  ".join(look.remarks)
+    samples = _samples(check, look)
+    clipping = about_clipping(samples) or _clipping_inside(check, samples)
+    if clipping:
+        return "\n  ".join([f"backward clips its gradients at {look.case}: {clipping}", *look.remarks])
+    judge = next((finding.judge for finding in look.wrong if finding.judge), "")
+    lines = [f"backward is wrong at {look.case}, the smallest sizes that fail (judge: {judge}):"]
+    names = [finding.leaf.path for finding in look.findings]
+    for which, finding in enumerate(look.findings):
+        if finding.status == "wrong":
+            remark = about_leaf(samples, which, names)
+            lines.append(f"the gradient of {_difference(finding)}" + (f": {remark}" if remark else ""))
+    right = [finding.leaf.path for finding in look.findings if finding.status == "right"]
+    if right:
+        lines.append(f"right there: {', '.join(right)}")
+    lines += look.remarks
+    lines += [line for line in (_when_called_again(check, look), _sizes_that_pass(check, look.case)) if line]
+    seed = list(look.case.seed)
+    moved = ", moved a little off whole numbers" if look.moved else ""
+    lines.append(f"its arguments: make_args(np.random.default_rng({seed}), {written(look.case.sizes)}){moved}")
+    return "\n  ".join(lines)
+
+
+def _difference(finding: Finding) -> str:
+    """The largest difference of one wrong gradient."""
+    path, got, expected = finding.leaf.path, finding.got, finding.expected
+    if isinstance(got, BadShape):
+        return f"{path} has {got.got}, expected an array of the shape of {path}, {expected.shape}"
+    distance = np.abs(got - expected)
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    at = tuple(int(i) for i in np.unravel_index(np.argmax(distance), distance.shape))
+    place = f"{path}{list(at) if at else ''}"
+    return f"{place} is {float(got[at]):.8g}, expected {float(expected[at]):.8g}"
+
+
+def _raised(check: _Check, case: Case, error: BaseException) -> str:
+    """An exception of backward: where it arose, and at which sizes it does not."""
+    kind, text = type(error).__name__, str(error)
+    head = f"backward raised {kind} at {case}"
+    runs = [
+        f"{name}={size}"
+        for name, (_, high) in check.ranges.items()
+        for size in [_next_size_that_runs(check, case, name, high)]
+        if size is not None
+    ]
+    if runs:
+        head += f"; it runs at {', or at '.join(runs)}"
+    elif all(look.raised for other in check.cases[:: max(1, len(check.cases) // 10)] for look in [check.look(other)]):
+        head += ", and at all other sizes tried"
+    return f"{head}: {text}" if text else head
+
+
+def _next_size_that_runs(check: _Check, case: Case, name: str, high: int) -> int | None:
+    """The next larger value of one size at which backward raises nothing, the others left as they are."""
+    for size in range(case.sizes[name] + 1, min(high, case.sizes[name] + 3) + 1):
+        if not any(look.raised for look in check.again({**case.sizes, name: size}, 2)):
+            return size
+    return None
+
+
+def _samples(check: _Check, look: _Look) -> list[Sample]:
+    """Gradients and right ones of many cases: those that advice is tried on."""
+    if look.moved or _sample(check.functions, look.case) is None:
+        return []
+    return [sample for case in _evidence(check, look) for sample in [_sample(check.functions, case)] if sample]
+
+
+def _evidence(check: _Check, look: _Look) -> list[Case]:
+    """The failing sizes with several random arguments, and cases of other sizes."""
+    spread = [case for case in check.cases if case.sizes != look.case.sizes]
+    chosen = spread[:: max(1, len(spread) // (EVIDENCE - DRAWS))][-EVIDENCE + DRAWS :]
+    seed = check.cases[0].seed[0]
+    repeated = [Case(look.case.sizes, (seed, len(check.cases) + draw)) for draw in range(DRAWS)]
+    return [look.case, *repeated, *chosen]
+
+
+def _sample(functions: Functions, case: Case) -> Sample | None:
+    """The gradients of one case; None where they cannot be compared entry by entry."""
+    args = functions.arguments(case)
     try:
-        smallest, seed = find(strategy, lambda case: bool(check.mismatches(case[1], case[0])), settings=search)
-    except NoSuchExample:
-        return
-    raise GradientCheckError(_report(check, smallest, seed, sizes))
+        got = functions.gradients(args)[0]
+    except (BackwardError, TreeError):
+        return None
+    arrays = [g for g in got if isinstance(g, np.ndarray) and np.isfinite(g).all()]
+    judgement = judged(functions, args)
+    known = all(np.isfinite(error).all() for error in judgement.errors)
+    return Sample(case, arrays, judgement.arrays) if known and len(arrays) == len(got) else None
 
 
-def _sizes(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
-
-
-def _report(check: _Check, sizes: Mapping[str, int], seed: int, ranges: Mapping[str, tuple[int, int]]) -> str:
-    """The fault, its size, and the lag from which on it shows."""
-    wrong = check.mismatches(seed, sizes)
-    lines = [f"backward is wrong at {_sizes(sizes)}, the smallest sizes that fail (judge: {wrong[0].judge}):"]
-    for mismatch in wrong:
-        at = mismatch.position
-        got, expected = float(mismatch.got[at]), float(mismatch.expected[at])
-        place = f"{mismatch.path}{list(at) if at else ''}"
-        lines.append(f"  the gradient of {place} is {got:.8g}, expected {expected:.8g}{_likeness(mismatch)}")
-    if "T" in sizes:
-        lines.append(f"  {_lag(check, sizes, ranges['T'][0])}")
-    return "\n".join(lines)
-
-
-def _likeness(mismatch: _Mismatch) -> str:
-    """A remark where the wrong array is the right one but for a sign, a factor or a transposition."""
-    got, expected = mismatch.got, mismatch.expected
-    size = float(np.vdot(expected, expected))
-    if size == 0 or not np.isfinite(got).all():
+def _when_called_again(check: _Check, look: _Look) -> str:
+    """A remark if the same arguments have a right answer at another call."""
+    if look.remarks or any(check.look(look.case).wrong for _ in range(2)):
         return ""
-    factor = float(np.vdot(expected, got)) / size
-    if expected.size > 1 and np.allclose(got, factor * expected, rtol=1e-6, atol=1e-9):
-        return f": {factor:.4g} times the right gradient"
-    square = got.ndim == 2 and got.shape[0] == got.shape[1] > 1
-    return ": the transpose of the right gradient" if square and np.allclose(got.T, expected, rtol=1e-6) else ""
+    return "It is right when it is called again with the same arguments: it keeps a state between calls."
 
 
-def _lag(check: _Check, sizes: Mapping[str, int], fewest: int) -> str:
-    """From which lag on the gradients are wrong: shorter runs of the same sizes are tried again."""
-    steps = sizes["T"]
-    if steps > fewest:
-        shorter = [{**sizes, "T": t} for t in range(fewest, steps)]
-        if not any(check.mismatches(seed, case) for case in shorter for seed in range(5)):
-            return (
-                f"It is right up to T={steps - 1} and wrong from lag {steps - 1} on: look at what links a step to "
-                "the one before, the δ passed back and the products with the earlier state."
-            )
-    return "It is wrong already at lag 0, within one step: look at the rules of the step itself."
+def _sizes_that_pass(check: _Check, case: Case) -> str:
+    """The sizes of which one less is right, with several random arguments each."""
+    fewer = [
+        {name: size - 1}
+        for name, size in case.sizes.items()
+        if size > check.ranges[name][0] and not any(look.fails for look in check.again({**case.sizes, name: size - 1}))
+    ]
+    if not fewer:
+        return ""
+    text = f"It is right at {' and at '.join(written(sizes) for sizes in fewer)} ({DRAWS} draws each)."
+    steps = case.sizes.get("T", 0)
+    if {"T": steps - 1} in fewer:
+        text += (
+            f" If T counts time steps, it is wrong from lag {steps - 1} on: look at what a step passes back to the one "
+            "before it, at the earlier state that it takes, and at sums over steps."
+        )
+    return text
+
+
+def _clipping_inside(check: _Check, samples: Sequence[Sample]) -> str:
+    """A remark if backward calls a function for clipping, and is right without it or just where gradients are small."""
+    name = mentions_clipping(check.functions.backward)
+    if not name or not samples:
+        return ""
+    with patch.object(np, "clip", _unclipped):
+        unclipped = [_sample(check.functions, sample.case) for sample in samples]
+    advice = "a clipped gradient is not the gradient of the loss; check it without clipping"
+    if all(sample is not None and agree(sample) for sample in unclipped):
+        return f"with np.clip left out they are right in all {len(samples)} cases tried; {advice}"
+    right = [largest(sample) for sample in samples if agree(sample)]
+    wrong = [largest(sample) for sample in samples if not agree(sample)]
+    if not right or not wrong or np.median(right) >= np.median(wrong):
+        return ""
+    return (
+        f"it calls `{name}` and is right in {len(right)} of {len(samples)} cases tried, mostly those with small "
+        f"gradients; {advice}"
+    )
+
+
+def _unclipped(a: Any, *limits: Any, out: Any = None, **options: Any) -> Any:
+    """Stand-in for np.clip that leaves numbers as they are."""
+    if out is None:
+        return np.array(a)
+    out[...] = a
+    return out

@@ -126,7 +126,7 @@ CALLS: list[tuple[str, str, int, list[str]]] = [
     ("minigrad.optim", "clip_by_norm", 2, []),
     ("minigrad.optim", "clip_by_value", 2, []),
     ("minigrad.testing", "check_grads", 3, ["order", "modes", "complex_step", "rtol", "atol", "step"]),
-    ("minigrad.testing", "check_backward", 3, ["wrt", "sizes", "examples"]),
+    ("minigrad.testing", "check_backward", 3, ["wrt", "sizes", "examples", "seed"]),
     ("minigrad.symbolic", "derive", 1, ["readout"]),
     ("minigrad.symbolic", "check_derivation", 2, []),
     ("cells", "unroll", 3, ["state"]),
