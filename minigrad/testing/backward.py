@@ -136,7 +136,7 @@ class _Look:
 
     @property
     def fails(self) -> bool:
-        """Whether backward is at fault here."""
+        """Return whether backward is at fault here."""
         return bool(self.wrong or self.remarks or self.raised)
 
 

@@ -262,7 +262,7 @@ def _copied(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether an array is what it was before; of other things nothing is known."""
+    """Return whether an array is what it was before; of other things nothing is known."""
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return True
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
@@ -299,7 +299,7 @@ def _described(value: Any) -> str:
 
 
 def is_real(value: Any) -> bool:
-    """Whether a leaf holds floating-point numbers."""
+    """Return whether a leaf holds floating-point numbers."""
     return isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
 
 

@@ -80,7 +80,7 @@ def findings(functions: Functions, args: Arguments, got: Gradients) -> list[Find
 
 
 def _tolerance(expected: np.ndarray, judgement: Judgement, epsilon: float) -> np.ndarray:
-    """How far an entry may be off where nothing is known of the pass but its precision."""
+    """The tolerance of each entry where nothing is known of the pass but its precision."""
     relative, absolute = AUTOMATIC if judgement.name == AUTOMATIC_JUDGE else NUMERICAL
     if epsilon > np.finfo(np.float64).eps:
         relative, absolute = max(relative, ROUNDED[0] * epsilon), max(absolute, ROUNDED[1] * epsilon)
@@ -88,7 +88,7 @@ def _tolerance(expected: np.ndarray, judgement: Judgement, epsilon: float) -> np
 
 
 def _agree_along_directions(functions: Functions, args: Arguments, got: Gradients) -> bool:
-    """Whether large gradients agree with the slopes of the loss, each in a random direction."""
+    """Return whether large gradients agree with the slopes of the loss, each in a random direction."""
     arrays = [g for g in got if isinstance(g, np.ndarray)]
     if len(arrays) < len(got) or sum(g.size for g in arrays) <= FEW:
         return False
@@ -217,7 +217,7 @@ class _Comparison:
         return True
 
     def _judge_errs(self, which: int, g: np.ndarray) -> bool:
-        """Whether difference quotients side with the pass against its automatic judge."""
+        """Return whether difference quotients side with the pass against its automatic judge."""
         if not self.exact:
             return False
         e = self.judgement.arrays[which]

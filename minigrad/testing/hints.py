@@ -33,7 +33,7 @@ def largest(sample: Sample) -> float:
 
 
 def agree(sample: Sample) -> bool:
-    """Whether all gradients are right, but for rounding and what difference quotients leave open."""
+    """Return whether all gradients are right, but for rounding and what difference quotients leave open."""
     slack = CLOSE * largest(sample)
     return all(np.allclose(g, e, rtol=CLOSE, atol=slack) for g, e in zip(sample.got, sample.expected, strict=True))
 

@@ -143,7 +143,7 @@ class Slopes:
         return self.loss([x + t * d for x, d in zip(self.point, direction, strict=True)])
 
     def _scale(self) -> float:
-        """By how much the loss changes with its arguments, whatever constant stands beside."""
+        """The change of the loss with its arguments, whatever constant stands beside."""
         for width in (WIDE, 1e-3, 1e-5):
             change = max(abs(self._along(direction, width) - self.here) for direction in self._mixed)
             if np.isfinite(change) and change > 0:
@@ -201,7 +201,7 @@ def numerical(functions: Functions, args: tuple[Any, ...]) -> Judgement:
 def rounding_of(
     gradients: Callable[[tuple[Any, ...]], list[np.ndarray]], args: tuple[Any, ...], spread: float = SPREAD
 ) -> list[float]:
-    """By how much rounding moves what a function of the arguments returns, array by array.
+    """Estimate how rounding moves what a function of the arguments returns, array by array.
 
     Parameters
     ----------
