@@ -1,4 +1,4 @@
-"""How much of a change at step k is left at step T: step Jacobians, and the norms of their products, measured."""
+"""Jacobians over time, ∂s_T/∂s_k: step Jacobians, and the norms of their products, measured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
