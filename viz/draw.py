@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 from minigrad import Graph, Tensor
-from minigrad.context import step_of
 from minigrad.sweep import Adjoints
 
 from .errors import DrawingFormatError, DrawingSizeError, DrawingValueError
@@ -15,9 +14,7 @@ from .render.layered import layered_source, rows_passed
 from .render.placed import LAYOUT as PLACED
 from .render.placed import placed_source
 from .scene.build import picture_of
-from .scene.folding import fold_of
 from .scene.grouping import DETAILS as LEVELS
-from .scene.grouping import first_nonfinite
 from .scene.picture import Picture, is_time
 
 __all__ = ["draw", "picture_for"]
@@ -126,10 +123,8 @@ def picture_for(
     """
     in_time = _is_strip(graph)
     level = detail if detail != "auto" else "gate" if in_time else "op"
-    first = first_nonfinite(graph)
-    keep = None if first is None else step_of(first.scope)
-    folded = fold_of(graph, LONGEST[level], keep) if fold and in_time else None
-    picture = picture_of(graph, adjoints, detail=level, in_time=in_time, fold=folded, remark=remark)
+    longest = LONGEST[level] if fold and in_time else None
+    picture = picture_of(graph, adjoints, detail=level, in_time=in_time, longest=longest, remark=remark)
     most = MOST_PLACED if in_time else MOST_LAID_OUT
     if len(picture.edges) > most:
         advice = 'draw fewer steps, fold them, or use detail="cell"' if in_time else "draw a part of it"

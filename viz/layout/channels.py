@@ -7,7 +7,7 @@ is no room for one, everything to its right moves on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .step import is_input
+from .step import Port
 
 __all__ = ["GAP", "Arrangement", "Entries", "Entry", "crosses", "entries", "feet_width"]
 
@@ -23,8 +23,6 @@ ROUNDS = 4
 CORNER = 6.0
 
 Pair = tuple[float, float]
-#: What comes up, and the node that it comes to.
-Port = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -150,11 +148,11 @@ def entries(given: Arrangement, edges: Sequence[tuple[int, int]], ports: Sequenc
 def _entries(given: Arrangement, blocked: Sequence[tuple[int, int]], ports: Sequence[Port]) -> Entries:
     room = _Room(given)
     detours = {edge: room.past(edge) for edge in blocked}
-    wanted = sorted((port for port in ports if given.rows[port[1]] > 0), key=lambda port: given.rows[port[1]])
-    channels = {port: room.reserve(port[1], 0, given.rows[port[1]]) for port in wanted}
+    wanted = sorted((port for port in ports if given.rows[port.node] > 0), key=lambda port: given.rows[port.node])
+    channels = {port: room.reserve(port.node, 0, given.rows[port.node]) for port in wanted}
     found = {port: Entry(channel.middle + RIGHT) for port, channel in channels.items()}
     for node in dict.fromkeys(node for _, node in ports):
-        own = [port for port in ports if port[1] == node]
+        own = [port for port in ports if port.node == node]
         if given.rows[node] == 0:
             found |= _feet(own, room.x[node])
         else:
@@ -169,8 +167,8 @@ def feet_width(states: int) -> float:
 
 def _feet(ports: Sequence[Port], middle: float) -> dict[Port, Entry]:
     """States come up left of the middle of a node, inputs right of it."""
-    states = [port for port in ports if not is_input(port[0])]
-    inputs = [port for port in ports if is_input(port[0])]
+    states = [port for port in ports if port.origin.kind != "input"]
+    inputs = [port for port in ports if port.origin.kind == "input"]
     found = {port: Entry(middle - FOOT - APART * i) for i, port in enumerate(states)}
     return found | {port: Entry(middle + FOOT + APART * i) for i, port in enumerate(inputs)}
 

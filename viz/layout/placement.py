@@ -13,9 +13,9 @@ from typing import Protocol
 from ..scene.picture import Node
 from .channels import GAP, Entry
 from .sizes import size
-from .step import BUS, Block
+from .step import BUS, Block, Port
 from .step_layout import Shape, arrange
-from .timeline import CellPaths, LaneKey, Timeline, block_of, find_cell_paths, port_of
+from .timeline import CellPaths, LaneKey, Timeline, block_of, find_cell_paths, origin_of
 
 __all__ = ["EXITS", "HEAD", "SIDE", "TRACK", "Box", "Lane", "Placement", "lanes_of", "place", "tracks_of"]
 
@@ -293,7 +293,8 @@ def _place_block(
     number = {node.key: i for i, node in enumerate(nodes)}
     for node in nodes:
         for edge in time.incoming.get(node.key, []):
-            entry = shape.ports.get((port_of(time.nodes[edge.tail], node, number) or "", number[node.key]))
+            origin = origin_of(time.nodes[edge.tail], node, number)
+            entry = shape.ports.get(Port(origin, number[node.key])) if origin is not None else None
             if entry is not None:
                 placement.ports[edge.tail, edge.head] = Entry(across(entry.x), entry.rise)
             detour = shape.detours.get((number.get(edge.tail, -1), number[node.key]))
@@ -330,7 +331,7 @@ def _with_outside(placement: Placement, time: Timeline) -> Placement:
             (number[x.tail], number[m.key]) for m in nodes for x in time.incoming.get(m.key, []) if x.tail in number
         )
         ports = {
-            (x.tail, m.key): (BUS, number[m.key])
+            (x.tail, m.key): Port(BUS, number[m.key])
             for m in nodes
             for x in time.incoming.get(m.key, [])
             if x.tail not in number and not on_left

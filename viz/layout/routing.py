@@ -10,7 +10,7 @@ from ..scene.picture import Edge, Node
 from .channels import CORNER, Entry, crosses
 from .placement import EXITS, HEAD, SIDE, TRACK, Box, Lane, Placement
 from .step import BUS
-from .timeline import is_handed_over, port_of
+from .timeline import is_handed_over, origin_of
 
 __all__ = ["Point", "Surroundings", "beside", "clip", "route", "surroundings"]
 
@@ -169,7 +169,7 @@ def _down(tail: Node, head: Node, placement: Placement) -> list[Point]:
     """From a node to the level under the rows on which its edge runs."""
     a = placement.boxes[tail.key]
     lane = placement.lanes[head.lane if tail.step is None else tail.lane]
-    if port_of(tail, head) == BUS:
+    if origin_of(tail, head) == BUS:
         if tail.step is None:
             return _down_outside(a, lane.bus, placement)
         below = _down_beside(tail, a, lane.bus, lane, placement.between)

@@ -2,27 +2,27 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-__all__ = ["BUS", "Block", "cell_path_of", "input_port", "is_input", "state_port"]
-
-#: What comes from far away, on one edge for all.
-BUS = "bus"
-_INPUT, _STATE = "input ", "state "
+__all__ = ["BUS", "Block", "Origin", "Port", "cell_path_of"]
 
 
-def input_port(node: int) -> str:
-    """The port of what comes from an input, by its number in the step."""
-    return f"{_INPUT}{node}"
+class Origin(NamedTuple):
+    """The origin of edges that come up from under a step: a state by its family, an input by its number, or the bus."""
+
+    kind: Literal["bus", "state", "input"]
+    which: str | int = ""
 
 
-def state_port(family: str) -> str:
-    """The port of what comes from a state, whatever its users have called it."""
-    return f"{_STATE}{family}"
+#: All that comes from far away, in one place.
+BUS = Origin("bus")
 
 
-def is_input(what: str) -> bool:
-    """True for the port of an input."""
-    return what.startswith(_INPUT)
+class Port(NamedTuple):
+    """The way from an origin up to a node of the step."""
+
+    origin: Origin
+    node: int
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,8 @@ class Block:
         The nodes on each cell path, in the order of time.
     inputs : frozenset of int
         Nodes that stand below everything else.
-    ports : tuple of (str, int)
-        What comes to a node from under all rows, and the node: a state, an input or the bus, see `state_port`,
-        `input_port` and `BUS`.
+    ports : tuple of Port
+        Where edges come up from under all rows.
     exits : frozenset of int
         Nodes from which an edge leaves for the next step, other than on a cell path.
     """
@@ -51,7 +50,7 @@ class Block:
     edges: tuple[tuple[int, int], ...]
     cell_paths: tuple[tuple[int, ...], ...] = ()
     inputs: frozenset[int] = frozenset()
-    ports: tuple[tuple[str, int], ...] = ()
+    ports: tuple[Port, ...] = ()
     exits: frozenset[int] = frozenset()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 from .channels import GAP, Arrangement, Entries, Entry, entries
-from .step import BUS, Block, input_port
+from .step import BUS, Block, Origin, Port
 
 __all__ = [
     "ALONG",
@@ -230,7 +230,7 @@ class Shape:
     width : float
     top : float
         y of the highest row.
-    ports : dict of (str, int) to Entry
+    ports : dict of Port to Entry
         Where each port comes up.
     detours : dict of (int, int) to (float, float)
         For edges that would cross nodes: the x of the channel that they take instead, and the y below it.
@@ -241,7 +241,7 @@ class Shape:
     places: tuple[tuple[float, float], ...]
     width: float
     top: float
-    ports: Mapping[tuple[str, int], Entry] = field(default_factory=dict)
+    ports: Mapping[Port, Entry] = field(default_factory=dict)
     detours: Mapping[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
     exits: Mapping[int, float] = field(default_factory=dict)
 
@@ -301,9 +301,9 @@ def _blocked_exits(block: Block, x: Mapping[int, float], rows: Mapping[int, int]
 def _place_inputs(block: Block, found: Entries) -> None:
     """Every input under the edges that it feeds, beside those that come from further down."""
     x, upper = found.x, dict(found.x)
-    busses = sorted(entry.x for (what, _), entry in found.ports.items() if what == BUS)
+    busses = sorted(entry.x for port, entry in found.ports.items() if port.origin == BUS)
     for node in sorted(block.inputs):
-        over = [entry.x for (what, _), entry in found.ports.items() if what == input_port(node)]
+        over = [entry.x for port, entry in found.ports.items() if port.origin == Origin("input", node)]
         x[node] = sum(over) / len(over) if over else min(upper.values(), default=0.0)
         half = block.sizes[node][0] / 2
         for at in busses:

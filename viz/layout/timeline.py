@@ -7,9 +7,9 @@ from itertools import pairwise
 from ..scene.picture import Edge, Node, Picture
 from .channels import feet_width
 from .sizes import size
-from .step import BUS, Block, cell_path_of, input_port, is_input, state_port
+from .step import BUS, Block, Origin, Port, cell_path_of
 
-__all__ = ["CellPaths", "LaneKey", "Timeline", "block_of", "find_cell_paths", "is_handed_over", "port_of", "timeline"]
+__all__ = ["CellPaths", "LaneKey", "Timeline", "block_of", "find_cell_paths", "is_handed_over", "origin_of", "timeline"]
 
 #: The scopes that make a lane: a layer, a direction.
 LaneKey = tuple[str, ...]
@@ -145,26 +145,26 @@ def is_handed_over(tail: Node, head: Node) -> bool:
     return tail.carried and tail.step == head.step and tail.lane != head.lane and not head.carried
 
 
-def port_of(tail: Node, head: Node, number: Mapping[str, int] | None = None) -> str | None:
-    """The port through which an edge comes up from under its step: a state, an input, the bus; None if it does not.
+def origin_of(tail: Node, head: Node, number: Mapping[str, int] | None = None) -> Origin | None:
+    """The origin of an edge that comes up from under its step: a state, an input, the bus; None if it does not.
 
     Near states have a track of their own; everything from further away shares one bus.
     """
     if head.carried or head.step is None or is_handed_over(tail, head):
         return None
     if tail.carried and tail.step is not None and tail.lane == head.lane and abs(tail.step - head.step) == 1:
-        return None if head.kind == "fold" else state_port(tail.family)
+        return None if head.kind == "fold" else Origin("state", tail.family)
     if tail.carried or tail.step is None or (tail.kind == "fold" and tail.step != head.step):
         return BUS
     if tail.kind == "input" and head.kind != "input" and tail.lane == head.lane:
-        return input_port((number or {}).get(tail.key, 0))
+        return Origin("input", (number or {}).get(tail.key, 0))
     return None
 
 
-def _wide_enough(node: Node, ports: list[str]) -> tuple[float, float]:
+def _wide_enough(node: Node, origins: list[Origin]) -> tuple[float, float]:
     """The size of a node at whose foot the edges of many states come up."""
     width, height = size(node)
-    states = sum(not is_input(what) for what in ports)
+    states = sum(origin.kind != "input" for origin in origins)
     return (max(width, feet_width(states)) if states > 2 else width), height
 
 
@@ -172,12 +172,12 @@ def block_of(time: Timeline, cell_paths: CellPaths, lane: LaneKey, step: int) ->
     """A step of a lane in numbers, the same for all steps that are alike."""
     nodes = time.blocks[lane, step]
     number = {node.key: i for i, node in enumerate(nodes)}
-    ports: dict[tuple[str, int], None] = {}
+    ports: dict[Port, None] = {}
     for node in nodes:
         for edge in time.incoming.get(node.key, []):
-            what = port_of(time.nodes[edge.tail], node, number)
-            if what is not None and (edge.tail, edge.head) not in cell_paths.edges:
-                ports[what, number[node.key]] = None
+            origin = origin_of(time.nodes[edge.tail], node, number)
+            if origin is not None and (edge.tail, edge.head) not in cell_paths.edges:
+                ports[Port(origin, number[node.key])] = None
     exits = frozenset(
         number[node.key]
         for node in nodes
@@ -186,7 +186,7 @@ def block_of(time: Timeline, cell_paths: CellPaths, lane: LaneKey, step: int) ->
         if edge.head not in number and (edge.tail, edge.head) not in cell_paths.edges
     )
     return Block(
-        tuple(_wide_enough(node, [what for what, head in ports if head == i]) for i, node in enumerate(nodes)),
+        tuple(_wide_enough(node, [port.origin for port in ports if port.node == i]) for i, node in enumerate(nodes)),
         _inside(time, nodes, number),
         tuple(tuple(number[key] for key in way) for way in cell_paths.ways.get((lane, step), [])),
         frozenset(number[node.key] for node in nodes if node.kind == "input"),

@@ -13,7 +13,7 @@ from minigrad.sweep import Edge as GraphEdge
 from minigrad.tensor import CONSTANT
 
 from ..colour_scale import Scale
-from .folding import Fold, fold_ends, fold_label, fold_tooltip, folded
+from .folding import Fold, fold_ends, fold_label, fold_of, fold_tooltip, folded
 from .grouping import Group, crosses_time, families_of, first_nonfinite, grouping
 from .labels import short_name, symbol, title, wrapped_formula
 from .picture import Edge, Node, Picture
@@ -83,7 +83,7 @@ def picture_of(
     *,
     detail: str = "op",
     in_time: bool = False,
-    fold: Fold | None = None,
+    longest: int | None = None,
     remark: str = "",
 ) -> Picture:
     """One node for each group of nodes, one edge for each use of a value.
@@ -100,12 +100,12 @@ def picture_of(
         A key of `grouping.DETAILS`.
     in_time : bool
         Give each state a mark of its own between the time steps.
-    fold : Fold, optional
-        The steps to draw as one.
+    longest : int, optional
+        The number of steps beyond which the middle is folded.
     remark : str
         What to write under the drawing.
     """
-    sketch = _Sketch(graph, adjoints, detail, in_time, fold)
+    sketch = _Sketch(graph, adjoints, detail, in_time, longest)
     edges = sketch.edges()
     known = [edge.share for edge in edges if edge.share is not None]
     return Picture(tuple(sketch.nodes()), tuple(edges), repr(graph).strip("<>"), remark, Scale.over(known))
@@ -121,15 +121,18 @@ class _Use(NamedTuple):
 
 
 class _Sketch:
-    """The lookups that marks and lines need, made once."""
+    """The lookups that nodes and edges of the picture need, made once."""
 
-    def __init__(self, graph: Graph, adjoints: Adjoints | None, detail: str, in_time: bool, fold: Fold | None) -> None:
+    def __init__(
+        self, graph: Graph, adjoints: Adjoints | None, detail: str, in_time: bool, longest: int | None
+    ) -> None:
         self.graph = graph
         self.adjoints = adjoints
         self.in_time = in_time
         self.each_use = detail == "op"
-        self.fold = fold
         self.nonfinite = first_nonfinite(graph)
+        keep = None if self.nonfinite is None else step_of(self.nonfinite.scope)
+        fold = self.fold = None if longest is None else fold_of(graph, longest, keep)
         grouped = grouping(graph, detail, self.nonfinite)
         self.groups = grouped if fold is None else folded(grouped, fold)
         self.owner = {node.serial: i for i, group in enumerate(self.groups) for node in group.members}
