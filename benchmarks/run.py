@@ -1,7 +1,7 @@
 """Run all benchmarks that take minutes and write their sections of benchmarks/README.md.
 
 ``python benchmarks/run.py``, or ``--only passes growth``. Libraries to compare with are optional, and left out where
-they are missing: ``pip install "minigrad[fast]" torch "jax[cpu]" autograd micrograd torchviz``. `memory_tasks.py`,
+they are missing: ``pip install numba scipy torch "jax[cpu]" autograd micrograd torchviz``. `memory_tasks.py`,
 which trains nets, takes longer and is run by itself.
 """
 

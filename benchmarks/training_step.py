@@ -1,7 +1,7 @@
 """One training step of every library, beside each other and beside the limit.
 
 ``python benchmarks/training_step.py`` prints the table, ``--write`` puts it into benchmarks/README.md. Peers are
-optional: ``pip install torch "jax[cpu]" autograd``, and Numba and SciPy (``minigrad[fast]``) for the second backend.
+optional: ``pip install torch "jax[cpu]" autograd``, and ``numba scipy`` for the second backend.
 All of them are first made to agree on the gradient of the inputs. Everything runs on one thread of one processor.
 """
 

@@ -198,7 +198,7 @@ def _read_safetensors(path: str) -> Mapping[str, Any]:
         library = import_module("safetensors.numpy")
     except ImportError as error:
         raise MissingSafetensorsError(
-            "reading a .safetensors file needs the extra: pip install 'minigrad[safetensors]'"
+            "reading a .safetensors file needs that library; run `pip install safetensors`"
         ) from error
     try:
         loaded = library.load_file(path)

@@ -324,7 +324,7 @@ def compile(
         Which rewritings to do; all by default, see `minigrad.compiler.PASSES`. For tests and for measuring.
     backend : {"numpy", "fast"}
         "fast" compiles the loops over time with Numba: steps take a half to a third of the time where arrays
-        are small, the first call a few seconds longer. Needs ``pip install "minigrad[fast]"``.
+        are small, the first call a few seconds longer. Needs ``pip install numba scipy``.
     keep_checkpoints : bool
         Compute what is behind `checkpoint` again in the backward pass, as the eager engine does. Each kind of
         segment is planned once and all its occurrences share one memory: T steps in segments of √T take O(√T)

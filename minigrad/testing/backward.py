@@ -108,7 +108,7 @@ def check_backward(
 
 @dataclass(frozen=True)
 class _Look:
-    """What one case has shown.
+    """The result of one case.
 
     Attributes
     ----------
@@ -256,7 +256,7 @@ def _require_decision(looks: Sequence[_Look]) -> None:
 
 
 def _report(check: _Check, look: _Look) -> str:
-    """What is wrong, by how much, and what the same numbers at other sizes show."""
+    """The text of a failure: the wrong gradients, and facts about other sizes."""
     if look.raised is not None:
         return _raised(check, look.case, look.raised)
     if not look.wrong:

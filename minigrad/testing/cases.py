@@ -199,7 +199,7 @@ class Functions:
         return _number(value), self._overwritten(args, given)
 
     def gradients(self, args: tuple[Any, ...]) -> tuple[list[np.ndarray | BadShape], list[str]]:
-        """What backward returns, array by array, and the paths of arguments that it has overwritten.
+        """The result of backward, array by array, and the paths of arguments that it has overwritten.
 
         f runs before it on the same arguments, as in training: a pass may use what the forward pass has stored.
 

@@ -20,7 +20,7 @@ ENOUGH = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """What backward gave and what is right, at one case; all arrays have the right shapes."""
+    """Gradients from backward and the right ones, at one case; all arrays have the right shapes."""
 
     case: Case
     got: Sequence[np.ndarray]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-docscrape = pytest.importorskip("numpydoc.docscrape", reason='needs numpydoc: pip install "minigrad[docs]"')
+docscrape = pytest.importorskip("numpydoc.docscrape", reason="needs numpydoc: pip install numpydoc")
 FunctionDoc, NumpyDocString = docscrape.FunctionDoc, docscrape.NumpyDocString
 
 PACKAGES = ("minigrad", "minigrad.optim", "minigrad.symbolic", "minigrad.testing", "cells", "cells.claims", "viz")

@@ -34,5 +34,5 @@ def test_a_slip_is_noticed(net: str, slip: str, old: str, new: str) -> None:
     """Each slip is found, at whatever sizes it shows."""
     forward, backward, make_args, sizes, _ = NETS[net]
 
-    with pytest.raises(GradientCheckError, match="is wrong at|clips its gradients at"):
+    with pytest.raises(GradientCheckError, match=r"is wrong at|clips its gradients at"):
         check_backward(forward, rewritten(backward, old, new), make_args, sizes=sizes, examples=30)

@@ -36,7 +36,7 @@ CELLS = {
 
 
 def disagreement(name: str, dtype: Any = np.float64) -> float:
-    """How far a compiled training step is from the engine's, relative to the largest entry of each result."""
+    """The distance of a compiled training step from the engine's, relative to the largest entry of each result."""
     cell, readout, rng = CELLS[name], Readout(4, 3), np.random.default_rng(0)
     params = {"cell": cell.init(rng, dtype), "readout": readout.init(rng, dtype)}
     params = tree_map(lambda p: p + 0.1 * rng.standard_normal(p.shape).astype(dtype), params)
@@ -52,7 +52,7 @@ def disagreement(name: str, dtype: Any = np.float64) -> float:
 
 
 def tolerance(dtype: Any) -> float:
-    """What rounding may do when sums are reordered."""
+    """The tolerance for rounding when sums are reordered."""
     return 1e-4 if dtype is np.float32 else 1e-11
 
 

@@ -65,7 +65,7 @@ WITHOUT = {"checkpoint", *(name for name, record in PRIMITIVES.items() if not re
 
 
 def check(name: str, modes: tuple[str, ...] = ("reverse", "forward")) -> None:
-    """What a user would call."""
+    """The function that a user would call."""
     if name in CALLS:
         f, args = CALLS[name]
         check_grads(f, *args, modes=modes)

@@ -136,7 +136,7 @@ def test_a_derivative_hidden_by_rounding_is_not_taken_for_checked() -> None:
 
 
 def test_rounding_inside_is_not_taken_for_a_wrong_rule() -> None:
-    """What cancels inside makes the quotients jitter by more than the tolerance; no rule is accused of it."""
+    """Cancellation inside makes the quotients jitter by more than the tolerance; no rule is accused of it."""
     with pytest.raises(UndecidedGradientError, match="what cancels inside leaves too much rounding"):
         check_grads(lambda x: (x + 1e10) - 1e10, np.array([0.3]), complex_step=False)
 

@@ -161,5 +161,5 @@ def require() -> Any:
     except ImportError as error:
         raise BackendError(
             f'compile(..., backend="fast") needs Numba and SciPy ({error}); install them with '
-            'pip install "minigrad[fast]", or leave the backend out: NumPy alone does the rest.'
+            "`pip install numba scipy`, or leave the backend out: NumPy alone does the rest."
         ) from error
