@@ -1,4 +1,4 @@
-"""Mutation testing: would the tests notice if a line of the code that must be right were wrong?
+"""Mutation testing: small changes of the code that must be right, each of which a test should notice.
 
-``python -m tools.mutation`` runs mutmut on copies of the repository and writes ``docs/mutation.md``.
+``python -m tools.mutation`` runs mutmut on copies of the repository and writes ``build/mutation.md``.
 """

@@ -1,4 +1,4 @@
-"""``python -m tools.mutation``: run mutmut and write ``docs/mutation.md``; see ``--help``."""
+"""``python -m tools.mutation``: run mutmut and write ``build/mutation.md``; see ``--help``."""
 
 import argparse
 import os
@@ -11,9 +11,10 @@ from .report import read_reasons, render
 from .results import load, outcome_of, save
 from .workshop import ROOT, Workshop
 
-DOCUMENT = ROOT / "docs" / "mutation.md"
-RESULTS = ROOT / "docs" / "mutation-results.json"
-REASONS = ROOT / "docs" / "mutation-reasons.toml"
+#: An artefact of the command, not tracked; results and reasons are kept beside the tool.
+DOCUMENT = ROOT / "build" / "mutation.md"
+RESULTS = Path(__file__).with_name("results.json")
+REASONS = Path(__file__).with_name("reasons.toml")
 
 
 def main() -> None:
@@ -44,6 +45,7 @@ def main() -> None:
     outcomes = load(RESULTS) | found  # only now: another run may have written meanwhile
     save(RESULTS, outcomes, GROUPS)
     reasons = read_reasons(REASONS)
+    DOCUMENT.parent.mkdir(exist_ok=True)
     DOCUMENT.write_text(render(outcomes, reasons), "utf-8")
     unexplained = [s for o in outcomes.values() for s in o.survivors if s.key not in reasons and not s.in_error]
     sys.stdout.write(f"wrote {DOCUMENT.name}; {len(unexplained)} survivors have no reason in {REASONS.name} yet\n")

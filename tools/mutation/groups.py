@@ -37,6 +37,8 @@ class Group:
         Seconds of further tests for each mutant, the quickest first.
     never : tuple of str
         Files and tests that are left out.
+    spared : tuple of str
+        Patterns of files that `modules` matches and that are another group's.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Group:
     sample: int | None = None
     budget: float = 8.0
     never: tuple[str, ...] = _NEVER
+    spared: tuple[str, ...] = ()
 
 
 def _engine(*names: str) -> tuple[str, ...]:
@@ -87,8 +90,8 @@ _CELL_TESTS = (
 )
 
 #: Of the rooms for deriving and checking formulas, the files in which a slip would be a wrong formula or verdict.
-_DERIVING = ("chain", "derivation", "induction", "norms", "recurrences")
-_CHECKING = ("consequences", "equality", "judge", "meanings", "opening", "targets", "verdicts")
+_DERIVING = ("bptt", "chain_rule", "derivation", "induction", "norms")
+_CHECKING = ("context", "counterexamples", "dependencies", "equality", "resolve", "simulation", "verdict")
 
 GROUPS = {
     group.name: group
@@ -107,12 +110,13 @@ GROUPS = {
             tuple(f"tests/cells/test_{name}.py" for name in _CELL_TESTS),
             sample=800,
             budget=15.0,
+            spared=("cells/claims/*", "cells/analysis/*"),
         ),
         Group(
             "engine",
             tuple(
                 f"minigrad/{name}.py"
-                for name in ("autodiff", "lifting", "sweep", "jacobians", "graph", "checkpoint", "functions")
+                for name in ("autodiff", "transforms", "sweep", "jacobians", "graph", "checkpoint", "losses")
             ),
             (*_ENGINE_TESTS, "tests/cells/test_unroll.py", "tests/minigrad/compiler/test_segments.py"),
             _engine("sweep", "transforms", "graph", "checkpoint", "lifting_edges"),
@@ -135,6 +139,46 @@ GROUPS = {
             ("tests/minigrad/compiler",),
             ("tests/minigrad/compiler",),
             sample=400,
+            budget=15.0,
+        ),
+        Group(
+            "optim",
+            ("minigrad/optim/*.py",),
+            ("tests/minigrad/test_optim.py",),
+            ("tests/minigrad/test_optim.py",),
+            sample=200,
+        ),
+        Group(
+            "testing",
+            ("minigrad/testing/*.py",),
+            _engine("check_backward", "check_grads", "check_grads_judge", "expressions"),
+            _engine("check_backward", "check_grads", "check_grads_judge"),
+            sample=200,
+            budget=15.0,
+        ),
+        Group(
+            "claims",
+            ("cells/claims/*.py",),
+            ("tests/cells/test_claims.py", "tests/cells/test_claims_can_fail.py"),
+            ("tests/cells/test_claims.py", "tests/cells/test_claims_can_fail.py"),
+            sample=200,
+            budget=30.0,
+            never=(),
+        ),
+        Group(
+            "analysis",
+            ("cells/analysis/*.py",),
+            ("tests/viz", "tests/cells"),
+            ("tests/viz/test_diagnosis.py", "tests/viz/test_findings.py", "tests/viz/test_jacobians.py"),
+            sample=200,
+            budget=15.0,
+        ),
+        Group(
+            "viz",
+            ("viz/scene/*.py", "viz/layout/*.py", "viz/render/*.py", "viz/plots/*.py"),
+            ("tests/viz",),
+            ("tests/viz/test_draw.py", "tests/viz/test_folding.py", "tests/viz/test_flow_pictures.py"),
+            sample=200,
             budget=15.0,
         ),
     )

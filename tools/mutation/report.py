@@ -36,7 +36,7 @@ What mutmut does not reach: statements outside of functions, decorated functions
 which a primitive's value is registered. The faults planted in `tests/faults` reach the registered rules: there every
 rule of every primitive, in both modes, is replaced by a wrong one.
 
-This page is written by the command; the reasons are kept in `docs/mutation-reasons.toml`.
+This page is written by the command; the reasons are kept in `tools/mutation/reasons.toml`.
 """
 
 

@@ -39,7 +39,7 @@ PRELOADED = (
 #: Without what costs time in each process and finds no mutant: doctests, caches, collecting garbage at the end.
 _PYTEST = (
     *("-p", "mutation_plugin", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
-    *("-o", "addopts=", "-m", "not parity and not slow", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+    *("-o", "addopts=", "-m", "not parity and not slow and not nightly", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 
 
@@ -98,7 +98,7 @@ class Workshop:
         values: dict[str, tuple[str, ...]] = {
             "source_paths": PACKAGES,
             "only_mutate": self.group.modules,
-            "do_not_mutate": ("cells/claims/*",),
+            **({"do_not_mutate": self.group.spared} if self.group.spared else {}),
             "also_copy": ("mutation_plugin.py", "README.md", "docs", "benchmarks"),
             "pytest_add_cli_args": _PYTEST,
             "pytest_add_cli_args_test_selection": (
