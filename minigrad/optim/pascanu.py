@@ -113,7 +113,7 @@ def _squared_ratio(errors: Any, carried: Any, bound: float) -> tuple[Any, Any]:
     """‖carried‖² / ‖error‖² of every term, and whether it counts."""
     before = sum(errors * errors, -1)
     after = sum(carried * carried, -1)
-    counted = before >= bound
+    counted = before >= max(bound, float(np.finfo(before.dtype).tiny))  # an error of 0 has no ratio, whatever the bound
     return after / where(counted, before, 1.0), counted
 
 

@@ -458,3 +458,49 @@ def test_omega_of_a_continued_run(form: str, options: Any) -> None:
     np.testing.assert_allclose(pascanu_regularizer(graph, form)[0], expected, rtol=1e-12)
     if not options:
         np.testing.assert_allclose(pascanu_regularizer(mg.trace(in_parts, params), form)[0], expected, rtol=1e-12)
+
+
+def test_defaults_are_the_published_ones() -> None:
+    """Without settings Adam is that of the paper, β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸: three steps by hand."""
+    p, gradients = 1.0, (0.5, -2.0, 1e-8)
+    optimizer = Adam()
+    params, state = np.array([p]), optimizer.init(np.array([p]))
+    m = v = 0.0
+    for t, g in enumerate(gradients, 1):
+        params, state = optimizer.step(params, np.array([g]), state)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        p -= 1e-3 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    np.testing.assert_allclose(params, p, rtol=1e-13)
+    np.testing.assert_allclose([state.m[0], state.v[0]], [m, v], rtol=1e-12)
+    assert (optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weight_decay) == (0.9, 0.999, 1e-8, 0.0)
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+def test_omega_of_a_graph_with_a_batch(form: Any) -> None:
+    """Found in a graph or given as arrays, Ω of a batch is one number, with the same gradient."""
+    rng = np.random.default_rng(0)
+    cell, xs, weights = RNN(2, 3), rng.standard_normal((4, 5, 2)), rng.standard_normal((4, 5, 3))
+    params = tree_map(lambda p: 0.8 * rng.standard_normal(p.shape), cell.init(rng))
+    graph = mg.trace(lambda params: (weights * unroll(cell, params, xs).outputs).sum(), params)
+    d_a, d_h, slope = textbook(graph, 4)
+    errors = d_a if form == "paper" else d_h
+    omega, gradient = pascanu_regularizer(graph, form)
+    value, direct = mg.value_and_grad(pascanu_omega)(params["W"], errors, slope, form)
+    np.testing.assert_allclose(omega, value, rtol=1e-12)
+    np.testing.assert_allclose(gradient, direct, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+def test_the_bound_below_which_terms_are_left_out(form: Any) -> None:
+    """An error of squared length 1e-20 counts, one just below does not, and `bound` moves the border."""
+    W, slopes = 2 * np.eye(2), np.ones((3, 2))
+
+    def omega(length: float, **options: Any) -> float:
+        errors = np.zeros((3, 2))
+        errors[1, 0] = length
+        return float(pascanu_omega(W, errors, slopes, form, **options))
+
+    assert omega(1.01e-10) > 0.5
+    assert omega(0.99e-10) == 0.0
+    assert omega(0.99e-10, bound=0.0) > 0.5
+    assert omega(1.0, bound=1.01) == 0.0
