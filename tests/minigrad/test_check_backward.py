@@ -179,3 +179,22 @@ def test_without_hypothesis_the_error_says_what_to_install(monkeypatch):
 
     with pytest.raises(ModuleNotFoundError, match=r"strategies needs Hypothesis; run .pip install hypothesis"):
         minigrad.testing.__getattr__("strategies")
+
+
+@pytest.mark.parametrize("error", [1e-5, 1e-4, 1e-3])
+def test_a_small_factor_is_found(error):
+    """A gradient that is off by one part in a hundred thousand is wrong, however smooth the rest is."""
+    assert "b" in failure(bptt(scale=1 + error))
+
+
+def test_a_slip_at_one_size_in_twenty_is_found():
+    """With the usual number of examples a slip at T = 5, H = 3 alone is found."""
+
+    def backward(params, xs):
+        gradient = bptt()(params, xs)
+        if len(xs) == 5 and len(params["b"]) == 3:
+            gradient["W"] = 2 * gradient["W"]
+        return gradient
+
+    with pytest.raises(GradientCheckError, match="T=5, H=3"):
+        check_backward(forward, backward, make_args)

@@ -39,7 +39,14 @@ PRELOADED = (
 #: Without what costs time in each process and finds no mutant: doctests, caches, collecting garbage at the end.
 _PYTEST = (
     *("-p", "mutation_plugin", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
-    *("-o", "addopts=", "-m", "not parity and not slow and not nightly", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+    *(
+        "-o",
+        "addopts=",
+        "-m",
+        "not parity and not slow and not nightly",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ),
 )
 
 
