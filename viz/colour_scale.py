@@ -1,4 +1,4 @@
-"""From the norm of a share to the colour and width of a line: log10, light and thin to dark and wide."""
+"""From the norm of a gradient to the colour and width of its edge: log10, light and thin to dark and wide."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

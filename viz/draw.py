@@ -24,7 +24,7 @@ DETAILS = ("auto", *LEVELS)
 LONGEST = {"op": 8, "gate": 10, "cell": 30}
 #: The most lines for `dot`, whose time grows faster than their number, and for drawing what is placed already.
 MOST_LAID_OUT, MOST_PLACED = 4_000, 60_000
-#: The most rows that all lines together may pass on their way: `dot` puts an unseen mark into each.
+#: The most rows that all edges together may pass on their way: `dot` puts a virtual node into each.
 MOST_PASSED = 100_000
 
 
@@ -121,7 +121,7 @@ def picture_for(
     DrawingSizeError
         If it would have more lines than Graphviz can lay out.
     """
-    in_time = _is_strip(graph)
+    in_time = _is_timeline(graph)
     level = detail if detail != "auto" else "gate" if in_time else "op"
     longest = LONGEST[level] if fold and in_time else None
     picture = picture_of(graph, adjoints, detail=level, in_time=in_time, longest=longest, remark=remark)
@@ -139,7 +139,7 @@ def picture_for(
     return picture
 
 
-def _is_strip(graph: Graph) -> bool:
+def _is_timeline(graph: Graph) -> bool:
     """True if there are time steps, and none inside of another."""
     scopes = {node.scope for node in graph.nodes}
     return max((sum(map(is_time, scope)) for scope in scopes), default=0) == 1

@@ -1,4 +1,4 @@
-"""A drawing inside a page: marks can be reached by keyboard, and say what they are to those who cannot see them."""
+"""A drawing inside a page: nodes can be reached by keyboard, and say what they are to those who cannot see them."""
 
 import re
 

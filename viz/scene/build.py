@@ -1,4 +1,4 @@
-"""From a graph and its adjoints to a picture: a mark for each group of nodes, an edge for each use."""
+"""From a graph and its adjoints to a picture: a node for each group of the graph's nodes, an edge for each use."""
 
 from collections.abc import Container, Mapping, Sequence
 from math import hypot
@@ -27,7 +27,7 @@ ENTRYWISE = ("multiply", "add", "subtract", "divide", "negative", "alias", "wher
 
 
 def kind_of(node: Tensor, outputs: Container[int] = (), named_apart: bool = False) -> str:
-    """The row of the style table for a node; `named_apart`: its name stands on a mark of its own."""
+    """The row of the style table for a node; `named_apart`: its name stands on a state of its own."""
     name = node.primitive.name
     if node.primitive is CONSTANT:
         return "constant"
@@ -89,7 +89,7 @@ def picture_of(
     """One node for each group of nodes, one edge for each use of a value.
 
     A leaf outside all scopes that is used inside some (a parameter) gets one node in each of them: that
-    keeps lines short and layouts fast, and adds no line.
+    keeps lines short and layouts fast, and adds no edge.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def picture_of(
     detail : str
         A key of `grouping.DETAILS`.
     in_time : bool
-        Give each state a mark of its own between the time steps.
+        Give each state a node of its own between the time steps.
     longest : int, optional
         The number of steps beyond which the middle is folded.
     remark : str
@@ -151,7 +151,7 @@ class _Sketch:
     # -- nodes -----------------------------------------------------------------------------------
 
     def nodes(self) -> list[Node]:
-        """Each group's mark, one for each place where it is drawn, followed by those of its states."""
+        """Each group's node, one for each place where it is drawn, followed by those of its states."""
         found = []
         for group in self.groups:
             if not (group.face.serial in self.split and group.face.is_leaf):
@@ -160,7 +160,7 @@ class _Sketch:
         return found
 
     def _copies(self, group: Group) -> list[Node]:
-        """The same mark at all places where the group is drawn."""
+        """The same node at all places where the group is drawn."""
         node = group.face
         label, kind, words = self._label(group), self._kind(group), self._tooltip(group)
         bad = next((member for member in group.members if member is self.nonfinite), None)
@@ -231,7 +231,7 @@ class _Sketch:
     # -- edges -----------------------------------------------------------------------------------
 
     def edges(self) -> list[Edge]:
-        """One line for each use; uses of one value by one node are one line, unless every use is wanted."""
+        """One edge for each use; uses of one value by one node are one edge, unless every use is wanted."""
         shares = {} if self.adjoints is None else self.adjoints.edges
         bundles: dict[_Use, list[GraphEdge]] = {}
         deliveries: dict[int, list[GraphEdge]] = {}
@@ -254,13 +254,13 @@ class _Sketch:
         return made + [edge_of(use.tail, use.head, edges, shares) for use, edges in bundles.items()]
 
     def _leaves_step(self, edge: GraphEdge) -> bool:
-        """A use at another time, or by another layer or direction: it starts at the state's own mark."""
+        """A use at another time, or by another layer or direction: it starts at the state's own node."""
         if crosses_time(edge):
             return True
         return without_time(edge.source.scope) != without_time(edge.target.scope) and not self._in_fold(edge.source)
 
     def _is_drawn(self, edge: GraphEdge) -> bool:
-        """Not what a fold gets from parameters, nor what has no mark."""
+        """False for what a fold gets from parameters, and for what is not drawn."""
         if edge.source.serial not in self.owner or edge.target.serial not in self.owner:
             return False
         return not (self._in_fold(edge.target) and edge.source.is_leaf and not edge.source.scope)
@@ -285,7 +285,7 @@ class _Sketch:
     # -- keys ------------------------------------------------------------------------------------
 
     def _key(self, node: Tensor, place: tuple[str, ...]) -> str:
-        """The key of the mark that a node is part of, as seen from a place."""
+        """The key of the picture's node that a graph's node is part of, as seen from a place."""
         group = self.groups[self.owner[node.serial]]
         places = self._places_of(group)
         number = self.order[group.face.serial]

@@ -1,4 +1,4 @@
-"""Folding the middle of a long run into one mark that carries the exact norm of what it does to gradients."""
+"""Folding the middle of a long run into one node that carries the exact norm of what it does to gradients."""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ class Group:
     Attributes
     ----------
     face : Tensor
-        The last of them, whose name and value the mark shows.
+        The last of them, whose name and value is shown.
     members : tuple of Tensor
         All of them, in order.
     kind : str
