@@ -68,34 +68,9 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return p.mean(a, axis, keepdims=bool(keepdims))
 
 
-#: Ufuncs that are primitives under the same name.
-_SAME_NAME = (
-    *(
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "negative",
-        "power",
-        "exp",
-        "log",
-        "sqrt",
-        "tanh",
-        "matmul",
-        "maximum",
-        "minimum",
-    ),
-    *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
-)
-
 #: NumPy's ufuncs, and what they do to Tensors.
 UFUNCS: dict[Any, Callable[..., Any]] = {
-    **{getattr(np, name): _primitive(name) for name in _SAME_NAME},
-    np.absolute: p.absolute,
-    np.logical_and: _primitive("logical_and"),
-    np.logical_or: _primitive("logical_or"),
-    np.logical_xor: _primitive("logical_xor"),
-    np.logical_not: _primitive("logical_not"),
+    **{record.value: _primitive(name) for name, record in PRIMITIVES.items() if isinstance(record.value, np.ufunc)},
     np.bitwise_and: lambda a, b: a & b if isinstance(a, Tensor) else b.__rand__(a),
     np.bitwise_or: lambda a, b: a | b if isinstance(a, Tensor) else b.__ror__(a),
     np.bitwise_xor: lambda a, b: a ^ b if isinstance(a, Tensor) else b.__rxor__(a),

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from . import shape_rules
+
 __all__ = ["PRIMITIVES", "Primitive", "Rule", "elementwise", "register"]
 
 Rule = Callable[..., Any]
@@ -43,6 +47,14 @@ class Primitive:
         a sequence of tangents; in both None stands for zero.
     module : str
         The module that registered it.
+    symbol : str, optional
+        The sign that pictures print for it, such as ``⊙``; its name by default.
+    slope_formula : str, optional
+        The slope as pictures print it, in the output y or the input x.
+    slope_bound : float, optional
+        The largest slope of a function that saturates.
+    shape_rule : callable, optional
+        ``shape_rule(xs, params)``, see `minigrad.shape_rules`; without one the output's shape is found by trial.
     """
 
     name: str
@@ -52,6 +64,10 @@ class Primitive:
     slope: Rule | None = None
     variadic: bool = False
     module: str = ""
+    symbol: str | None = None
+    slope_formula: str | None = None
+    slope_bound: float | None = None
+    shape_rule: Callable[..., Any] | None = None
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +86,10 @@ def register(
     slope: Rule | None = None,
     variadic: bool = False,
     module: str | None = None,
+    symbol: str | None = None,
+    slope_formula: str | None = None,
+    slope_bound: float | None = None,
+    shape_rule: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Make a primitive and enter it in `PRIMITIVES`; see `Primitive` for the parameters.
 
@@ -98,8 +118,17 @@ def register(
         slope,
         variadic,
         module,
+        symbol,
+        slope_formula,
+        slope_bound,
+        shape_rule or (shape_rules.elementwise if _keeps_floats(value, vjps) else None),
     )
     return PRIMITIVES[name]
+
+
+def _keeps_floats(value: Any, vjps: tuple[Rule | None, ...]) -> bool:
+    """True for elementwise functions of NumPy that are differentiable: floats of one dtype give such floats."""
+    return isinstance(value, np.ufunc) and value.signature is None and any(vjps)
 
 
 def _transposed(rule: Rule, position: int | None) -> Rule:
@@ -123,7 +152,14 @@ def _transposed(rule: Rule, position: int | None) -> Rule:
     return other_direction
 
 
-def elementwise(name: str, value: Callable[..., Any], slope: Rule) -> Primitive:
+def elementwise(
+    name: str,
+    value: Callable[..., Any],
+    slope: Rule,
+    symbol: str | None = None,
+    slope_formula: str | None = None,
+    slope_bound: float | None = None,
+) -> Primitive:
     """A primitive that maps each entry by itself: x̄ = ȳ ⊙ f'(x) and ẏ = ẋ ⊙ f'(x)."""
 
     def scale(g: Any, y: Any, x: Any) -> Any:
@@ -131,5 +167,14 @@ def elementwise(name: str, value: Callable[..., Any], slope: Rule) -> Primitive:
         return g * slope(y, x)
 
     return register(
-        name, value, vjps=(scale,), jvps=(scale,), slope=slope, module=sys._getframe(1).f_globals["__name__"]
+        name,
+        value,
+        vjps=(scale,),
+        jvps=(scale,),
+        slope=slope,
+        module=sys._getframe(1).f_globals["__name__"],
+        symbol=symbol,
+        slope_formula=slope_formula,
+        slope_bound=slope_bound,
+        shape_rule=shape_rules.elementwise,
     )

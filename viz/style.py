@@ -8,14 +8,12 @@ __all__ = [
     "BACKWARD",
     "CELL_PATH",
     "CLUSTER",
-    "FACTORS",
     "FIRST_NON_FINITE",
     "FONT",
     "FORWARD",
     "KINDS",
     "LEGEND",
     "NON_FINITE",
-    "SYMBOLS",
     "VIRIDIS",
     "ZERO",
 ]
@@ -85,40 +83,3 @@ VIRIDIS = (
     "#482979",
     "#440154",
 )
-
-#: What stands on a node that applies a primitive; the primitive's own name if it is not here.
-SYMBOLS: dict[str, str] = {
-    "sigmoid": "σ",
-    "multiply": "⊙",
-    "add": "+",
-    "subtract": "−",
-    "negative": "−",
-    "divide": "÷",
-    "power": "^",
-    "sqrt": "√",
-    "sum": "Σ",
-    "outer": "⊗",
-    "transpose": "ᵀ",
-    "maximum": "max",
-    "getitem": "[ ]",
-    "log_softmax": "log softmax",
-    "broadcast_to": "broadcast",
-    "stop_gradient": "stop",
-    "alias": "id",
-    "less": "<",
-    "less_equal": "≤",
-    "greater": ">",
-    "greater_equal": "≥",
-    "equal": "=",
-    "not_equal": "≠",
-}
-
-#: The derivative of an elementwise function as a formula in its output y or its input x.
-FACTORS: dict[str, str] = {
-    "tanh": "1 − y²",
-    "sigmoid": "y(1 − y)",
-    "exp": "y",
-    "log": "1/x",
-    "sqrt": "1/(2y)",
-    "relu": "1 if x > 0 else 0",
-}

@@ -23,8 +23,6 @@ LOST = 1e-6
 SATURATED = 0.1
 #: A change by less than this part is none: a norm stands still, and a share is the whole.
 STILL = 0.005
-#: Of the activations that gates have.
-_LARGEST_SLOPE = {"tanh": 1.0, "sigmoid": 0.25}
 
 
 @dataclass(frozen=True)
@@ -242,7 +240,7 @@ def saturation(graph: Graph) -> dict[str, float]:
     names = gates_of(graph)
     slopes: dict[str, list[np.ndarray]] = {}
     for node in graph.nodes:
-        largest, slope = _LARGEST_SLOPE.get(node.primitive.name), node.primitive.slope
+        largest, slope = node.primitive.slope_bound, node.primitive.slope
         if node.name in names and largest is not None and slope is not None:
             xs = [getattr(arg, "value", arg) for arg in node.args]
             slopes.setdefault(str(node.name), []).append(np.ravel(slope(node.value, *xs)) / largest)

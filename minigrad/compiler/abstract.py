@@ -55,7 +55,7 @@ class Shaped:
     @classmethod
     def evaluate_primitive(cls, primitive: Primitive, values: Sequence[Any], params: Mapping[str, Any]) -> Any:
         """The shape and dtype of an operation's result."""
-        rule = _RULES.get(primitive.name)
+        rule = primitive.shape_rule
         found = None if rule is None else rule(values, params)
         return shaped(*(_by_trial(primitive, values, params) if found is None else found))
 
@@ -115,7 +115,7 @@ def _by_trial(
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """The operation on ones, once for each combination of shapes, dtypes and settings."""
     kinds = [("of", x.shape, x.dtype) if type(x) is Shaped else freeze(x) for x in values]
-    key = (primitive.name, *kinds, freeze(params) if params else ())
+    key = (primitive, *kinds, freeze(params) if params else ())
     found = _tried.get(key)
     if found is None:
         if len(_tried) >= _LIMIT:
@@ -125,78 +125,3 @@ def _by_trial(
             result = np.asarray(primitive.value(*stand_ins, **params))
         found = _tried[key] = result.shape, result.dtype
     return found
-
-
-# -- rules for frequent operations; None leaves a case to be tried -------------------------------------
-
-
-def _elementwise(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    """Broadcasting of floating-point arrays of one dtype; Python numbers adapt to it."""
-    shape, dtype = None, None
-    for x in values:
-        if type(x) is float or type(x) is int:
-            continue
-        if dtype is None:
-            shape, dtype = x.shape, x.dtype
-        elif x.dtype != dtype:
-            return None
-        elif x.shape != shape:
-            shape = np.broadcast_shapes(shape, x.shape)  # type: ignore[arg-type]
-    return None if dtype is None or dtype.kind != "f" else (shape, dtype)
-
-
-def _same(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    return (values[0].shape, values[0].dtype) if values[0].dtype.kind == "f" else None
-
-
-def _linear(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    W, x = values
-    fits = len(W.shape) == 2 and x.shape and W.shape[1] == x.shape[-1] and W.dtype == x.dtype
-    return ((*x.shape[:-1], W.shape[0]), x.dtype) if fits else None
-
-
-def _outer(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    g, x = values
-    fits = g.shape and x.shape and g.shape[:-1] == x.shape[:-1] and g.dtype == x.dtype
-    return ((g.shape[-1], x.shape[-1]), x.dtype) if fits else None
-
-
-def _sum(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    x, axis = values[0], params["axis"]
-    if x.dtype.kind != "f" or params["keepdims"] or len(set(axis)) != len(axis):
-        return None
-    return tuple(size for i, size in enumerate(x.shape) if i not in axis), x.dtype
-
-
-def _reshape(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    shape, x = params["shape"], values[0]
-    return (shape, x.dtype) if -1 not in shape and prod(shape) == prod(x.shape) else None
-
-
-def _alike(values: Sequence[Any]) -> bool:
-    first = values[0]
-    return all(hasattr(x, "shape") and x.shape == first.shape and x.dtype == first.dtype for x in values)
-
-
-def _stack(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    if not _alike(values):
-        return None
-    shape, axis = values[0].shape, params["axis"]
-    return (*shape[:axis], len(values), *shape[axis:]), values[0].dtype
-
-
-def _scatter(values: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    dtype = values[0].dtype
-    return (tuple(params["shape"]), dtype) if all(x.dtype == dtype for x in values) else None
-
-
-_RULES: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "negative", "exp", "log", "sqrt", "tanh"), _elementwise),
-    **dict.fromkeys(("sigmoid", "relu", "alias", "stop_gradient", "softmax", "log_softmax"), _same),
-    "linear": _linear,
-    "outer": _outer,
-    "sum": _sum,
-    "reshape": _reshape,
-    "stack": _stack,
-    "scatter": _scatter,
-}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import shape_rules
 from ..primitive import register
 from ..tensor import bind
 from .broadcasting import expand, substitute, unbroadcast
@@ -21,8 +22,8 @@ def _same(g: Any, y: Any, x: Any) -> Any:
     return g
 
 
-_alias = register("alias", lambda x: x, vjps=(_same,), jvps=(_same,))
-_stop = register("stop_gradient", lambda x: x, vjps=(None,), jvps=(None,))
+_alias = register("alias", lambda x: x, vjps=(_same,), jvps=(_same,), symbol="id", shape_rule=shape_rules.same)
+_stop = register("stop_gradient", lambda x: x, vjps=(None,), jvps=(None,), symbol="stop", shape_rule=shape_rules.same)
 
 
 def stop_gradient(x: Any) -> Any:
@@ -74,8 +75,10 @@ def _subtract_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
     return expand(-t, y)
 
 
-_add = register("add", np.add, vjps=(_sum_vjp_a, _add_vjp_b), jvps=(_sum_jvp, _sum_jvp))
-_subtract = register("subtract", np.subtract, vjps=(_sum_vjp_a, _subtract_vjp_b), jvps=(_sum_jvp, _subtract_jvp_b))
+_add = register("add", np.add, vjps=(_sum_vjp_a, _add_vjp_b), jvps=(_sum_jvp, _sum_jvp), symbol="+")
+_subtract = register(
+    "subtract", np.subtract, vjps=(_sum_vjp_a, _subtract_vjp_b), jvps=(_sum_jvp, _subtract_jvp_b), symbol="−"
+)
 
 
 def add(a: Any, b: Any) -> Any:
@@ -125,7 +128,7 @@ def _negate(g: Any, y: Any, x: Any) -> Any:
     return -g
 
 
-_negative = register("negative", np.negative, vjps=(_negate,), jvps=(_negate,))
+_negative = register("negative", np.negative, vjps=(_negate,), jvps=(_negate,), symbol="−")
 
 
 def negative(x: Any) -> Any:
@@ -159,6 +162,7 @@ _multiply = register(
     np.multiply,
     vjps=(_multiply_vjp_a, _multiply_vjp_b),
     jvps=(substitute("multiply", 0), substitute("multiply", 1)),
+    symbol="⊙",
 )
 
 
@@ -199,10 +203,7 @@ def _divide_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 _divide = register(
-    "divide",
-    np.divide,
-    vjps=(_divide_vjp_a, _divide_vjp_b),
-    jvps=(substitute("divide", 0), _divide_jvp_b),
+    "divide", np.divide, vjps=(_divide_vjp_a, _divide_vjp_b), jvps=(substitute("divide", 0), _divide_jvp_b), symbol="÷"
 )
 
 
@@ -261,7 +262,7 @@ def _power_jvp_n(t: Any, y: Any, x: Any, n: Any) -> Any:
     return t * _exponent_slope(y, x)
 
 
-_power = register("power", np.power, vjps=(_power_vjp_x, _power_vjp_n), jvps=(_power_jvp_x, _power_jvp_n))
+_power = register("power", np.power, vjps=(_power_vjp_x, _power_vjp_n), jvps=(_power_jvp_x, _power_jvp_n), symbol="^")
 
 
 def power(x: Any, n: Any) -> Any:

@@ -52,12 +52,14 @@ def _relu_value(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-_exp = elementwise("exp", np.exp, _exp_slope)
-_log = elementwise("log", np.log, _log_slope)
-_sqrt = elementwise("sqrt", np.sqrt, _sqrt_slope)
-_tanh = elementwise("tanh", np.tanh, _tanh_slope)
-_sigmoid = elementwise("sigmoid", _sigmoid_value, _sigmoid_slope)
-_relu = elementwise("relu", _relu_value, _relu_slope)
+_exp = elementwise("exp", np.exp, _exp_slope, slope_formula="y")
+_log = elementwise("log", np.log, _log_slope, slope_formula="1/x")
+_sqrt = elementwise("sqrt", np.sqrt, _sqrt_slope, symbol="√", slope_formula="1/(2y)")
+_tanh = elementwise("tanh", np.tanh, _tanh_slope, slope_formula="1 − y²", slope_bound=1.0)
+_sigmoid = elementwise(
+    "sigmoid", _sigmoid_value, _sigmoid_slope, symbol="σ", slope_formula="y(1 − y)", slope_bound=0.25
+)
+_relu = elementwise("relu", _relu_value, _relu_slope, slope_formula="1 if x > 0 else 0")
 
 
 def exp(x: Any) -> Any:

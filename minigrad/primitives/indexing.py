@@ -25,10 +25,7 @@ def _getitem_vjp(g: Any, y: Any, x: Any, *, index: Any) -> Any:
 
 
 _getitem = register(
-    "getitem",
-    lambda x, *, index: x[index],
-    vjps=(_getitem_vjp,),
-    jvps=(substitute("getitem", 0),),
+    "getitem", lambda x, *, index: x[index], vjps=(_getitem_vjp,), jvps=(substitute("getitem", 0),), symbol="[ ]"
 )
 
 

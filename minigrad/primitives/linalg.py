@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import shape_rules
 from ..errors import ShapeError
 from ..primitive import register
 from ..tensor import bind
@@ -71,12 +72,15 @@ _linear = register(
     _linear_value,
     vjps=(_linear_vjp_W, _linear_vjp_x),
     jvps=(substitute("linear", 0), substitute("linear", 1)),
+    shape_rule=shape_rules.linear,
 )
 _outer = register(
     "outer",
     _outer_value,
     vjps=(_outer_vjp_g, _outer_vjp_x),
     jvps=(substitute("outer", 0), substitute("outer", 1)),
+    symbol="⊗",
+    shape_rule=shape_rules.outer,
 )
 
 

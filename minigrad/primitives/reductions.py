@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import shape_rules
 from ..errors import ShapeError
 from ..primitive import Primitive, register
 from ..tensor import bind
@@ -44,10 +45,7 @@ def _sum_value(x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 _sum = register(
-    "sum",
-    _sum_value,
-    vjps=(_sum_vjp,),
-    jvps=(substitute("sum", 0),),
+    "sum", _sum_value, vjps=(_sum_vjp,), jvps=(substitute("sum", 0),), symbol="Σ", shape_rule=shape_rules.sum_over
 )
 
 
@@ -152,8 +150,17 @@ def _log_softmax_jvp(t: Any, y: Any, x: Any, *, axis: int) -> Any:
     return t - sum(exp(y) * t, axis, keepdims=True)
 
 
-_softmax = register("softmax", _softmax_value, vjps=(_softmax_rule,), jvps=(_softmax_rule,))
-_log_softmax = register("log_softmax", _log_softmax_value, vjps=(_log_softmax_vjp,), jvps=(_log_softmax_jvp,))
+_softmax = register(
+    "softmax", _softmax_value, vjps=(_softmax_rule,), jvps=(_softmax_rule,), shape_rule=shape_rules.same
+)
+_log_softmax = register(
+    "log_softmax",
+    _log_softmax_value,
+    vjps=(_log_softmax_vjp,),
+    jvps=(_log_softmax_jvp,),
+    symbol="log softmax",
+    shape_rule=shape_rules.same,
+)
 
 
 def _along(primitive: Primitive, x: Any, axis: Any) -> Any:

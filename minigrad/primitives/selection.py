@@ -13,17 +13,17 @@ from .broadcasting import expand, unbroadcast
 __all__ = ["absolute", "maximum", "minimum", "where"]
 
 
-def _comparison(name: str, value: Callable[..., Any]) -> None:
+def _comparison(name: str, value: Callable[..., Any], symbol: str | None = None) -> None:
     """A comparison is piecewise constant: no derivative, but a node, so that a traced graph can be replayed."""
-    register(name, value, vjps=(None, None), jvps=(None, None))
+    register(name, value, vjps=(None, None), jvps=(None, None), symbol=symbol)
 
 
-_comparison("less", np.less)
-_comparison("less_equal", np.less_equal)
-_comparison("greater", np.greater)
-_comparison("greater_equal", np.greater_equal)
-_comparison("equal", np.equal)
-_comparison("not_equal", np.not_equal)
+_comparison("less", np.less, "<")
+_comparison("less_equal", np.less_equal, "≤")
+_comparison("greater", np.greater, ">")
+_comparison("greater_equal", np.greater_equal, "≥")
+_comparison("equal", np.equal, "=")
+_comparison("not_equal", np.not_equal, "≠")
 
 
 def _where_vjp_a(g: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
@@ -100,7 +100,9 @@ def _maximum_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
     return _chosen(t, b, a)
 
 
-_maximum = register("maximum", np.maximum, vjps=(_maximum_vjp_a, _maximum_vjp_b), jvps=(_maximum_jvp_a, _maximum_jvp_b))
+_maximum = register(
+    "maximum", np.maximum, vjps=(_maximum_vjp_a, _maximum_vjp_b), jvps=(_maximum_jvp_a, _maximum_jvp_b), symbol="max"
+)
 
 
 def maximum(a: Any, b: Any) -> Any:

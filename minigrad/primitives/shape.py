@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import shape_rules
 from ..errors import DtypeError, ShapeError
 from ..primitive import register
 from ..tensor import bind
@@ -59,6 +60,7 @@ _reshape = register(
     lambda x, *, shape: np.reshape(x, shape),
     vjps=(_reshape_vjp,),
     jvps=(substitute("reshape", 0),),
+    shape_rule=shape_rules.reshape,
 )
 
 
@@ -118,6 +120,7 @@ _transpose = register(
     lambda x, *, axes: np.transpose(x, axes),
     vjps=(_transpose_vjp,),
     jvps=(substitute("transpose", 0),),
+    symbol="ᵀ",
 )
 
 
@@ -156,6 +159,7 @@ _broadcast_to = register(
     lambda x, *, shape: np.broadcast_to(x, shape),
     vjps=(_broadcast_vjp,),
     jvps=(substitute("broadcast_to", 0),),
+    symbol="broadcast",
 )
 
 
@@ -231,7 +235,9 @@ def _scatter_jvp(ts: Any, y: Any, *gs: Any, indices: Any, shape: Any) -> Any:
 
 
 #: The adjoint of indexing: an array of zeros with every part added at its index.
-_scatter = register("scatter", _scatter_value, vjps=(_scatter_vjp,), jvps=(_scatter_jvp,), variadic=True)
+_scatter = register(
+    "scatter", _scatter_value, vjps=(_scatter_vjp,), jvps=(_scatter_jvp,), variadic=True, shape_rule=shape_rules.scatter
+)
 
 _concatenate = register(
     "concatenate",
@@ -284,6 +290,7 @@ _stack = register(
     vjps=(_stack_vjp,),
     jvps=(_stack_jvp,),
     variadic=True,
+    shape_rule=shape_rules.stack,
 )
 
 

@@ -15,6 +15,7 @@ import minigrad as mg
 import viz
 from cells import GRU, Stacked, unroll
 from cells.analysis.norms import norm
+from minigrad.primitive import PRIMITIVES
 from minigrad.sweep import SparseCotangent
 from minigrad.testing import strategies
 from viz import style
@@ -306,7 +307,9 @@ def test_every_character_of_a_png_has_a_glyph():
     pictures += [viz.draw(net_of(GRU(2, 2), 3)), viz.draw(net_of(Stacked((RNN(2, 2), RNN(2, 2))), 2))]
     pictures.append(draw_plan(mg.compile(lambda x: mg.tanh(x).sum()).plan(np.ones(3))))
     used = set().union(*(_characters(drawing.svg) for drawing in pictures))
-    used |= set("".join((*style.SYMBOLS.values(), *style.LEGEND.values(), *labels.GREEK.values())))
+    used |= set(
+        "".join((*(one.symbol or "" for one in PRIMITIVES.values()), *style.LEGEND.values(), *labels.GREEK.values()))
+    )
     used |= set("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾‖∂…−≤" + "".join(glyphs.SUBSTITUTES.values()))
 
     missing = {one for one in used if one.isprintable() and not one.isspace() and not glyphs.has_glyph(one)}

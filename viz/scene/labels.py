@@ -9,8 +9,6 @@ from cells.analysis.structure import parameter_key
 from minigrad import Tensor
 from minigrad.context import Layer, step_of
 
-from ..style import FACTORS, SYMBOLS
-
 __all__ = [
     "describe_factor",
     "formula",
@@ -62,11 +60,11 @@ def symbol(node: Tensor) -> str:
     name = node.primitive.name
     if name == "linear":
         return " ".join(_operand(arg) or "·" for arg in node.args)
-    sign = SYMBOLS.get(name, name)
+    sign = node.primitive.symbol or name
     if name in ("negative", "transpose"):
         operand = _operand(node.args[0]) or "(·)"
         return f"−{operand}" if name == "negative" else f"{operand}ᵀ"
-    if len(node.args) == 2 and name in SYMBOLS and not all(isinstance(arg, Tensor) for arg in node.args):
+    if len(node.args) == 2 and node.primitive.symbol and not all(isinstance(arg, Tensor) for arg in node.args):
         first, second = node.args
         return f"{sign} {number(second)}" if isinstance(first, Tensor) else f"{number(first)} {sign}"
     return sign
@@ -107,13 +105,13 @@ def formula(node: Tensor, depth: int = _DEPTH) -> str:
     if name == "getitem":
         return f"{parts[0]}[{_index(node.params.get('index'))}]"
     if name in ("add", "subtract", "multiply", "divide"):
-        return f" {SYMBOLS[name]} ".join(parts)
+        return f" {node.primitive.symbol} ".join(parts)
     if name == "negative":
         return f"−{parts[0]}"
     if name == "transpose":
         return f"{parts[0]}ᵀ"
     shown = parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]]
-    return f"{SYMBOLS.get(name, name)}({', '.join(shown)})"
+    return f"{node.primitive.symbol or name}({', '.join(shown)})"
 
 
 def wrapped_formula(node: Tensor, width: int = 13) -> str:
@@ -156,9 +154,9 @@ def describe_factor(node: Tensor) -> str | None:
         return None
     with np.errstate(all="ignore"):
         mean = float(np.mean(slope(node.value, *(getattr(arg, "value", arg) for arg in node.args))))
-    name = node.primitive.name
-    known = f" = {FACTORS[name]}" if name in FACTORS else ""
-    return f"{SYMBOLS.get(name, name)}′{known}: mean {number(mean)}"
+    primitive = node.primitive
+    known = f" = {primitive.slope_formula}" if primitive.slope_formula else ""
+    return f"{primitive.symbol or primitive.name}′{known}: mean {number(mean)}"
 
 
 def number(x: float) -> str:

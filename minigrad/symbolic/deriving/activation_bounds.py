@@ -5,7 +5,6 @@ derivative.
 """
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from ...primitive import PRIMITIVES
@@ -13,10 +12,7 @@ from ..errors import FormulaError
 from ..lazy import sympy
 from .proof import Proof, ProofStep, Statement
 
-__all__ = ["SLOPES", "slope_proof", "softmax_proof", "vanishing_proof"]
-
-#: The largest slope of each activation function.
-SLOPES = {"tanh": Fraction(1), "sigmoid": Fraction(1, 4), "relu": Fraction(1), "identity": Fraction(1)}
+__all__ = ["slope_proof", "softmax_proof", "vanishing_proof"]
 
 _REALS = ("the real numbers", "SymPy's calculus of elementary functions")
 
