@@ -174,7 +174,7 @@ def _standard_input(encoding: str | None) -> str:
 def _add_claims(commands: Any) -> None:
     command = commands.add_parser(
         "claims",
-        help="what textbooks say of recurrent nets: proved, refuted, or true under conditions",
+        help="claims of textbooks about recurrent nets: proved, refuted, or true under conditions",
         description="Examine the claims of textbooks about recurrent nets. Every step is done again and every "
         "counterexample recomputed; exit code 1 if one does not hold.",
     )

@@ -115,8 +115,8 @@ def _add_report(commands: Any) -> None:
     command = commands.add_parser(
         "report",
         help="one page on where the gradient goes in a net that reads a text",
-        description="Train a recurrent net on a text for a moment, then write report.html: the unrolled graph with its "
-        "gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation. "
+        description="Train a recurrent net on a text for a few updates, then write report.html: the unrolled graph with "
+        "its gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation. "
         "With --weights, a net of PyTorch is looked at as it is, without training.",
     )
     add_net_options(command)
@@ -157,7 +157,7 @@ def _add_draw(commands: Any) -> None:
     command = commands.add_parser(
         "draw",
         help="the unrolled graph with its gradients as a picture",
-        description="Train a recurrent net on a text for a moment, then draw its unrolled graph; "
+        description="Train a recurrent net on a text for a few updates, then draw its unrolled graph; "
         "the gradient starts at the loss of the last prediction.",
     )
     add_net_options(command)
@@ -186,8 +186,8 @@ def _add_flow(commands: Any) -> None:
     command = commands.add_parser(
         "flow",
         help="where the gradient fades, cells side by side",
-        description="Train an RNN, an LSTM and a GRU on a text for a moment, then plot how much of the last loss's "
-        "gradient arrives at every step and gate. With --cell, only that one.",
+        description="Train an RNN, an LSTM and a GRU on a text for a few updates, then plot how much of the last "
+        "loss's gradient arrives at every step and gate. With --cell, only that one.",
     )
     add_net_options(command, default_cell="all three")
     _add_out(command, "flow.svg", PLOT_SUFFIXES)
@@ -210,8 +210,8 @@ def _add_diagnose(commands: Any) -> None:
     command = commands.add_parser(
         "diagnose",
         help="what the numbers mean, in sentences or as JSON",
-        description="Train a recurrent net on a text for a moment, or read the weights of one, and say how its "
-        "gradients fare over time.",
+        description="Train a recurrent net on a text for a few updates, or read the weights of one, and diagnose its "
+        "gradients over time.",
     )
     add_net_options(command)
     add_weight_options(command)

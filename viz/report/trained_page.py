@@ -1,4 +1,4 @@
-"""The page on a net that was trained on a text for a moment."""
+"""The page on a net that was trained on a text for a few updates."""
 
 import shlex
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = ["trained_page"]
 
 
 def trained_page(nets: Mapping[str, Findings], asked: Settings) -> tuple[Page, str]:
-    """The page on a net that was trained on a text for a moment, and its diagnosis as JSON."""
+    """The page on a net that was trained on a text for a few updates, and its diagnosis as JSON."""
     found = nets[asked.cell]
     title = asked.cell.upper()
     diagnosis = diagnose_numbers(found.lags, found.graph, found.explained.bound, found.explained.refusal)
