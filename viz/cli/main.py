@@ -115,9 +115,9 @@ def _add_report(commands: Any) -> None:
     command = commands.add_parser(
         "report",
         help="one page on where the gradient goes in a net that reads a text",
-        description="Train a recurrent net on a text for a few updates, then write report.html: the unrolled graph with "
-        "its gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the derivation. "
-        "With --weights, a net of PyTorch is looked at as it is, without training.",
+        description="Train a recurrent net on a text for a few updates, then write report.html: the unrolled graph "
+        "with its gradients, the norm of the gradient at every lag and the proved bound, cells side by side, the "
+        "derivation. With --weights, a net of PyTorch is looked at as it is, without training.",
     )
     add_net_options(command)
     add_weight_options(command)
