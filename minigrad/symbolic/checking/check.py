@@ -8,6 +8,7 @@ held wherever it was tried, but no proof was found, or it says nothing, as ``d_f
 from collections.abc import Iterable
 from typing import Any
 
+from ..deriving.equations import is_commentary
 from ..errors import FormulaError
 from ..parsing.limits import MAX_LINES
 from ..parsing.parser import parse_line
@@ -146,7 +147,8 @@ def _asked_for(target: str) -> Line:
 
 
 def _says(text: str) -> bool:
-    return bool(text.split("#", 1)[0].replace("\ufeff", " ").strip())
+    """True if a line is neither empty, nor a comment, nor one that printed derivations have beside their equations."""
+    return bool(text.split("#", 1)[0].replace("\ufeff", " ").strip()) and not is_commentary(text)
 
 
 def _parse(number: int, text: Any) -> Parsed:

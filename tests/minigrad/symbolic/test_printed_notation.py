@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells import RNN, Attention
-from minigrad.symbolic import FormulaError, check_derivation
+from cells import GRU, LSTM, RNN, Attention, Stacked
+from minigrad.symbolic import FormulaError, check_derivation, derive
+from minigrad.symbolic.deriving.equations import is_commentary
 from minigrad.symbolic.parsing.parser import parse_line
 from minigrad.symbolic.parsing.syntax import Binary, Call, Expression, Name, Number, parts, with_parts
 from minigrad.symbolic.parsing.unicode import read_printed
@@ -234,3 +235,32 @@ def test_places_and_columns_of_a_memory(line: str, status: str, words: str) -> N
     found = verdict(line, Attention(2, score="dot"))
 
     assert (found.status, words in found.reason) == (status, True)
+
+
+@pytest.mark.parametrize(
+    "cell", [LSTM(2, 3), GRU(2, 3), Stacked([RNN(2, 3), RNN(3, 2)])], ids=lambda cell: type(cell).__name__
+)
+def test_printed_derivations_go_back_in_whole(cell: Any) -> None:
+    """A derivation, its product over time and its bound, as printed, are proved line by line; all else is skipped."""
+    derivation = derive(cell)
+    parts = [derivation.text(), derivation.product().text(), derivation.bound().text()]
+    verdicts = check_derivation(cell, "\n\n".join(parts))
+
+    assert {verdict.status for verdict in verdicts} == {"proved"}
+    assert len(verdicts) == sum(len(lines) for name, lines in derivation.equations().items() if name != "Over time")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The stepp",
+        "Claim dh/dh_prev = 0",
+        "1. dh/dh_prev = 0",
+        "dh_T = dh_k",
+        "dh/dh_prev = diag(1 - h**2) @ W",
+        "d_h <= 1",
+    ],
+)
+def test_only_what_derivations_print_is_skipped(line: str) -> None:
+    """Lines that merely resemble headings, proofs or bounds are read as lines."""
+    assert not is_commentary(line)
