@@ -47,6 +47,7 @@ def check_derivation(
           of the state before independent of each other;
         - ``d_a = (V.T @ (yhat - y) + W.T @ d_a_next) * (1 - h**2)``: an adjoint, ∂E/∂a at step t;
         - ``d_W = sum_t(outer(d_a, h_prev))``: a parameter's gradient;
+        - headings, products over time and bounds, as `minigrad derive` prints them, are left out;
         - ``delta = …``: a name for use in later lines; a letter of the cell on the left is a claim.
 
         Letters: parameters, gates, ``x``, ``h_prev``, ``yhat``, ``y``, ``d_`` for adjoints, ``_next`` for
@@ -75,8 +76,8 @@ def check_derivation(
     Raises
     ------
     FormulaError
-        With line and column, if no line at all can be read, or there are too many; one line of several
-        that cannot be read gets a verdict of its own, "unread".
+        With line and column, if there is no line, if no line at all can be read, or if there are too many; one
+        line of several that cannot be read gets a verdict of its own, "unread".
 
     Examples
     --------
@@ -85,7 +86,10 @@ def check_derivation(
     ...     print(verdict.status, "-", verdict.hint)
     refuted - (1 − h)² stands where 1 − h² is meant
     """
-    return check_with_targets(cell_or_derivation, lines, readout, budget=budget, allow_epsilon=allow_epsilon)[0]
+    verdicts, _ = check_with_targets(cell_or_derivation, lines, readout, budget=budget, allow_epsilon=allow_epsilon)
+    if not verdicts:
+        raise FormulaError("there is no line to check; write one such as dh/dh_prev = diag(1 - h**2) @ W")
+    return verdicts
 
 
 def check_with_targets(
@@ -125,16 +129,14 @@ def check_with_targets(
             line=MAX_LINES + 1
         )
     parsed = [_parse(i, text) for i, text in enumerate(texts, 1) if not isinstance(text, str) or _says(text)]
-    if parsed and all(one.error is not None for one in parsed):
-        raise _first_error(parsed)
     read = [one.line for one in parsed if one.line is not None]
+    _refuse_unread(parsed)
     checker = Checker(
         subject_of(cell_or_derivation, readout, [*read, *asked.values()]), time, allow_epsilon=allow_epsilon
     )
     spellings = {target: checker.spelling(target, line) for target, line in asked.items()}
     verdicts = checker.check(parsed)
-    if parsed and all(one.error is not None for one in parsed):
-        raise _first_error(parsed)
+    _refuse_unread(parsed)
     return verdicts, spellings
 
 
@@ -146,13 +148,23 @@ def _asked_for(target: str) -> Line:
         raise FormulaError(f"{target!r} is no target: {error.message}") from None
 
 
+def _refuse_unread(parsed: list[Parsed]) -> None:
+    """Raise the first error where no line at all can be read."""
+    if parsed and all(one.error is not None for one in parsed):
+        raise _first_error(parsed)
+
+
+def _collapsed(text: str) -> str:
+    return " ".join(str(text).split())
+
+
 def _says(text: str) -> bool:
     """True if a line is neither empty, nor a comment, nor one that printed derivations have beside their equations."""
     return bool(text.split("#", 1)[0].replace("\ufeff", " ").strip()) and not is_commentary(text)
 
 
 def _parse(number: int, text: Any) -> Parsed:
-    shown = " ".join(str(text).split("#", 1)[0].split())
+    shown = _collapsed(str(text).split("#", 1)[0])
     found = Parsed(number, shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…")
     try:
         found.line = parse_line(text)

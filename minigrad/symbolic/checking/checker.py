@@ -8,7 +8,7 @@ from ..errors import FormulaError
 from ..parsing.evaluate import MisfitError, shape_in_words
 from ..parsing.limits import shortened
 from ..parsing.names import spoken
-from ..parsing.syntax import Line, for_each_place, speaks_of_places
+from ..parsing.syntax import Line, as_text, for_each_place, speaks_of_places
 from ..printing.text import visible
 from ..terms.arithmetic import ONE, add, scale
 from ..terms.names import NOW
@@ -21,13 +21,19 @@ from .budget import Budget, OutOfTimeError
 from .counterexamples import Counterexample, Judge
 from .dependencies import Answers
 from .equality import TooLargeError
-from .hints.diagnose import name_the_slip
+from .hints.diagnose import DENOMINATOR_LAYOUT, name_the_slip
 from .problem import Subject
 from .resolve import Vocabulary
 from .verdict import Verdict
 
 __all__ = ["Checker", "Parsed", "WrongLines"]
 
+
+#: Advice for a line whose shapes do not fit.
+_WHAT_TO_WRITE = (
+    "; if it was meant otherwise, say it with @ for matrix products, * for elementwise ones, diag(v), outer(u, v), .T, "
+    "and a matrix for each letter, as in U @ x + W @ h_prev"
+)
 
 #: How many wrong lines are looked at to find the one from which another follows.
 MAX_SOURCES = 20
@@ -98,7 +104,7 @@ class Checker:
 
     def __init__(self, subject: Subject, budget: Budget, *, allow_epsilon: bool = True) -> None:
         self.budget = budget
-        self.vocabulary = Vocabulary(subject.derivation, allow_epsilon=allow_epsilon)
+        self.vocabulary = Vocabulary(subject.derivation, allow_epsilon=allow_epsilon, numbers=subject.numbers())
         self.judge = Judge(
             subject.net, subject.readout, self.vocabulary.meanings.definitions, budget, resize=subject.resize
         )
@@ -181,12 +187,11 @@ class Checker:
         try:
             written = self.vocabulary.read(line.formula)
         except MisfitError as error:
-            hint = self._slip(line)
-            return Verdict(line.text, "refuted", own, None, hint, f"The formula has no value: {error.message}.")
+            return self._misfit(number, line, own, self._slip(line), f"the formula has no value: {error.message}")
         if written.shape != expected.shape:
-            hint = _hint_of_shape(written.shape, expected.shape) or self._slip(line)
-            reason = f"The formula has the shape {shape_in_words(written)}, its target {shape_in_words(expected)}."
-            return Verdict(line.text, "refuted", own, self.judge.trial(line).counterexample, hint, reason)
+            hint = _hint_of_shape(line, written.shape, expected.shape) or self._slip(line)
+            shapes = f"the formula has the shape {shape_in_words(written)}, its target {shape_in_words(expected)}"
+            return self._misfit(number, line, own, hint, shapes)
         trial = self.judge.trial(line)
         if trial.counterexample is not None:
             return self._refuted(number, line, written, own, trial.counterexample)
@@ -199,6 +204,12 @@ class Checker:
             why = f"The formula has no finite value in {trial.undefined} of the states tried, and held in {trial.held}."
             return Verdict(line.text, "undecided", own, None, None, why)
         return self._held(line, written, expected, own)
+
+    def _misfit(self, number: int, line: Line, own: str, hint: str | None, why: str) -> Verdict:
+        """A line whose shapes do not fit as it was read: it may have been meant in another way, so it is not judged."""
+        formula = shortened(spoken(as_text(line.formula)), 200)
+        reason = f"Read as {formula}, {why}{'' if hint else _WHAT_TO_WRITE}."
+        return Verdict(line.text, "unread", own, None, hint, reason, position=(number, 1))
 
     def _definition(self, line: Line) -> Verdict:
         self.vocabulary.define(line.by, line.formula)
@@ -280,9 +291,9 @@ def _as_written(term: Term, line: Line) -> Term:
     return at_time(term, "t", NOW.shifted(-line.moved)) if line.moved else term
 
 
-def _hint_of_shape(written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
+def _hint_of_shape(line: Line, written: tuple[Any, ...], expected: tuple[Any, ...]) -> str | None:
     if len(written) == 2 and written == expected[::-1]:
-        return "this is transposed"
+        return "this is transposed" if line.letter else f"this is transposed: {DENOMINATOR_LAYOUT}"
     if len(written) == 1 and expected == written * 2:
         return "a vector stands where a diagonal matrix is meant: diag(...)"
     return None

@@ -95,6 +95,12 @@ class Meanings:
         """The error for a letter that nobody knows."""
         if name in self.lost:
             return FormulaError(f"{name!r} is not defined, since line {self.lost[name]} could not be read")
+        adjoint = spelled(name[1:], self.keys(), self.derivation.step.output) if name[:1] == "d" else None
+        if adjoint is not None and name[1:2] != "_":
+            target = spoken(adjoint.key)
+            return FormulaError(
+                f"{name!r} is not known here; write d_{target} for ∂E/∂{target}, which no gate has multiplied"
+            )
         return FormulaError(
             f"the letter {shortened(name)!r} is not known here; there are: {', '.join(map(spoken, self.names()))}"
         )

@@ -40,6 +40,17 @@ class Subject:
     readout: Any
     resize: bool
 
+    def numbers(self) -> dict[int, tuple[Dim, ...]]:
+        """The named sizes of the formulas by the numbers that they are in this net."""
+        own = {"D": "input_size", "H": "hidden_size", "Q": "query_size", "M": "memory_size", "A": "attention_size"}
+        sizes = {str(size): size for value in self.derivation.values.values() for size in value.shape}
+        found = {name: getattr(self.net, attribute, None) for name, attribute in own.items()}
+        found["K"] = getattr(self.readout, "classes", None)
+        named = {
+            name: number for name, number in found.items() if isinstance(sizes.get(name), Dim) and number is not None
+        }
+        return {number: tuple(sizes[name] for name in named if named[name] == number) for number in named.values()}
+
 
 @dataclass(frozen=True)
 class _Softmax:

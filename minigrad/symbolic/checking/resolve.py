@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from ..deriving.derivation import Derivation
 from ..errors import FormulaError
@@ -35,8 +36,15 @@ class Vocabulary:
         What is true of the left sides.
     """
 
-    def __init__(self, derivation: Derivation, *, allow_epsilon: bool = True) -> None:
+    def __init__(
+        self,
+        derivation: Derivation,
+        *,
+        allow_epsilon: bool = True,
+        numbers: Mapping[int, tuple[Any, ...]] | None = None,
+    ) -> None:
         self.derivation = derivation
+        self.numbers = numbers or {}
         self.allow_epsilon = allow_epsilon
         self.meanings = Meanings(derivation)
         self.targets = Targets(self.meanings)
@@ -65,7 +73,9 @@ class Vocabulary:
             self.expected(*written)  # its message names the letters as they are written
             raise
         sizes = {size for value in self.derivation.values.values() for size in value.shape if isinstance(size, int)}
-        reading = Reading(meanings.meant, meanings.size, frozenset(sizes), meanings.short(), meanings.unknown)
+        reading = Reading(
+            meanings.meant, meanings.size, frozenset(sizes), meanings.short(), meanings.unknown, self.numbers
+        )
         formula = elaborate(line.formula, reading, None if expected is None else expected.shape)
         letters = {without_time(part.name) for part in subexpressions(formula) if isinstance(part, Name)}
         self._epsilon_is_used |= "epsilon" in letters - {*meanings.definitions}

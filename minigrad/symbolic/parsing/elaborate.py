@@ -7,7 +7,7 @@ a row. Here shapes are followed from the letters up, and what they settle is wri
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -262,6 +262,10 @@ class Reading:
         The lengths that are numbers, for ``ones(3)``.
     short : mapping
         Letters that stand for a formula of others, such as ``m`` for ``columns(m_1, m_2, m_3).T``.
+    unknown : callable
+        The error for a letter that is not known.
+    numbers : mapping
+        Named lengths by the number that they have in the cell at hand, for ``ones(3)`` in place of ``ones(H)``.
     """
 
     letter: Callable[[str], tuple[str, Shape, int | None] | None]
@@ -269,6 +273,7 @@ class Reading:
     sizes: frozenset[int]
     short: Mapping[str, Expression]
     unknown: Callable[[str], FormulaError]
+    numbers: Mapping[int, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def elaborate(formula: Expression, reading: Reading, target: Shape | None) -> Expression:
@@ -359,6 +364,10 @@ class _Elaboration:
     def _call(self, call: Call) -> Typed:
         name, args, column = call.function, call.args, call.column
         if name in ("ones", "eye"):
+            lengths = self._named_lengths(args[0])
+            if lengths:
+                size = lengths[0] if len(lengths) == 1 else None
+                return Typed((size,) * (1 if name == "ones" else 2), filled(name, column))
             size = self._given_length(name, args[0], column)
             return Typed((size,) * (1 if name == "ones" else 2), lambda shape: call)
         if name == "unit":
@@ -372,6 +381,12 @@ class _Elaboration:
         if any(part.row for part in parts) and name not in ("turned", "transpose"):
             raise MisfitError(f"{name} takes no row; vectors are columns", column)
         return called(name, parts, column)
+
+    def _named_lengths(self, given: Expression) -> tuple[Any, ...]:
+        """The lengths with names that a number could be; none for one that is a length itself."""
+        if not isinstance(given, Number) or given.value in self.reading.sizes or given.value.denominator != 1:
+            return ()
+        return self.reading.numbers.get(int(given.value), ())
 
     def _given_length(self, function: str, given: Expression, column: int) -> Any:
         if isinstance(given, Name):

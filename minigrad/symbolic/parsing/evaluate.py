@@ -206,4 +206,8 @@ def _check_ranks(function: str, values: list[Any], column: int) -> None:
             raise MisfitError(f"{function} takes {single}, got the shape {shape_in_words(value)}", column)
     lengths = {value.shape[0] for value in values} if function in ("columns", "beside") else set()
     if len(lengths) > 1:
-        raise MisfitError(f"{function} takes parts of one height, got {' and '.join(map(str, lengths))}", column)
+        raise MisfitError(
+            f"{function} takes parts of one height, got {' and '.join(map(str, lengths))}; write [u; v] for one "
+            "below the other",
+            column,
+        )

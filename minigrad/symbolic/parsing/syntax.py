@@ -15,6 +15,7 @@ __all__ = [
     "Negative",
     "Number",
     "Power",
+    "as_text",
     "column_of",
     "for_each_place",
     "outside_sums",
@@ -184,6 +185,32 @@ def with_parts(formula: Expression, new: tuple[Expression, ...]) -> Expression:
             return Call(function, new, column)
         case _:
             return formula
+
+
+def as_text(formula: Expression) -> str:
+    """A formula in Python's notation, with every product and size that was found out for it."""
+
+    def bracketed(part: Expression) -> str:
+        simple = isinstance(part, Name | Call | Power) or (isinstance(part, Number) and part.value.denominator == 1)
+        return as_text(part) if simple else f"({as_text(part)})"
+
+    match formula:
+        case Number(value):
+            return str(value)
+        case Name(name):
+            return name
+        case Negative(x):
+            return f"-{bracketed(x)}"
+        case Power(x, exponent):
+            return f"{bracketed(x)}**{exponent}"
+        case Binary("+" | "-" as operator, left, right):
+            return f"{as_text(left)} {operator} {bracketed(right) if operator == '-' else as_text(right)}"
+        case Binary(operator, left, right):
+            return f"{bracketed(left)} {operator} {bracketed(right)}"
+        case Call("transpose", (x,)):
+            return f"{bracketed(x)}.T"
+        case Call(function, args):
+            return f"{function}({', '.join(map(as_text, args))})"
 
 
 def speaks_of_places(line: Line) -> bool:

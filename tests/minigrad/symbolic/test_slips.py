@@ -49,7 +49,7 @@ def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pyte
     for kind, line in lines_with_slips(name):
         found.clear()
         (verdict,) = check_derivation(DERIVATIONS[name][0], line)
-        if verdict.status != "refuted":
+        if verdict.status != "refuted" and not verdict.reason.startswith("Read as"):
             continue
         wrong += 1
         if not any(word in (verdict.hint or "") for word in CLASSES[kind]):
@@ -60,6 +60,9 @@ def test_slips_are_named_and_their_repairs_are_true(name: str, monkeypatch: pyte
     assert elsewhere == []
     assert wrong >= len(CLASSES)
 
+
+#: ∂c/∂h_prev of an LSTM.
+THROUGH_H = "diag(c_prev*f*(1 - f)) @ W_f + diag(g*i*(1 - i)) @ W_i + diag(i*(1 - g**2)) @ W_g"
 
 HINTS = [
     (GRU, "d_W_n = sum_t(outer(d_a_n, h_prev))", "the factor r is missing"),
@@ -73,6 +76,17 @@ HINTS = [
     (LSTM, "d_a_o = d_h * s * o*(1 - o**2)", "the slope of σ is f (1 − f)"),
     (lambda D, H: RNN(D, H, activation="relu"), "d_a = d_h", "the derivative of the activation of h is missing"),
     (lambda D, H: RNN(D, H, activation="identity"), "dh/dh_prev = diag(ones(H)) @ (W/2)", "1/2 times"),
+    (LSTM, f"dc/dc_prev = diag(f) + ({THROUGH_H}) @ diag(o_prev*(1 - s_prev**2))", "here h_prev is held fixed"),
+    (RNN, "d_logits = logits - y", "squared error"),
+    (RNN, "da/dx = U.T", "denominator layout"),
+    (LSTM, f"dc/dh_prev = ({THROUGH_H}).T", "denominator layout"),
+    (LSTM, "c = f*c_prev*i*g", "a product stands where a sum belongs"),
+    (RNN, "d_a = d_h @ diag(1 - h**2)", "diag(...) stands before what it scales"),
+    (RNN, "d_h = V.T @ (yhat - y) + (1 - h_next**2)*(W.T @ d_h_next)", "1 - h_next**2 stands on the wrong side of W.T"),
+    (LSTM, "d_f = d_c*g_prev", "g_prev stands where c_prev belongs"),
+    (RNN, "d_a = V.T @ (yhat - y) + W.T @ d_a_next*(1 - h**2)", "is missing"),
+    (LSTM, "a_f = W_f @ x + W_f @ h_prev + b_f", "W_f stands where U_f belongs"),
+    (RNN, "d_a = d_h*1 - h**2", "brackets are left out of a sum"),
 ]
 
 
@@ -81,7 +95,7 @@ def test_further_slips_are_named(make: Any, line: str, hint: str) -> None:
     """A missing gate, a product in the wrong order that has no value, a slope too many: each has its words."""
     (verdict,) = check_derivation(make(2, 3), line)
 
-    assert verdict.status == "refuted"
+    assert verdict.status in ("refuted", "unread")
     assert hint in (verdict.hint or "")
 
 

@@ -107,6 +107,7 @@ def _fits(truth: bool | None, verdict: Any) -> bool:
     if truth is None:
         return bool(verdict.status != "proved")
     unknown = verdict.status == "unread" and re.search(r"letter '\w+_(next|prev)' is not known", verdict.reason)
+    unknown = unknown or (verdict.status == "unread" and verdict.reason.startswith("Read as"))
     without_value = verdict.status == "undecided" and "no finite value" in verdict.reason
     return bool(verdict.status != "refuted") if truth else verdict.status == "refuted" or bool(unknown) or without_value
 

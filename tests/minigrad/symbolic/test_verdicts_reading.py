@@ -268,3 +268,18 @@ def test_a_transpose_in_latex_gets_advice(line: str) -> None:
     """Whoever writes W^T is told how a transpose is written here."""
     with pytest.raises(FormulaError, match=r"\.T for a transpose"):
         parse_line(line)
+
+
+@pytest.mark.parametrize("text", ["", "  \n# a comment\n", []])
+def test_an_empty_text_is_told_so(text: Any) -> None:
+    """A submission without a line is an error, not a list of no verdicts."""
+    with pytest.raises(FormulaError, match="there is no line to check"):
+        check_derivation(RNN(2, 3), text)
+
+
+def test_sizes_may_be_written_as_their_numbers() -> None:
+    """ones(3) is ones(H) for a cell with H = 3, and ones(2) is not."""
+    lines = ["h = tanh(a)*ones(3)", "h = eye(3) @ tanh(a)", "h = tanh(a)*ones(2)", "h = tanh(a)*ones(7)"]
+
+    assert statuses(RNN(2, 3), lines) == ["proved", "proved", "unread", "unread"]
+    assert statuses(RNN(3, 3), lines[:1]) == ["proved"]

@@ -16,8 +16,9 @@ import numpy as np
 from ...errors import FormulaError
 from ...parsing.syntax import Binary, Call, Expression, Line, Name, Number, subexpressions
 from ...terms.arithmetic import ONE, add, scale, zero
+from ...terms.names import PREVIOUS
 from ...terms.products import product
-from ...terms.rebuild import substitute
+from ...terms.rebuild import at_time, substitute
 from ...terms.term import Term
 from ...terms.traversal import subterms
 from ..budget import Budget
@@ -25,8 +26,11 @@ from ..counterexamples import Judge
 from ..resolve import Vocabulary
 from .edits import Repair, likely_repairs, unlikely_repairs
 
-__all__ = ["Slip", "find_slip", "missing_path", "name_the_slip"]
+__all__ = ["DENOMINATOR_LAYOUT", "Slip", "find_slip", "missing_path", "name_the_slip"]
 
+
+#: Said of a Jacobian that is transposed.
+DENOMINATOR_LAYOUT = "Jacobians here are in numerator layout, ∂u_i/∂v_j in row i; this one is in denominator layout"
 
 #: A sum of so many paths is searched for every set of them that may be missing.
 MAX_PATHS = 6
@@ -140,9 +144,12 @@ def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
     judge.remember(line)
     formula = line.formula
     count = MAX_PARTS // sum(1 for _ in subexpressions(formula))
-    turned = [("this is the transpose of the right formula", Call("transpose", (formula,), 1))]
+    layout = f": {DENOMINATOR_LAYOUT}" if line.letter is None else ""
+    turned = [(f"this is the transpose of the right formula{layout}", Call("transpose", (formula,), 1))]
     return (
         _first_that_holds(line, _factor(line, judge), judge)
+        or _total_derivative(line, vocabulary)
+        or (_first_that_holds(line, turned, judge) if line.letter is None else None)
         or _first_that_holds(line, islice(likely_repairs(formula, vocabulary), count), judge)
         or _first_that_holds(line, turned, judge)
         or _missing_path(line, judge, vocabulary)
@@ -186,6 +193,33 @@ def _factor(line: Line, judge: Judge) -> Iterator[Repair]:
     if factor not in (-1, 0, 1):
         whole = Binary("*", Number(1 / factor), line.formula, 1)
         yield f"a factor: this is {factor} times the right formula", whole
+
+
+def _total_derivative(line: Line, vocabulary: Vocabulary) -> Slip | None:
+    """The hint for ∂c_t/∂c_{t−1} with the paths through h_{t−1}, which is held fixed here."""
+    derivation, step = vocabulary.derivation, vocabulary.derivation.step
+    carried = {} if step.remembers() else step.carried()
+    now = {before: key for key, before in carried.items()}
+    if line.letter is not None or line.by not in now or line.of not in derivation.definitions:
+        return None
+    times = {before: step.term(before).label.time or PREVIOUS for before in now}
+    try:
+        written = vocabulary.read(line.formula)
+        others = [before for before in now if before != line.by]
+        through = {
+            before: product(
+                derivation.jacobian(str(line.of), before),
+                at_time(derivation.jacobian(now[before], now[line.by]), "t", times[before]),
+            )
+            for before in others
+        }
+        total = add([derivation.jacobian(str(line.of), line.by), *through.values()])
+        if all(path.kind == "zero" for path in through.values()) or not vocabulary.same(written, total):
+            return None
+    except FormulaError:
+        return None
+    fixed = " and ".join(before for before, path in through.items() if path.kind != "zero")
+    return Slip(f"this is the total derivative; here {fixed} is held fixed, as the other part of the state before")
 
 
 def _missing_path(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:

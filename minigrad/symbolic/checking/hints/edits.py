@@ -5,8 +5,23 @@ Here is what is written wrongly; what is not written at all is in `omissions`.
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import reduce
 
-from ...parsing.syntax import Binary, Call, Expression, Name, Negative, Number, Power, parts, subexpressions, with_parts
+from ...parsing.limits import shortened
+from ...parsing.names import without_time
+from ...parsing.syntax import (
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Power,
+    as_text,
+    parts,
+    subexpressions,
+    with_parts,
+)
 from ..resolve import Vocabulary
 
 __all__ = [
@@ -27,6 +42,10 @@ Repair = tuple[str, Expression]
 PlacedRule = Callable[[Expression, int], Iterator[Repair]]
 
 _ONE = Number(Fraction(1))
+
+_SQUARED_ERROR = "this is the gradient of a squared error; E is the cross-entropy, in which yhat stands for logits"
+
+_DIAGONAL_BEHIND = "the factors of a product are in the wrong order: diag(...) stands before what it scales"
 
 #: How many axes the values of some functions have.
 _RANKS = {"diag": 2, "outer": 2, "eye": 2, "ones": 1, "sum": 0}
@@ -173,7 +192,7 @@ def likely_repairs(formula: Expression, vocabulary: Vocabulary) -> Iterator[Repa
 
 def unlikely_repairs(formula: Expression, vocabulary: Vocabulary) -> Iterator[Repair]:
     """The remaining hints: something too many, the wrong letter, a factor that is missing."""
-    for rule in (_too_many, _other_letter(vocabulary)):
+    for rule in (_side, _brackets, _too_many, _other_letter(vocabulary)):
         yield from _everywhere(formula, rule)
     yield from at_places(formula, vocabulary, missing_factor(vocabulary))
 
@@ -227,6 +246,8 @@ def _transposition(part: Expression) -> Iterator[Repair]:
             yield f"{_word(x)} is transposed, and should not be", x
         case Name(name, column) if name[0].isupper():
             yield f"{name} should be transposed", Call("transpose", (part,), column)
+        case Binary("@", left, Call("diag") as right, column):
+            yield _DIAGONAL_BEHIND, Binary("@", right, left, column)
         case Binary("@", left, right, column):
             yield "the factors of a product are in the wrong order", Binary("@", right, left, column)
         case Call("outer", (u, v), column):
@@ -317,6 +338,49 @@ def _too_many(part: Expression) -> Iterator[Repair]:
             yield _superfluous(left), right
 
 
+def _side(part: Expression) -> Iterator[Repair]:
+    """A slope on the wrong side of a matrix, or a product in the place of a sum."""
+    match part:
+        case Binary("*", left, right, place):
+            for slope, rest in ((left, right), (right, left)):
+                if isinstance(rest, Binary) and rest.operator == "@":
+                    hint = f"{_shown(slope)} stands on the wrong side of {_shown(rest.left)}"
+                    yield hint, Binary("@", rest.left, Binary("*", slope, rest.right, place), place)
+        case Binary("@", matrix, Binary("*", left, right), place):
+            for slope, column in ((right, left), (left, right)):
+                hint = f"{_shown(slope)} stands on the wrong side of {_shown(matrix)}"
+                yield hint, Binary("*", Binary("@", matrix, column, place), slope, place)
+    factors = _factors(part)
+    for count in range(1, len(factors)):
+        both = reduce(_times, factors[:count]), reduce(_times, factors[count:])
+        yield "a product stands where a sum belongs", Binary("+", *both, 0)
+
+
+def _factors(part: Expression) -> tuple[Expression, ...]:
+    if isinstance(part, Binary) and part.operator == "*":
+        return (*_factors(part.left), *_factors(part.right))
+    return (part,)
+
+
+def _times(a: Expression, b: Expression) -> Expression:
+    return Binary("*", a, b, 0)
+
+
+def _brackets(part: Expression) -> Iterator[Repair]:
+    """``a + b * c`` for ``(a + b) * c`` and its like."""
+    hint = "brackets are left out of a sum"
+    match part:
+        case Binary("+" | "-" as sign, left, Binary("*" | "@" as operator, first, second), place):
+            yield hint, Binary(operator, Binary(sign, left, first, place), second, place)
+    match part:
+        case Binary("+" | "-" as sign, Binary("*" | "@" as operator, first, second), right, place):
+            yield hint, Binary(operator, first, Binary(sign, second, right, place), place)
+
+
+def _shown(part: Expression) -> str:
+    return shortened(as_text(part), 40)
+
+
 def _superfluous(part: Expression) -> str:
     return f"the factor {part.name} is too many" if isinstance(part, Name) else "a factor is too many"
 
@@ -324,17 +388,30 @@ def _superfluous(part: Expression) -> str:
 def _other_letter(vocabulary: Vocabulary) -> Rule:
     """The letter of another gate, or another parameter of the same kind: W_i for W_f."""
     values = vocabulary.derivation.values
-    inputs = vocabulary.derivation.step.before
+    inputs, carried = vocabulary.derivation.step.before, vocabulary.derivation.step.carried()
 
     def rule(part: Expression) -> Iterator[Repair]:
-        stem = part.name.removeprefix("d_") if isinstance(part, Name) else ""
-        if not isinstance(part, Name) or stem not in values or stem in inputs:
+        if not isinstance(part, Name):
             return
+        stem = without_time(part.name.removeprefix("d_"))
+        if stem not in values or stem in inputs:
+            return
+        before, _, after = part.name.partition(stem)
         own, given = values[stem], stem in vocabulary.derivation.step.parameters
         for key, value in values.items():
-            alike = value.shape == own.shape and value.kind == own.kind
-            if key != stem and alike and key not in inputs and (not given or key[0] == stem[0]):
-                new = part.name.removesuffix(stem) + key
-                yield f"the wrong letter: {part.name} stands where {new} belongs", Name(new, part.column)
+            alike = value.shape == own.shape and value.kind == own.kind and (not given or key[0] == stem[0])
+            alike |= given and own.ndim == value.ndim == 2 and key[1:] == stem[1:]  # U for W
+            is_state = key in carried and bool(after) and value.shape == own.shape  # g_prev for c_prev
+            if key == stem or key in inputs or not (alike or is_state):
+                continue
+            new = before + key + after
+            yield (
+                (
+                    _SQUARED_ERROR
+                    if (stem, key) == ("logits", "yhat")
+                    else f"the wrong letter: {part.name} stands where {new} belongs"
+                ),
+                Name(new, part.column),
+            )
 
     return rule
