@@ -195,7 +195,7 @@ def test_formulas_whose_sizes_do_not_go_together_say_why(line: str, words: str) 
         ("h_t = transpose(transpose(g))", "proved"),
         ("h_t = transpose(I) g", "proved"),
         ("h_t = diag(g) 1", "proved"),
-        ("δh_t = [δh_t, a_t] [1; 0]", "refuted"),
+        ("δh_t = [δh_t, a_t] [1; 0]", "unread"),
         ("h_t = [g; a_t][0:H]", "proved"),
         ("δh_t = [h_t; δh_t][0:H]", "refuted"),
         ("δh_t = sum(outer(δh_t, 1)) δh_t", "refuted"),
