@@ -43,7 +43,7 @@ def slope_proof(name: str) -> Proof:
     0 < tanh'(x) ≤ 1, and = 1 only at x = 0
     """
     if name not in _PROOFS:
-        raise FormulaError(f"slopes are proved of {', '.join(_PROOFS)}; got {name!r}")
+        raise FormulaError(f"the bounds of derivatives are proved for {', '.join(_PROOFS)}; got {name!r}")
     return _PROOFS[name]()
 
 

@@ -202,7 +202,9 @@ class Norms:
         self._known: dict[Term, Term] = {}
 
     def norm(self, matrix: Term) -> Term:
-        """An upper bound of ‖matrix‖, in norms of its symbols; of a vector, its length."""
+        """An upper bound of ‖matrix‖, in norms of its symbols; of a vector, its length, of a scalar, its magnitude."""
+        if not matrix.shape:
+            return self.largest(matrix)
         left = make("norm", (matrix,))
         if left not in self._known:
             bound, rule = self._norm(matrix) if matrix.ndim == 2 else self._length(matrix)

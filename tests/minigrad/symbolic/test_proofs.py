@@ -240,6 +240,30 @@ def test_a_relu_gate_has_a_bound_that_holds_the_inputs() -> None:
     assert derivation.bound().needs_inputs
 
 
+class _OneUnit:
+    """h = tanh(w h_prev + w Σ x), whose state and weight are scalars."""
+
+    input_size = 2
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"w": np.array(0.5)}
+
+    def initial_state(self) -> RNNState:
+        return RNNState(np.zeros(()))
+
+    def step(self, params: Any, state: RNNState, x: Any) -> RNNState:
+        return RNNState(mg.named("h", mg.tanh(params["w"] * state.h + params["w"] * mg.sum(x))))
+
+
+def test_the_bound_of_a_scalar_state_is_its_magnitude() -> None:
+    """A cell whose state is one number has the bound max|w|, and it can be evaluated."""
+    bound = derive(_OneUnit()).bound()
+
+    assert bound.proof().holds
+    assert str(bound.factor) == "max|w|"
+    assert bound.evaluate({"w": np.array(-0.5)}, steps=3) == 0.5
+
+
 def test_a_net_whose_step_cannot_be_run_is_not_derived() -> None:
     """A stacked net with a bidirectional layer has no single step, which is an error of formulas like any other."""
     with pytest.raises(FormulaError, match="needs the whole sequence"):

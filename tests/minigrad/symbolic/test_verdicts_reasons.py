@@ -191,7 +191,7 @@ def test_what_has_no_step_has_no_derivation() -> None:
     for ask in ("product", "bound"):
         with pytest.raises(FormulaError, match="its halves run against each other"):
             getattr(derive(TWO_WAY), ask)()
-    with pytest.raises(FormulaError, match="slopes are proved of tanh, sigmoid"):
+    with pytest.raises(FormulaError, match="the bounds of derivatives are proved for tanh, sigmoid"):
         slope_proof("relu")
 
 
