@@ -1,4 +1,4 @@
-"""The walk over time that `unroll` and the nets of cells share."""
+"""The scan over time that `unroll` and the nets of cells share."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple

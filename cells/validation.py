@@ -1,4 +1,4 @@
-"""Checks of a cell's arguments: of sizes, and that a switch has one of its values."""
+"""Checks of sizes, switches, initial states and lengths, each with an error that names what is wrong."""
 
 from collections.abc import Iterable
 from operator import index

@@ -43,7 +43,7 @@ def route_parts(
 ) -> dict[str, np.ndarray]:
     """∂E/∂source split by the first gate that each path from the source to E goes through.
 
-    A gradient that stays on the LSTM's highway until the end and one that leaves it through a gate are
+    A gradient that stays on the LSTM's cell path until the end and one that leaves it through a gate are
     different terms of the same sum; the parts add up to the whole. Computed by one reverse sweep that
     carries a cotangent for each way, so nothing is estimated and no path is listed.
 

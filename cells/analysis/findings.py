@@ -16,7 +16,7 @@ from ..lstm import LSTM
 from ..rnn import RNN
 from ..unroll import unroll
 from .bounds import Explained, explain
-from .jacobians import LagNorms, lag_norms, step_jacobians
+from .jacobians import LagNorms, measured_lags
 from .training import Corpus, Model, Window, new_model, require_memory, train, window
 
 __all__ = ["CELLS", "Findings", "Progress", "Settings", "findings", "last_loss_graph"]
@@ -105,7 +105,7 @@ def findings(corpus: Corpus, settings: Settings, progress: Progress = iter) -> F
     _require_memory(settings, len(corpus.alphabet))
     sample = window(corpus, settings.steps, 0)
     model, losses = _trained(corpus, settings, progress)
-    lags = lag_norms(step_jacobians(model.cell, model.params["cell"], sample.xs))
+    lags = measured_lags(model.cell, model.params["cell"], sample.xs, stepwise=True)
     explained = explain(model.cell, model.readout, model.params["cell"], settings.steps)
     graph = last_loss_graph(model, sample)
     return Findings(corpus, settings, model, np.array(losses), sample, graph, lags, explained)

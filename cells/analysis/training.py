@@ -1,8 +1,8 @@
-"""A few steps of learning to predict the next character: what the report looks into."""
+"""Training of a small net to predict the next character of a text, for reports."""
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = [
     "Model",
     "Window",
     "new_model",
+    "one_hot",
     "read_corpus",
     "require_memory",
     "sequence_loss",
@@ -37,6 +38,10 @@ POEM_CREDIT = "Christina Rossetti, “Who has seen the wind?”, from Sing-Song,
 
 #: Floating-point numbers that an analysis may hold at once: 4 GB.
 MOST_NUMBERS = 500_000_000
+
+
+#: Different characters of a text to train on: each has a row of the readout and a column of every U.
+MOST_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def read_corpus(path: str | os.PathLike[str] | None = None, encoding: str | None
     Raises
     ------
     AnalysisError
-        If the text cannot be read, see `read_text`, or is empty.
+        If the text cannot be read, see `read_text`, is empty, or has too many different characters.
     """
     if path is None:
         poem = files("cells.analysis").joinpath("data", "who-has-seen-the-wind.txt")
@@ -82,6 +87,12 @@ def read_corpus(path: str | os.PathLike[str] | None = None, encoding: str | None
     text = read_text(path, encoding)
     if not text.strip():
         raise AnalysisError(f"{path} is empty; pass a text with at least two characters")
+    different = len(set(text))
+    if different > MOST_CHARACTERS:
+        raise AnalysisError(
+            f"{path} has {different:,} different characters, more than {MOST_CHARACTERS:,}; "
+            "pass a part of the text, or replace its rare characters"
+        )
     return Corpus(shown_name(path), text, encoding)
 
 
@@ -110,14 +121,32 @@ class Window:
 
     Attributes
     ----------
-    xs : (T, ..., K)
-        One-hot.
-    targets : (T, ...)
+    codes, targets : (T, ...)
         Positions in the alphabet.
+    classes : int
+        K, the length of the alphabet.
     """
 
-    xs: np.ndarray
+    codes: np.ndarray
     targets: np.ndarray
+    classes: int
+
+    @property
+    def xs(self) -> np.ndarray:
+        """The characters one-hot, (T, ..., K)."""
+        return one_hot(self.codes, self.classes)
+
+
+def one_hot(codes: np.ndarray, classes: int) -> np.ndarray:
+    """Vectors of zeros with a one at each code: (...) -> (..., K).
+
+    Examples
+    --------
+    >>> one_hot(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    return np.asarray(codes[..., None] == np.arange(classes), np.float64)
 
 
 @dataclass(frozen=True)
@@ -150,12 +179,19 @@ def window(corpus: Corpus, steps: int, starts: Any) -> Window:
             + (f"use at most {len(codes) - 1} steps" if len(codes) > 1 else "pass a longer text")
         )
     places = np.arange(steps).reshape(-1, *(1,) * np.ndim(starts)) + starts
-    return Window(np.eye(len(corpus.alphabet))[codes[places]], codes[places + 1])
+    return Window(codes[places], codes[places + 1], len(corpus.alphabet))
 
 
 def sequence_loss(model: Model, params: dict[str, Any], batch: Window) -> Any:
-    """E = the mean of −log ŷ over all positions and sequences."""
-    run = unroll(model.cell, params["cell"], batch.xs)
+    """E = the mean of −log ŷ over all positions and sequences.
+
+    U x of a one-hot x is a column of U. The columns of the characters that the batch holds are gathered first, so
+    that the work does not grow with the alphabet.
+    """
+    used, places = np.unique(batch.codes, return_inverse=True)
+    cell: Any = replace(model.cell, input_size=len(used))  # type: ignore[type-var]
+    gathered = {name: value[:, used] if name.startswith("U") else value for name, value in params["cell"].items()}
+    run = unroll(cell, gathered, one_hot(places.reshape(batch.codes.shape), len(used)))
     return mg.cross_entropy(model.readout.logits(params["readout"], run.outputs), batch.targets).mean()
 
 

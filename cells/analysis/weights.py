@@ -1,4 +1,4 @@
-"""A recurrent net of PyTorch, looked at as it is: what its weights do to a gradient."""
+"""Diagnosis of a recurrent net with given weights, cell by cell."""
 
 import os
 import shlex
@@ -28,7 +28,7 @@ from .bounds import Explained, bound_over_lags, explain
 from .diagnosis import Diagnosis, diagnose_numbers, finite
 from .jacobians import LagNorms, measured_lags, quiet
 from .texts import require_regular, shown_name
-from .training import read_corpus, require_memory
+from .training import one_hot, read_corpus, require_memory
 
 __all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
 
@@ -64,7 +64,7 @@ class WeightFindings:
     Attributes
     ----------
     title, source : str
-        What it is, and the name of the file.
+        The kind of net, and the name of the file.
     facts : dict
         Term by term.
     parts : tuple of Part
@@ -250,7 +250,7 @@ def _inputs(size: int, text: Any, encoding: str | None, steps: int, seed: int) -
         )
     if len(corpus.codes) < steps:
         raise AnalysisError(f"the text has {len(corpus.codes)} characters, too few for {steps} steps")
-    return np.eye(size)[corpus.codes[:steps]], f"“{corpus.text[:steps]}” from {corpus.title}"
+    return one_hot(corpus.codes[:steps], size), f"“{corpus.text[:steps]}” from {corpus.title}"
 
 
 def _graph(cell: Layer, params: dict[str, Any], xs: np.ndarray) -> Graph:
@@ -258,7 +258,7 @@ def _graph(cell: Layer, params: dict[str, Any], xs: np.ndarray) -> Graph:
 
 
 def _parts(cell: Any, params: dict[str, Any], xs: np.ndarray, place: str = "") -> Iterator[tuple[str, Cell, Any, Any]]:
-    """Every cell with its parameters and what it reads, in its own order of time."""
+    """Every cell with its parameters and its inputs in the net, in its own order of time."""
     if isinstance(cell, BatchFirst):
         yield from _parts(cell.layer, params, xs if xs.ndim < 3 else np.swapaxes(xs, 0, 1), place)
     elif isinstance(cell, Stacked):

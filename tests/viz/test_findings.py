@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minigrad as mg
 from cells import GRU, LSTM, RNN, Readout, unroll
 from cells.analysis.bounds import explain, over_lags
 from cells.analysis.findings import CELLS, Settings, findings
 from cells.analysis.jacobians import lag_norms, step_jacobians
-from cells.analysis.training import read_corpus
+from cells.analysis.training import MOST_CHARACTERS, Corpus, new_model, read_corpus, sequence_loss, window
 from minigrad.symbolic import derive
 
 QUICK = {"steps": 5, "hidden": 4, "updates": 12, "batch": 4}
@@ -81,3 +82,30 @@ def test_as_many_classes_as_hidden_units():
     rng = np.random.default_rng(0)
 
     assert explain(RNN(3, 3), Readout(3, 3), RNN(3, 3).init(rng), 2).bound is not None
+
+
+def test_gathered_columns_are_one_hot_products():
+    """The loss of codes and its gradient are those of the cell on one-hot inputs, however large the alphabet is."""
+    corpus = Corpus("", "".join(chr(0x4E00 + i) for i in range(40)))
+    model = new_model(GRU(40, 3), 40, np.random.default_rng(0))
+    batch = window(corpus, 5, np.array([0, 20]))
+
+    def dense(params):
+        run = unroll(model.cell, params["cell"], batch.xs)
+        return mg.cross_entropy(model.readout.logits(params["readout"], run.outputs), batch.targets).mean()
+
+    loss, gradient = mg.value_and_grad(lambda p: sequence_loss(model, p, batch))(model.params)
+    expected, whole = mg.value_and_grad(dense)(model.params)
+
+    assert loss == pytest.approx(expected, rel=1e-14)
+    for name, value in whole["cell"].items():
+        np.testing.assert_allclose(gradient["cell"][name], value, rtol=1e-12, atol=1e-16)
+
+
+def test_too_many_characters_are_refused(tmp_path):
+    """A text with more different characters than the limit is one clear error, not a run without an end."""
+    path = tmp_path / "characters.txt"
+    path.write_text("".join(chr(0x4E00 + i) for i in range(MOST_CHARACTERS + 1)), encoding="utf-8")
+
+    with pytest.raises(ValueError, match=f"more than {MOST_CHARACTERS:,}"):
+        read_corpus(path)

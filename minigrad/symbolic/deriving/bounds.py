@@ -1,6 +1,7 @@
 """Proved bounds of ‖∂s_t/∂s_{t−1}‖ and of the product over T − k steps, in norms of the parameters."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -92,12 +93,22 @@ class Bound:
         if inputs is None and self.needs_inputs:
             raise FormulaError("this bound grows with the inputs: pass inputs=, the largest magnitude in any of them")
         values = self._values(params) | {X_MAX: inputs}
+        values |= self._fixed_norms(values)
         sizes = dict.fromkeys(self.growth, start)
         found = []
         for _ in range(steps):
             known = values | {self._largest_before(key): size for key, size in sizes.items()}
             found.append(float(evaluate(self.factor, known)))
             sizes = {key: float(evaluate(bound, known)) for key, bound in self.growth.items()}
+        return found
+
+    def _fixed_norms(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        """The norms that are the same at every step, those of parameters, by their terms."""
+        found = {}
+        for part in subterms([self.factor, *self.growth.values()]):
+            if part.kind == "norm":
+                with suppress(FormulaError):  # a norm that depends on the state is computed at each step
+                    found[part] = evaluate(part, values)
         return found
 
     def value(self, values: Mapping[Any, Any]) -> float:
