@@ -16,7 +16,7 @@ LARGEST = 5_000_000
 _SAMPLE = 1 << 16
 #: Frequent characters of each encoding: Chinese (simplified, traditional), Japanese, Korean.
 _FREQUENT = {
-    "gbk": re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1\xa3][\xa1-\xfe]"),
+    "gbk": re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1\xa3\xa6][\xa1-\xfe]"),
     "big5": re.compile(rb"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]|\xa1[\x40-\x7e\xa1-\xfe]"),
     "shift_jis": re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41-\x7e]|[\x88-\x97][\x40-\xfc]"),
 }

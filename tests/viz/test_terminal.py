@@ -102,6 +102,8 @@ def test_what_derive_prints_in_a_code_page_is_read_again(stream, tmp_path, capsy
         path.write_text("\n".join(lines), encoding=encoding)
 
         assert minigrad("check", cell, path, "--encoding", encoding, "--strict") == 0
+    if encoding == "gbk":
+        assert likely_encoding(path.read_bytes()) == "gbk"
 
 
 def test_control_characters_are_shown_and_not_sent(tmp_path, capsys):
