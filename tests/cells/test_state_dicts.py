@@ -1,5 +1,6 @@
 """Where weights are read from: modules, mappings of tensors, and files."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from cell_cases import lstm_weights
 
 import minigrad as mg
-from cells import LSTM, RNN, from_torch, to_torch
+from cells import GRU, LSTM, RNN, from_torch, to_torch
 
 
 def test_arrays_are_copied() -> None:
@@ -34,9 +35,9 @@ def test_safetensors_file(tmp_path: Path) -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the safetensors library the error says which extra to install."""
+    """Without the safetensors library the error says what to install."""
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"minigrad\[safetensors\]"):
+    with pytest.raises(ImportError, match="pip install safetensors"):
         from_torch("net.safetensors")
 
 
@@ -141,3 +142,80 @@ def test_prefixes_with_and_without_their_dot(prefix: str) -> None:
     written = to_torch(cell, params, prefix=prefix)
     assert {key.rpartition(".")[0] for key in written} == {start.rstrip(".")}
     assert np.array_equal(from_torch(written, prefix=prefix)[1]["W_f"], params["W_f"])
+
+
+def raw_file(path: Path, entries: list[tuple[str, str, list[int], int]]) -> Path:
+    """A .safetensors file with these names, types, shapes and numbers of bytes, as no writer makes it."""
+    header, at = [], 0
+    for name, dtype, shape, size in entries:
+        header.append(
+            f"{json.dumps(name)}: {json.dumps({'dtype': dtype, 'shape': shape, 'data_offsets': [at, at + size]})}"
+        )
+        at += size
+    text = ("{" + ", ".join(header) + "}").encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(at))
+    return path
+
+
+WIH, WHH = ("weight_ih_l0", "F32", [3, 2], 24), ("weight_hh_l0", "F32", [3, 3], 36)
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        ([WIH, WHH, ("weight_ih_l1000000000", "F32", [3, 3], 36)], "unknown key weight_ih_l1000000000"),
+        ([WIH, WHH, ("weight_ih_l999999999", "F32", [3, 3], 36)], "count from l0 without a gap"),
+        ([WIH, WHH, ("weight_ih_l" + "7" * 5000, "F32", [3, 3], 36)], "unknown key weight_ih_l7"),
+        ([WIH, WHH, ("weight_ih_l00", "F32", [3, 2], 24)], "unknown key weight_ih_l00"),
+        ([WIH, WHH, ("weight_ih_l-1", "F32", [3, 2], 24)], "unknown key weight_ih_l-1"),
+        ([WIH, WHH, ("weight_ih_l0\x1b[2J", "F32", [3, 2], 24)], r"unknown key weight_ih_l0\\x1b"),
+        ([WIH, ("weight_hh_l0", "F32", [1] * 65, 4)], "NumPy cannot have"),
+        ([WIH, ("weight_hh_l0", "F32", [2**62, 0], 0)], "NumPy cannot have|not a safetensors file"),
+        ([WIH, ("weight_hh_l0", "F32", [0, 0], 0)], "G = 1, 3 or 4"),
+        ([WIH, ("weight_hh_l0", "I32", [3, 3], 36)], "dtype int32; weights are floating point"),
+        ([WIH, ("weight_hh_l0", "BOOL", [3, 3], 9)], "dtype bool; weights are floating point"),
+        ([WIH, ("weight_hh_l0", "BF16", [3, 3], 18)], "a type that NumPy does not have"),
+        ([WIH, ("weight_hh_l0", "F8_E4M3", [3, 3], 9)], "a type that NumPy does not have"),
+        ([], "there are no weights at all"),
+    ],
+)
+def test_a_damaged_or_hostile_file_is_one_clear_error(
+    tmp_path: Path, entries: list[tuple[str, str, list[int], int]], text: str
+) -> None:
+    """Absurd layer numbers, ranks, shapes and types are each one error of one short line, at once."""
+    pytest.importorskip("safetensors.numpy")
+
+    with pytest.raises(ValueError, match=text) as caught:
+        from_torch(raw_file(tmp_path / "net.safetensors", entries))
+
+    message = str(caught.value).replace(str(tmp_path), "")
+    assert len(message) < 400
+    assert message.isprintable()
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Of two entries of one name readers take either, so the file is not read."""
+    pytest.importorskip("safetensors.numpy")
+    header = (
+        b'{"weight_ih_l0": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},'
+        b' "weight_ih_l0": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}}'
+    )
+    (tmp_path / "net.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+
+    with pytest.raises(ValueError, match="holds weight_ih_l0 twice"):
+        from_torch(tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize("cell", [RNN(2, 3), LSTM(2, 3), GRU(2, 3, reset="after")])
+def test_what_is_written_is_compared_with_the_cell(cell: Any) -> None:
+    """Parameters of another size, of whole numbers, missing or too many are not written."""
+    params = cell.init(np.random.default_rng(0))
+    name = next(iter(params))
+    for wrong, text in (
+        (params | {name: np.ones((4, 2))}, f"{name}.*must have the shape"),
+        ({key: np.zeros(value.shape, int) for key, value in params.items()}, "floating point"),
+        ({key: value for key, value in params.items() if key != name}, f"{name} is missing"),
+        (params | {"Q": np.ones(3)}, "Q is not used"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            to_torch(cell, wrong)
