@@ -55,8 +55,3 @@ def rewritten(function: Callable[..., Any], old: str, new: str) -> Callable[...,
     found: dict[str, Any] = {}
     exec(compile(text.replace(old, new), f"<{function.__name__} with a fault>", "exec"), function.__globals__, found)
     return found[function.__name__]
-
-
-def with_fault(cell_type: type, method: str, old: str, new: str) -> type:
-    """A cell type of its own whose method has a fault; nothing that is cached for the right one is used."""
-    return type(cell_type.__name__, (cell_type,), {method: rewritten(getattr(cell_type, method), old, new)})
