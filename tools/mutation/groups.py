@@ -74,7 +74,7 @@ _ENGINE_TESTS = _engine(
     "rare_paths",
 )
 
-#: Of tests/faults only those in rules: the others rewrite functions from their source, which here is a dispatcher's.
+#: Of tests/faults only those in rules: the others take long.
 _RULE_TESTS = (*_engine("primitives", "primitive_edges", "rule_corners"), "tests/faults/test_faults_in_rules.py")
 
 _CELL_TESTS = (
