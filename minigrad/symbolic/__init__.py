@@ -1,8 +1,8 @@
-"""Formulas: matrix terms, what follows from a cell's step, and proofs.
+"""Formulas: matrix terms, the consequences of a cell's step, and proofs.
 
-`terms` is what a formula is, `notation` how it is written, `deriving` what follows from a cell's step, with proofs;
-`reading` is how the lines that others wrote are read, and `checking` whether they are true. Imports point one way:
-checking → reading, deriving → notation → terms. `errors` and `lazy` (libraries loaded when first used) serve them all.
+`terms` represents formulas, `printing` writes them, `deriving` derives the consequences of a cell's step, with proofs;
+`parsing` reads the lines of others, and `checking` judges them. Imports point one way: checking → parsing, deriving →
+printing → terms. `errors` and `lazy` (libraries loaded when first used) serve them all.
 """
 
 from .checking.check import Counterexample, Verdict, check_derivation
