@@ -23,6 +23,9 @@ NUMERICAL = (1e-4, 1e-7)
 #: The same for a pass that computes in a lower precision, in units of its machine epsilon.
 ROUNDED = (1000, 100)
 
+#: But never more than this part.
+MOST = 0.02
+
 #: So many times its measured rounding may a gradient be off. The measure is a maximum of six samples.
 SAFETY = 30
 
@@ -83,7 +86,8 @@ def _tolerance(expected: np.ndarray, judgement: Judgement, epsilon: float) -> np
     """The tolerance of each entry where nothing is known of the pass but its precision."""
     relative, absolute = AUTOMATIC if judgement.name == AUTOMATIC_JUDGE else NUMERICAL
     if epsilon > np.finfo(np.float64).eps:
-        relative, absolute = max(relative, ROUNDED[0] * epsilon), max(absolute, ROUNDED[1] * epsilon)
+        relative = max(relative, min(ROUNDED[0] * epsilon, MOST))
+        absolute = max(absolute, min(ROUNDED[1] * epsilon, MOST))
     return np.asarray(relative * np.abs(expected) + absolute * np.max(np.abs(expected), initial=0.0))
 
 

@@ -687,3 +687,30 @@ def test_the_judge_is_judged():
 
     check_backward(held, lambda x: 2 * x, vector, sizes=ONE, examples=10)
     assert "is wrong" in complaint(held, lambda x: 3 * x, vector, sizes=ONE, examples=10)
+
+
+def test_saturation_is_no_fault():
+    """Where a sigmoid is 1 to rounding, a slope of 0 is as right as 1e-20; elsewhere it is wrong."""
+
+    def steep(x):
+        return np.sum(sigmoid(40 * x))
+
+    def backward(x, factor=40):
+        return factor * sigmoid(40 * x) * (1 - sigmoid(40 * x))
+
+    check_backward(steep, backward, vector, sizes=ONE)
+    assert "is wrong at D=1" in complaint(steep, lambda x: backward(x, 39), vector, sizes=ONE)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
+def test_every_precision_passes_and_shows_a_fifth(dtype):
+    """A right pass passes in each precision, and a factor of 1.2 is wrong in each."""
+
+    def f(x):
+        return np.sum(np.tanh(x))
+
+    def make(rng, D):
+        return (rng.normal(size=D).astype(dtype),)
+
+    check_backward(f, lambda x: 1 - np.tanh(x) ** 2, make, sizes=ONE)
+    assert "is wrong at D=1" in complaint(f, lambda x: (1.2 * (1 - np.tanh(x) ** 2)).astype(dtype), make, sizes=ONE)
