@@ -102,7 +102,7 @@ def test_check_judges_what_it_can_read(written, capsys):
 def test_check_knows_attention(written):
     """Lines about attention alone are judged too."""
     assert minigrad("check", "attention", written("dalpha/de = diag(alpha) - outer(alpha, alpha)")) == 0
-    assert minigrad("check", "attention", "--score", "dot", written("de/dq = m.T")) == 1
+    assert minigrad("check", "attention", "--score", "dot", written("de/dq = 2*m")) == 1
 
 
 def test_check_takes_the_cells_switches(written):

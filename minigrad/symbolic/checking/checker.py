@@ -270,7 +270,12 @@ class Checker:
         """The name of the slip, if there is one; a repair that cannot be worked out is none."""
         try:
             hint = name_the_slip(line, self.judge, self.vocabulary)
-            return None if hint is None else spoken(hint)
+            if hint is None or not line.moved:
+                return None if hint is None else spoken(hint)
+            steps = (
+                f"{abs(line.moved)} step{'s' if abs(line.moved) > 1 else ''} {'later' if line.moved > 0 else 'earlier'}"
+            )
+            return f"{spoken(hint)} (said of the same line {steps}, at step t)"
         except FormulaError:
             return None
 
