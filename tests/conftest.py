@@ -8,6 +8,7 @@ Profiles are chosen by the environment variable ``HYPOTHESIS_PROFILE``; without 
 import os
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,10 +43,24 @@ def pytest_configure(config: pytest.Config) -> None:
     np.seterr(divide="warn", over="warn", invalid="warn", under="ignore")
 
 
+#: Folders whose tests are all nightly: heavy loads, faults of the system, arbitrary bytes.
+NIGHTLY = tuple(Path(__file__).parent / folder for folder in ("robustness", "fuzzing"))
+
+
+def _is_nightly(item: pytest.Item) -> bool:
+    """Tell whether a test is nightly by its folder, or as a case that ``@pytest.mark.quick`` does not name."""
+    quick = item.get_closest_marker("quick")
+    case = item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    return any(folder in item.path.parents for folder in NIGHTLY) or (quick is not None and case not in quick.args)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests whose tool is missing, with the reason; without their marker they would have to fail."""
+    """Mark nightly cases, and skip tests whose tool is missing, with the reason."""
     missing = _missing_tools()
     for item in items:
+        if _is_nightly(item):
+            item.add_marker(pytest.mark.nightly)
         for name, reason in missing.items():
             if item.get_closest_marker(name) is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))

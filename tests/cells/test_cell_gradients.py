@@ -45,6 +45,8 @@ def smooth(name: str) -> bool:
     return "relu" not in name
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", [name for name in CELLS if smooth(name)])
 @given(seeds, sizes, sizes, st.sampled_from([(), (2,)]))
 def test_one_step(name: str, seed: int, D: int, H: int, batch: tuple[int, ...]) -> None:

@@ -110,6 +110,8 @@ def ordered() -> Any:
     return derive(RNN(2, 3)).product().claim
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "i"), STEPS)
 def test_every_step_can_fail(name: str, i: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one of the faults planted the step does not hold, or cannot be done; without, it holds again."""

@@ -30,6 +30,8 @@ def test_the_adding_problem_is_what_it_says(tasks: Any) -> None:
     assert abs(np.mean((targets - 1) ** 2) - 1 / 6) < 0.01
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_gru_learns_where_the_plain_cell_does_not(tasks: Any) -> None:
     """At T = 30, within the same 250 steps, the GRU solves the adding problem and the RNN knows next to nothing."""
     gru = tasks.train(GRU(2, tasks.HIDDEN), 30, 1e-2, 250, seed=0, quiet=True)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from cells import claims
 from tools.docs.mathematics import main, page
 
@@ -15,6 +17,8 @@ def test_the_page_is_fresh(tmp_path: Path) -> None:
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_every_claim_is_on_the_page() -> None:
     """Each claim stands there with its verdict, and with its counterexample where it has one."""
     text = page()

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 HOMEWORK = '''
@@ -40,6 +42,8 @@ def graded(directory: Path, homework: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, cwd=directory, env=environment).stdout
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_the_test_file_of_the_autograder(tmp_path: Path) -> None:
     """The file as the tutorial shows it finds a transposed matrix and a wrong formula, and passes what is right."""
     wrong = graded(tmp_path, HOMEWORK.replace("{matrix}", "W"))
@@ -51,6 +55,8 @@ def test_the_test_file_of_the_autograder(tmp_path: Path) -> None:
     assert "2 passed" in right
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_homework_without_an_answer_does_not_pass(tmp_path: Path) -> None:
     """Nothing written, only comments, what is true of anything, or one of two: the file finds each."""
     homework = HOMEWORK.replace("{matrix}", "W.T")

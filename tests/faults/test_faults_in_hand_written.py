@@ -29,6 +29,8 @@ def test_a_right_backward_pass_passes(net: str) -> None:
     check_backward(forward, backward, make_args, sizes=sizes, examples=30)
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("net", "slip", "old", "new"),
     [

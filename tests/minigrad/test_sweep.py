@@ -208,6 +208,8 @@ def chain(x: Any) -> Any:
     return y.sum()
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_a_very_long_chain_is_traced_differentiated_and_freed() -> None:
     """100,000 operations need no recursion in any direction, and their memory comes back."""
     x = np.array([0.1, -0.2])
@@ -228,6 +230,8 @@ def test_a_very_long_chain_is_traced_differentiated_and_freed() -> None:
     assert after - before < 100_000
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_a_very_long_graph_can_be_handled() -> None:
     """The graph of 100,000 operations is listed, swept both ways, searched for NaN, counted and let go."""
     graph = mg.trace(chain, np.array([0.1, -0.2]))

@@ -149,6 +149,7 @@ def _both_ways(cell: Any, p: Any, xs: Any) -> list[Any]:
     return [[*a, *b] for a, b in zip(there, back, strict=True)]
 
 
+@pytest.mark.quick("feed-forward", "convolution", "attention after")
 @pytest.mark.parametrize("name", NETS)
 def test_nets(name: str) -> None:
     """So it is for nets of cells, for attention over time, and for cells without recurrence."""

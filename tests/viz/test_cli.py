@@ -53,6 +53,7 @@ def written(request, tmp_path_factory):
     return request.param, directory
 
 
+@pytest.mark.quick("lstm")
 def test_report_writes_everything(written):
     """The command writes the page and its parts, and exits with 0."""
     cell, directory = written
@@ -74,6 +75,8 @@ def test_report_is_self_contained(written):
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_report_is_the_same_bytes_twice(tmp_path):
     """The same seed gives the same files, also in another process; another seed gives others."""
     text = tmp_path / "text"
@@ -114,6 +117,8 @@ def test_report_reads_a_text(tmp_path):
     assert "\ufeff" not in page
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_the_command_on_the_page_makes_it_again(tmp_path, monkeypatch):
     """The page of a text names it in its command, quoted for a shell; run where the text is, it gives the same page."""
     monkeypatch.chdir(tmp_path)

@@ -258,6 +258,8 @@ def test_hostile_names_stay_text_in_plots(name):
     assert tags(name) == tags("plain")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_a_thread_finds_its_own_settings():
     """Plots of several threads are the same bytes, whatever the settings of the user, which stay as they are."""
     before = dict(matplotlib.rcParams)

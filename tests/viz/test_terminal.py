@@ -57,6 +57,17 @@ def test_json_stays_json_in_every_encoding(found, encoding):
     assert json.loads(written.getvalue().decode(encoding)) == found
 
 
+@pytest.mark.quick(
+    "derive-lstm-gbk",
+    "derive-rnn-ascii",
+    "derive-gru-cp1252",
+    "claims-gbk",
+    "check-rnn0-ascii",
+    "check-rnn1-gbk",
+    "diagnose---steps-gbk",
+    "draw---steps-cp1252",
+    "report---help-gbk",
+)
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
 @pytest.mark.parametrize(
     "arguments",
@@ -89,6 +100,8 @@ def test_every_command_in_a_code_page(stream, tmp_path, monkeypatch, encoding, a
     assert "\x1b" not in written()
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
 def test_what_derive_prints_in_a_code_page_is_read_again(stream, tmp_path, capsys, encoding):
     """The Jacobians, adjoints and gradients of a derivation in a code page are formulas that `check` proves."""

@@ -62,6 +62,7 @@ def test_the_backward_cell_reads_backward():
     assert found["layer 2, backward"].final_norm == pytest.approx(measured[-1])
 
 
+@pytest.mark.quick("gru")
 @pytest.mark.parametrize("name", ["gru", "both ways"])
 def test_report_on_weights(tmp_path, capsys, monkeypatch, name):
     """The page names the net and its file, holds the derivation, and opens in a browser if asked."""
@@ -96,6 +97,8 @@ def test_a_text_is_read_one_hot(tmp_path, capsys):
     _refused(capsys, "too few for 6 steps", tmp_path / "net.safetensors", "--text", tmp_path / "abc", "--steps", "6")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_a_bound_beyond_all_numbers_is_said_to_be_so(tmp_path, capsys):
     """The bound of an LSTM with large weights overflows over many steps: a sentence, no warning and no "inf times"."""
     saved(tmp_path / "net.safetensors", LSTM(3, 4), scale=4.0)
@@ -146,6 +149,8 @@ def test_options_that_would_be_ignored(tmp_path, capsys, command):
     assert_one_line(capsys, "pass --weights too")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_gates_and_routes_of_every_cell(tmp_path):
     """In a net of several cells each has its gates, its routes and its proved bound, told by its place."""
     saved(tmp_path / "net.safetensors", Stacked([LSTM(3, 2), LSTM(2, 2)]))

@@ -49,6 +49,7 @@ def training_step(cell, dtype, steps=12, batch=2):
     return mg.value_and_grad(loss, wrt=(0, 1)), (params, xs, ys)
 
 
+@pytest.mark.quick("float32-GRU after", "float64-RNN")
 @needs_numba
 @pytest.mark.parametrize("name", ["RNN", "LSTM peephole", "GRU after"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -67,6 +68,8 @@ def test_every_cell(name, dtype, passes):
     agree(*training_step(CELLS[name], dtype), passes, "fast")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @needs_numba
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1), (2, 1), (1, 2)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -85,6 +88,8 @@ def test_arrays_of_one_entry(shape, dtype):
     agree(mg.value_and_grad(lambda x, y: f(x, y)[1], wrt=(0, 1)), tuple(map(np.array, args)), frozenset(PASSES), "fast")
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @needs_numba
 @pytest.mark.parametrize(
     "part", [lambda m: m.T, lambda m: m[0], lambda m: m[:, 0:1], lambda m: m[2, 2], lambda m: mg.reshape(m.T, (4, 4))]

@@ -93,6 +93,8 @@ def test_each_kind_of_segment_is_planned_once():
     assert len(kinds[0]) == len(kinds[1]) <= 4
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 def test_memory_grows_as_the_root():
     """Four times as many steps in segments twice as long take far less than four times the memory."""
 

@@ -20,6 +20,8 @@ def always(monkeypatch):
     monkeypatch.setattr(compiled, "LIMIT", 0)
 
 
+@pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.usefixtures("always")

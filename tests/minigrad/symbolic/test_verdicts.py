@@ -23,6 +23,7 @@ def only(cell: Any, line: str) -> Any:
     return verdict
 
 
+@pytest.mark.quick("RNN tanh", "RNN relu", "LSTM", "LSTM coupled", "GRU before keep", "GRU after write")
 @pytest.mark.parametrize("name", DERIVATIONS)
 def test_textbook_lines_are_true_and_proved(name: str) -> None:
     """Every right line of every cell and switch is true by plain NumPy and the complex step, and is proved."""

@@ -29,6 +29,7 @@ def definitions(lines: list[str], net: World) -> dict[str, str]:
     return found | gates
 
 
+@pytest.mark.quick("RNN tanh", "LSTM coupled", "GRU before write")
 @pytest.mark.parametrize("name", DERIVATIONS)
 def test_true_rewritings_are_proved(name: str) -> None:
     """One to four laws of algebra or definitions applied at random places keep every line true, and proved."""

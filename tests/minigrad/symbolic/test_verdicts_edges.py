@@ -44,6 +44,7 @@ def test_a_value_by_itself():
     assert statuses(RNN(2, 3), "dh/dh = eye(H)", "da/da = eye(H)") == ["proved", "proved"]
 
 
+@pytest.mark.quick("d_f = d_f", "c = c", "h = h + (c - f*c_prev - i*g)")
 @pytest.mark.parametrize(
     "lines",
     [
@@ -127,6 +128,17 @@ CIRCLES = [
 ]
 
 
+@pytest.mark.quick(
+    "net4-lines4-targets4",
+    "net6-lines6-targets6",
+    "net8-lines8-targets8",
+    "net13-lines13-targets13",
+    "net15-lines15-targets15",
+    "net16-lines16-targets16",
+    "net17-lines17-targets17",
+    "net19-lines19-targets19",
+    "net20-lines20-targets20",
+)
 @pytest.mark.parametrize(("net", "lines", "targets"), CIRCLES)
 def test_circles_answer_nothing(net, lines, targets):
     """A letter taken from what is made of it, itself among that, is answered only if another line says what that is."""

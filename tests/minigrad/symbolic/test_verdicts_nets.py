@@ -25,6 +25,7 @@ PRINTED: dict[str, Any] = {
 }
 
 
+@pytest.mark.quick("RNN tanh", "LSTM", "GRU after keep", "two RNNs", "attention before dot", "attention alone general")
 @pytest.mark.parametrize("name", PRINTED)
 def test_what_derive_prints_is_proved_when_it_is_read_back(name: str) -> None:
     """Every line of a derivation but those over time, with a readout and with any loss, is read and proved."""
@@ -48,6 +49,7 @@ def test_right_lines_are_true_and_proved(name: str) -> None:
     assert [str(v) for v in check_derivation(net, lines) if v.status != "proved"] == []
 
 
+@pytest.mark.quick("two ways", "attention dot", "past after general")
 @pytest.mark.parametrize("name", NETS)
 def test_true_rewritings_are_proved(name: str) -> None:
     """One to four laws of algebra or definitions applied at random places keep every line true, and proved."""
