@@ -30,7 +30,7 @@ from .jacobians import LagNorms, measured_lags, quiet
 from .texts import require_regular, shown_name
 from .training import one_hot, read_corpus, require_memory
 
-__all__ = ["Part", "WeightFindings", "diagnose_net", "read_weights", "weight_findings"]
+__all__ = ["Part", "WeightFindings", "checked_sequence", "diagnose_net", "read_weights", "weight_findings"]
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,10 @@ def assert_derivation(
         letters from each other in a circle do not count, see `minigrad.symbolic.answered`.
     allow_undecided : bool
         Let lines pass that held in every state in which they were tried, but for which no proof was found.
-    allow_epsilon, budget
-        As `check_derivation` takes them.
+    allow_epsilon : bool
+        See `check_derivation`.
+    budget : float or None
+        Seconds for the whole derivation, see `check_derivation`.
 
     Raises
     ------

@@ -90,7 +90,17 @@ def _written(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """``v[n] = name(*operands, **params)``; operands are positions among the values so far."""
+    """One line of an `Expression`: ``v[n] = name(*operands, **params)``.
+
+    Attributes
+    ----------
+    name : str
+        The primitive.
+    operands : tuple of int
+        Positions among the values so far.
+    params : dict
+        Settings such as ``axis``.
+    """
 
     name: str
     operands: tuple[int, ...]
@@ -102,14 +112,28 @@ class Line:
         return f"{self.name}({', '.join(operands + settings)})"
 
     def run(self, values: list[Any]) -> Any:
-        """The line's value."""
+        """Compute the line's value.
+
+        Parameters
+        ----------
+        values : list
+            All values so far.
+        """
         table = UNARY if len(self.operands) == 1 else BINARY
         return table[self.name](*(values[i] for i in self.operands), **self.params)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A function of some arrays, returning one scalar: the sum of all values that no line uses."""
+    """A function of some arrays that returns one scalar: the sum of all values that no line uses.
+
+    Attributes
+    ----------
+    inputs : int
+        The number of arguments.
+    lines : tuple of Line
+        What is computed, in order.
+    """
 
     inputs: int
     lines: tuple[Line, ...]
@@ -133,7 +157,18 @@ class Expression:
         return "\n".join([f"<Expression of {inputs}, summed over unused values", *lines]) + ">"
 
     def values(self, *args: Any) -> list[np.ndarray]:
-        """The value of every line, after those of the arguments."""
+        """List the arguments and the value of every line.
+
+        Parameters
+        ----------
+        *args : array or Tensor
+            As many as `inputs`.
+
+        Returns
+        -------
+        list of arrays
+            The arguments, then the values of the lines.
+        """
         values = list(args)
         for line in self.lines:
             values.append(line.run(values))

@@ -18,7 +18,7 @@ PACKAGES = ("minigrad", "minigrad.optim", "minigrad.symbolic", "minigrad.testing
 MODULES = ("minigrad.testing.strategies", "cells.initializers")
 
 #: Methods that many classes have, described once: of cells in `cells.Layer` and `cells.Cell`.
-SHARED = {"init", "initial_state", "step"}
+SHARED = {"init", "initial_state", "step", "parameter_shapes", "members"}
 #: What a function may return without a section that says so.
 OBVIOUS = {"None", "Any", "str", "bool", "int", "float"}
 #: A shape, or a word for what has one or holds arrays that have.

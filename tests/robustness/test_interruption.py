@@ -151,15 +151,19 @@ def test_writing_a_directory(tmp_path: Path) -> None:
             assert {path.name: path.read_bytes() for path in (place / "out").iterdir()} == contents
 
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
 @pytest.fixture
 def heard() -> Iterator[None]:
-    """Programs that are started hear Ctrl-C, even if this one was started in the background and does not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Programs that are started hear signals that this one ignores, as under `nohup` and in the background."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in SIGNALS[1:]:
+        signal.signal(number, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
-
-
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("heard")
