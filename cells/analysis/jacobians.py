@@ -1,6 +1,6 @@
 """Jacobians over time, ∂s_T/∂s_k: step Jacobians, and the norms of their products, measured."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.errors import DisconnectedOutputWarning, MinigradError, NaNWarning
+from minigrad.sweep import forward_sweep
 
 from ..cell import Cell
 from ..unroll import unroll
@@ -28,6 +29,11 @@ def quiet() -> Iterator[None]:
         yield
 
 
+#: From cotangents of the state after the steps to those of the state before.
+Pullback = Callable[[list[np.ndarray]], Any]
+
+#: Columns of a Jacobian that are computed together: more take more memory and are no quicker.
+_TOGETHER = 32
 #: Up to this difference from the steps taken one by one, steps taken as a batch count as the same.
 _SAME = 1e-9
 
@@ -35,7 +41,7 @@ _SAME = 1e-9
 def step_jacobians(cell: Cell, params: dict[str, Any], xs: np.ndarray, state: Any = None) -> list[np.ndarray]:
     """J_t = ∂s_t/∂s_{t−1} for t = 1 … T, along the run that starts in `state`.
 
-    All steps are taken as one batch, and one reverse sweep gives a row of every J_t. A cell that takes no
+    All steps are taken as one batch, and one forward sweep gives some columns of every J_t. A cell that takes no
     batches is differentiated step by step.
 
     Parameters
@@ -93,16 +99,54 @@ def _in_one_batch(cell: Cell, params: dict[str, Any], xs: np.ndarray, states: li
             for a, b in zip(out, after, strict=True)
         ):
             return None
-        sizes = [part.shape[-1] for part in after]
-        jacobians = np.empty((len(xs), sum(sizes), sum(sizes)), np.result_type(*before))
-        seeds = [np.zeros_like(part) for part in after]
-        row = 0
-        for seed in seeds:
-            for i in range(seed.shape[-1]):
-                seed[:, i] = 1
-                jacobians[:, row] = np.concatenate(pullback(seeds)[0], -1)
-                seed[:, i] = 0
-                row += 1
+        return list(_by_columns(cell, params, xs, states[0], before, pullback) or _by_rows(after, before, pullback))
+
+
+def _by_columns(
+    cell: Cell, params: dict[str, Any], xs: np.ndarray, state: Any, before: list[np.ndarray], pullback: Pullback
+) -> list[np.ndarray] | None:
+    """Columns of every J_t by forward sweeps, whose tangents (n, 1, H) are the same unit vectors in all steps.
+
+    The product of a weight with them is one product for all steps, where a reverse sweep needs one for each. None if
+    a rule of the cell's operations does not take such tangents: the result is compared with a reverse sweep.
+    """
+    graph = mg.trace(lambda *parts: tuple(_parts(cell.step(params, _like(state, list(parts)), xs))), *before)
+    outputs = list(graph.outputs.values())
+    ends = np.cumsum([0, *(node.shape[-1] for node in outputs)])
+    jacobians = np.zeros((len(xs), ends[-1], ends[-1]), np.result_type(*before))
+    column = 0
+    for node in graph.inputs.values():
+        units = np.eye(node.shape[-1], dtype=node.dtype)
+        for start in range(0, len(units), _TOGETHER):
+            some = units[start : start + _TOGETHER, None]
+            try:
+                moved = forward_sweep(outputs, {node: some})
+                for out, row in zip(outputs, ends, strict=False):
+                    tangent = np.broadcast_to(moved.get(out, 0.0), (len(some), *out.shape))
+                    jacobians[:, row : row + out.shape[-1], column : column + len(some)] = tangent.transpose(1, 2, 0)
+            except (MinigradError, ValueError, TypeError, IndexError):
+                return None
+            column += len(some)
+    seeds = [np.random.default_rng(0).standard_normal(node.shape) for node in outputs]
+    swept = np.concatenate(pullback(seeds)[0], -1)
+    same = np.allclose(
+        np.einsum("to,toi->ti", np.concatenate(seeds, -1), jacobians), swept, rtol=_SAME, atol=_SAME, equal_nan=True
+    )
+    return list(jacobians) if same else None
+
+
+def _by_rows(after: list[np.ndarray], before: list[np.ndarray], pullback: Pullback) -> list[np.ndarray]:
+    """Rows of every J_t, each by one reverse sweep over the batch of steps."""
+    size = sum(part.shape[-1] for part in after)
+    jacobians = np.empty((len(after[0]), size, size), np.result_type(*before))
+    seeds = [np.zeros_like(part) for part in after]
+    row = 0
+    for seed in seeds:
+        for i in range(seed.shape[-1]):
+            seed[:, i] = 1
+            jacobians[:, row] = np.concatenate(pullback(seeds)[0], -1)
+            seed[:, i] = 0
+            row += 1
     return list(jacobians)
 
 

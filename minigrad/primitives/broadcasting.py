@@ -28,8 +28,11 @@ def unbroadcast(g: Any, x: Any) -> Any:
 
 
 def expand(t: Any, y: Any) -> Any:
-    """Broadcast a tangent to the shape of the output."""
-    return t if t.shape == y.shape else bind(PRIMITIVES["broadcast_to"], (t,), {"shape": y.shape})
+    """Broadcast a tangent to the shape of the output; several tangents side by side keep their leading axes."""
+    if t.shape == y.shape:
+        return t
+    shape = y.shape if len(t.shape) <= len(y.shape) else np.broadcast_shapes(t.shape, y.shape)
+    return t if t.shape == shape else bind(PRIMITIVES["broadcast_to"], (t,), {"shape": shape})
 
 
 def substitute(name: str, position: int) -> Callable[..., Any]:

@@ -1,4 +1,7 @@
+"""Step Jacobians and the norms of their products, against central differences and each other."""
+
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
-from cells.analysis import diagnose
+from cells.analysis import diagnose, jacobians
 from cells.analysis.diagnosis import rate_per_step
 from cells.analysis.jacobians import LagNorms, lag_norms, step_jacobians
 
@@ -92,3 +95,17 @@ def test_inputs_of_another_size_are_refused():
     """Inputs that are not as long as the cell's raise the error that `unroll` raises."""
     with pytest.raises(mg.errors.ShapeError):
         step_jacobians(RNN(2, 3), RNN(2, 3).init(np.random.default_rng(0)), np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("cell", [RNN(2, 3), LSTM(2, 3, peephole=True), GRU(2, 3), GRU(2, 3, reset="after")], ids=repr)
+def test_columns_by_forward_sweeps_are_those_of_reverse_sweeps(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step Jacobians of the textbook's cells come from forward sweeps, and are those of one reverse sweep a row."""
+    rng = np.random.default_rng(3)
+    params, xs = {name: rng.normal(size=w.shape) for name, w in cell.init(rng).items()}, rng.normal(size=(4, 2))
+    rows = jacobians._by_rows
+    monkeypatch.setattr(jacobians, "_by_rows", None)
+    by_columns = step_jacobians(cell, params, xs)
+    monkeypatch.setattr(jacobians, "_by_rows", rows)
+    monkeypatch.setattr(jacobians, "_by_columns", lambda *args: None)
+
+    np.testing.assert_allclose(by_columns, step_jacobians(cell, params, xs), rtol=1e-12, atol=1e-14)
