@@ -10,7 +10,7 @@ from minigrad.context import Direction, TimeStep
 from minigrad.errors import ShapeError
 
 from .cell import Layer
-from .scan import Steps, Walk, run_layer
+from .scan import ScanOptions, Steps, run_layer
 
 __all__ = ["Bidirectional", "BidirectionalState"]
 
@@ -95,7 +95,7 @@ class Bidirectional:
             self.forward.initial_state(batch_shape, dtype), self.backward.initial_state(batch_shape, dtype)
         )
 
-    def run(self, params: dict[str, Any], xs: Any, state: BidirectionalState, walk: Walk) -> Steps:
+    def run(self, params: dict[str, Any], xs: Any, state: BidirectionalState, walk: ScanOptions) -> Steps:
         """Both cells over the whole sequence, and their outputs side by side.
 
         Parameters
@@ -106,7 +106,7 @@ class Bidirectional:
             The whole sequence.
         state : BidirectionalState
             Before the first step.
-        walk : Walk
+        walk : ScanOptions
             Lengths, truncation and direction, as `unroll` hands them down.
 
         Returns

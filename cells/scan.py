@@ -11,7 +11,7 @@ from minigrad.pytree import tree_map
 
 from .validation import column, grows
 
-__all__ = ["Steps", "Walk", "hold", "run_layer"]
+__all__ = ["ScanOptions", "Steps", "hold", "run_layer"]
 
 
 class Steps(NamedTuple):
@@ -23,7 +23,7 @@ class Steps(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Walk:
+class ScanOptions:
     """The order and the lengths in which a layer goes over time.
 
     Parameters
@@ -43,7 +43,7 @@ class Walk:
     recorded: bool = False
     backward: bool = False
 
-    def turned(self) -> "Walk":
+    def turned(self) -> "ScanOptions":
         """The same walk in the other direction; cuts and lengths stay where they are in time."""
         return replace(self, backward=not self.backward)
 
@@ -66,7 +66,7 @@ class Walk:
         return None if not isinstance(mask, Tensor) and np.all(mask) else mask
 
 
-def run_layer(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Walk) -> Steps:
+def run_layer(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: ScanOptions) -> Steps:
     """Run a layer over xs, an array (T, ..., D) or a list of T inputs.
 
     A net of cells says itself how, by a method ``run`` of the same arguments; everything else is taken
@@ -76,7 +76,7 @@ def run_layer(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Walk
     return _run_steps(cell, params, xs, state, walk) if run is None else run(params, xs, state, walk)
 
 
-def _run_steps(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: Walk) -> Steps:
+def _run_steps(cell: Any, params: dict[str, Any], xs: Any, state: Any, walk: ScanOptions) -> Steps:
     T = len(xs)
     if walk.recorded:
         with scope(TimeStep(T + 1 if walk.backward else 0)):

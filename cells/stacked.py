@@ -10,7 +10,7 @@ from minigrad import scope
 from minigrad.errors import ShapeError
 
 from .cell import Layer, one_step
-from .scan import Steps, Walk, run_layer
+from .scan import ScanOptions, Steps, run_layer
 
 __all__ = ["Stacked", "StackedState"]
 
@@ -110,7 +110,7 @@ class Stacked:
             x = states[-1].h
         return StackedState(tuple(states))
 
-    def run(self, params: dict[str, Any], xs: Any, state: StackedState, walk: Walk) -> Steps:
+    def run(self, params: dict[str, Any], xs: Any, state: StackedState, walk: ScanOptions) -> Steps:
         """Layer after layer over the whole sequence, so that a layer's steps stand together.
 
         Parameters
@@ -121,7 +121,7 @@ class Stacked:
             The whole sequence.
         state : StackedState
             Before the first step.
-        walk : Walk
+        walk : ScanOptions
             Lengths, truncation and direction, as `unroll` hands them down.
 
         Returns

@@ -15,7 +15,7 @@ from .arrays import as_array, converted, is_foreign
 from .batch_first import BatchFirst
 from .cell import Layer
 from .parameters import checked_params
-from .scan import Walk, run_layer
+from .scan import ScanOptions, run_layer
 from .validation import checked_lengths, checked_state, column, within
 
 __all__ = ["Run", "unroll"]
@@ -134,7 +134,7 @@ def unroll(
     zeros = cell.initial_state(batch_shape, np.float64 if _counts(xs) else xs.dtype)
     state = zeros if state is None else checked_state(converted(state, "state"), zeros)
     recorded = any(isinstance(value, Tensor) for value in flatten([params, xs, state, lengths])[0])
-    steps = run_layer(cell, params, xs, state, Walk(lengths, truncate, recorded))
+    steps = run_layer(cell, params, xs, state, ScanOptions(lengths, truncate, recorded))
     return Run(stack(steps.outputs), steps.states, steps.final)
 
 

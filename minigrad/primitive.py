@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from . import shape_rules
+from .typing import Rule
 
 __all__ = ["PRIMITIVES", "Primitive", "Rule", "elementwise", "register"]
-
-Rule = Callable[..., Any]
 
 #: Every primitive by name, in the order of definition.
 PRIMITIVES: dict[str, "Primitive"] = {}

@@ -14,13 +14,13 @@ from .ir import Node
 from .passes.loops import Families
 from .plan import Plan
 
-__all__ = ["Block", "Line", "blocks_of"]
+__all__ = ["SummaryBlock", "SummaryLine", "blocks_of"]
 
 _PRODUCTS = ("linear", "linear_t", "matmul")
 
 
 @dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """One operation on arrays of one shape, and how often it is done."""
 
     op: str
@@ -29,25 +29,25 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Block:
+class SummaryBlock:
     """Operations that stand together in a plan.
 
     Attributes
     ----------
     steps : int
         How many steps wait for each other; 0: no step waits, all is done at once.
-    lines : tuple of Line
+    lines : tuple of SummaryLine
         What is computed, in order.
     sources : tuple of int
         The blocks, by number, whose results it takes; -1 are the inputs.
     """
 
     steps: int
-    lines: tuple[Line, ...]
+    lines: tuple[SummaryLine, ...]
     sources: tuple[int, ...]
 
 
-def blocks_of(plan: Plan) -> list[Block]:
+def blocks_of(plan: Plan) -> list[SummaryBlock]:
     """The blocks of a plan, in an order in which each only takes results of earlier ones."""
     families = Families(plan.program)
     level = _levels(families)
@@ -66,7 +66,9 @@ def blocks_of(plan: Plan) -> list[Block]:
                 sources.add(-1 if given else number[_block(families, level, arg)])
         lines = tuple(_lines(members[key]))
         blocks.append(
-            Block(_steps(families, members[key]) if key[1] >= 0 else 0, lines, tuple(sorted(sources - {number[key]})))
+            SummaryBlock(
+                _steps(families, members[key]) if key[1] >= 0 else 0, lines, tuple(sorted(sources - {number[key]}))
+            )
         )
     return blocks
 
@@ -99,7 +101,7 @@ def _levels(families: Families) -> dict[int, int]:
     return level
 
 
-def _lines(nodes: Iterable[Node]) -> list[Line]:
+def _lines(nodes: Iterable[Node]) -> list[SummaryLine]:
     """Operations of one kind and shape together, in order of the first; what is memory seen otherwise is left out."""
     done = [(node.op, node.shape) for node in nodes if not is_view(node) and node.op not in JOINS]
-    return [Line(op, shape, count) for (op, shape), count in Counter(done).items()]
+    return [SummaryLine(op, shape, count) for (op, shape), count in Counter(done).items()]

@@ -10,6 +10,7 @@ import numpy as np
 from .. import shape_rules
 from ..primitive import register
 from ..tensor import bind
+from ..typing import Value
 from .broadcasting import expand, substitute, unbroadcast
 from .elementwise import log
 from .selection import where
@@ -17,7 +18,7 @@ from .selection import where
 __all__ = ["add", "divide", "multiply", "negative", "power", "stop_gradient", "subtract"]
 
 
-def _same(g: Any, y: Any, x: Any) -> Any:
+def _same(g: Value, y: Value, x: Value) -> Value:
     """The identity is its own derivative: x̄ = ȳ."""
     return g
 
@@ -26,7 +27,7 @@ _alias = register("alias", lambda x: x, vjps=(_same,), jvps=(_same,), symbol="id
 _stop = register("stop_gradient", lambda x: x, vjps=(None,), jvps=(None,), symbol="stop", shape_rule=shape_rules.same)
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: Value) -> Value:
     """The same value, seen as a constant by every derivative: ∂y/∂x = 0.
 
     Truncated backpropagation through time cuts the graph with it.
@@ -50,27 +51,27 @@ def stop_gradient(x: Any) -> Any:
     return bind(_stop, (x,))
 
 
-def _sum_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _sum_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a ± b: ā = ȳ."""
     return unbroadcast(g, a)
 
 
-def _add_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _add_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a + b: b̄ = ȳ."""
     return unbroadcast(g, b)
 
 
-def _subtract_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _subtract_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a − b: b̄ = −ȳ."""
     return unbroadcast(-g, b)
 
 
-def _sum_jvp(t: Any, y: Any, a: Any, b: Any) -> Any:
+def _sum_jvp(t: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a ± b: ẏ = ȧ."""
     return expand(t, y)
 
 
-def _subtract_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
+def _subtract_jvp_b(t: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a − b: ẏ = −ḃ."""
     return expand(-t, y)
 
@@ -81,7 +82,7 @@ _subtract = register(
 )
 
 
-def add(a: Any, b: Any) -> Any:
+def add(a: Value, b: Value) -> Value:
     """``a + b``, shapes broadcast; the cotangent goes to both as it is, ā = b̄ = ȳ.
 
     Parameters
@@ -102,7 +103,7 @@ def add(a: Any, b: Any) -> Any:
     return bind(_add, (a, b))
 
 
-def subtract(a: Any, b: Any) -> Any:
+def subtract(a: Value, b: Value) -> Value:
     """``a − b``, shapes broadcast; ā = ȳ, b̄ = −ȳ.
 
     Parameters
@@ -123,7 +124,7 @@ def subtract(a: Any, b: Any) -> Any:
     return bind(_subtract, (a, b))
 
 
-def _negate(g: Any, y: Any, x: Any) -> Any:
+def _negate(g: Value, y: Value, x: Value) -> Value:
     """y = −x: x̄ = −ȳ."""
     return -g
 
@@ -131,7 +132,7 @@ def _negate(g: Any, y: Any, x: Any) -> Any:
 _negative = register("negative", np.negative, vjps=(_negate,), jvps=(_negate,), symbol="−")
 
 
-def negative(x: Any) -> Any:
+def negative(x: Value) -> Value:
     """``−x``; x̄ = −ȳ.
 
     Parameters
@@ -147,12 +148,12 @@ def negative(x: Any) -> Any:
     return bind(_negative, (x,))
 
 
-def _multiply_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _multiply_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a ⊙ b: ā = ȳ ⊙ b."""
     return unbroadcast(g * b, a)
 
 
-def _multiply_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _multiply_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a ⊙ b: b̄ = ȳ ⊙ a."""
     return unbroadcast(g * a, b)
 
@@ -166,7 +167,7 @@ _multiply = register(
 )
 
 
-def multiply(a: Any, b: Any) -> Any:
+def multiply(a: Value, b: Value) -> Value:
     """``a ⊙ b``, the Hadamard product, shapes broadcast; ā = ȳ ⊙ b, b̄ = ȳ ⊙ a.
 
     Parameters
@@ -187,17 +188,17 @@ def multiply(a: Any, b: Any) -> Any:
     return bind(_multiply, (a, b))
 
 
-def _divide_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _divide_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a / b: ā = ȳ / b."""
     return unbroadcast(g / b, a)
 
 
-def _divide_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _divide_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a / b: b̄ = −ȳ ⊙ y / b."""
     return unbroadcast(-g * y / b, b)
 
 
-def _divide_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
+def _divide_jvp_b(t: Value, y: Value, a: Value, b: Value) -> Value:
     """y = a / b: ẏ = −ḃ ⊙ y / b."""
     return -t * y / b
 
@@ -207,7 +208,7 @@ _divide = register(
 )
 
 
-def divide(a: Any, b: Any) -> Any:
+def divide(a: Value, b: Value) -> Value:
     """``a / b``, shapes broadcast; ā = ȳ / b, b̄ = −ȳ ⊙ a / b².
 
     At b = 0 it gives what NumPy gives: inf or NaN, with NumPy's warning.
@@ -230,34 +231,34 @@ def divide(a: Any, b: Any) -> Any:
     return bind(_divide, (a, b))
 
 
-def _base_slope(x: Any, n: Any) -> Any:
+def _base_slope(x: Value, n: Any) -> Value:
     """d(xⁿ)/dx = n xⁿ⁻¹, and 0 for n = 0 even at x = 0."""
     if isinstance(n, int | float):
         return n * x ** (n - 1) if n else 0.0 * x
     return n * x ** where(n == 0, 1.0, n - 1)
 
 
-def _exponent_slope(y: Any, x: Any) -> Any:
+def _exponent_slope(y: Value, x: Value) -> Value:
     """d(xⁿ)/dn = xⁿ log x, and its limit 0 at x = 0."""
     return y * log(where(x == 0, 1.0, x))
 
 
-def _power_vjp_x(g: Any, y: Any, x: Any, n: Any) -> Any:
+def _power_vjp_x(g: Value, y: Value, x: Value, n: Any) -> Value:
     """y = xⁿ: x̄ = ȳ ⊙ n xⁿ⁻¹."""
     return unbroadcast(g * _base_slope(x, n), x)
 
 
-def _power_vjp_n(g: Any, y: Any, x: Any, n: Any) -> Any:
+def _power_vjp_n(g: Value, y: Value, x: Value, n: Any) -> Value:
     """y = xⁿ: n̄ = ȳ ⊙ xⁿ log x."""
     return unbroadcast(g * _exponent_slope(y, x), n)
 
 
-def _power_jvp_x(t: Any, y: Any, x: Any, n: Any) -> Any:
+def _power_jvp_x(t: Value, y: Value, x: Value, n: Any) -> Value:
     """y = xⁿ: ẏ = ẋ ⊙ n xⁿ⁻¹."""
     return t * _base_slope(x, n)
 
 
-def _power_jvp_n(t: Any, y: Any, x: Any, n: Any) -> Any:
+def _power_jvp_n(t: Value, y: Value, x: Value, n: Any) -> Value:
     """y = xⁿ: ẏ = ṅ ⊙ xⁿ log x."""
     return t * _exponent_slope(y, x)
 
@@ -265,7 +266,7 @@ def _power_jvp_n(t: Any, y: Any, x: Any, n: Any) -> Any:
 _power = register("power", np.power, vjps=(_power_vjp_x, _power_vjp_n), jvps=(_power_jvp_x, _power_jvp_n), symbol="^")
 
 
-def power(x: Any, n: Any) -> Any:
+def power(x: Value, n: Any) -> Value:
     """``xⁿ``, shapes broadcast; for a negative base the exponent must be a whole number.
 
     x̄ = ȳ n xⁿ⁻¹, n̄ = ȳ xⁿ log x. Choices at x = 0: the slope in x is 0 for n > 1 and for n = 0, 1 for n = 1, and

@@ -7,11 +7,12 @@ import numpy as np
 
 from ..primitive import PRIMITIVES
 from ..tensor import bind
+from ..typing import Value
 
 __all__ = ["expand", "substitute", "unbroadcast"]
 
 
-def unbroadcast(g: Any, x: Any) -> Any:
+def unbroadcast(g: Value, x: Value) -> Value:
     """Sum a cotangent over the axes along which `x` was broadcast.
 
     Copying an entry n times has the adjoint of summing n cotangents.
@@ -27,7 +28,7 @@ def unbroadcast(g: Any, x: Any) -> Any:
     return total if total.shape == x.shape else bind(PRIMITIVES["reshape"], (total,), {"shape": x.shape})
 
 
-def expand(t: Any, y: Any) -> Any:
+def expand(t: Value, y: Value) -> Value:
     """Broadcast a tangent to the shape of the output; several tangents side by side keep their leading axes."""
     if t.shape == y.shape:
         return t
@@ -38,7 +39,7 @@ def expand(t: Any, y: Any) -> Any:
 def substitute(name: str, position: int) -> Callable[..., Any]:
     """The jvp of an operation that is linear in one argument: the operation with the tangent in its place."""
 
-    def jvp(t: Any, y: Any, *xs: Any, **params: Any) -> Any:
+    def jvp(t: Value, y: Value, *xs: Value, **params: Any) -> Any:
         return bind(PRIMITIVES[name], (*xs[:position], t, *xs[position + 1 :]), params)
 
     return jvp

@@ -1,46 +1,45 @@
 """Functions of one variable, entry by entry. Each has a slope: its derivative from output and input."""
 
-from typing import Any
-
 import numpy as np
 
 from ..primitive import elementwise
 from ..tensor import bind
+from ..typing import Value
 
 __all__ = ["exp", "log", "relu", "sigmoid", "sqrt", "tanh"]
 
 
-def _exp_slope(y: Any, x: Any) -> Any:
+def _exp_slope(y: Value, x: Value) -> Value:
     """exp' = exp = y."""
     return y
 
 
-def _log_slope(y: Any, x: Any) -> Any:
+def _log_slope(y: Value, x: Value) -> Value:
     """log' = 1 / x."""
     return 1.0 / x
 
 
-def _sqrt_slope(y: Any, x: Any) -> Any:
+def _sqrt_slope(y: Value, x: Value) -> Value:
     """√' = 1 / (2 √x) = 1 / (2 y)."""
     return 0.5 / y
 
 
-def _tanh_slope(y: Any, x: Any) -> Any:
+def _tanh_slope(y: Value, x: Value) -> Value:
     """tanh' = 1 − tanh² = 1 − y²."""
     return 1 - y * y
 
 
-def _sigmoid_slope(y: Any, x: Any) -> Any:
+def _sigmoid_slope(y: Value, x: Value) -> Value:
     """σ' = σ (1 − σ) = y (1 − y)."""
     return y * (1 - y)
 
 
-def _relu_slope(y: Any, x: Any) -> Any:
+def _relu_slope(y: Value, x: Value) -> Value:
     """relu' = 1 where x > 0, else 0."""
     return x > 0
 
 
-def _sigmoid_value(x: Any) -> Any:
+def _sigmoid_value(x: Value) -> Value:
     """1 / (1 + e⁻ˣ). For very negative x the exponential overflows to inf, and 1/inf = 0 is the right answer."""
     if np.result_type(x).kind in "ub":
         x = np.add(x, np.float16(0))  # Unsigned, a number has no negative.
@@ -48,7 +47,7 @@ def _sigmoid_value(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
 
 
-def _relu_value(x: Any) -> Any:
+def _relu_value(x: Value) -> Value:
     return np.maximum(x, 0)
 
 
@@ -62,7 +61,7 @@ _sigmoid = elementwise(
 _relu = elementwise("relu", _relu_value, _relu_slope, slope_formula="1 if x > 0 else 0")
 
 
-def exp(x: Any) -> Any:
+def exp(x: Value) -> Value:
     """``eˣ``. Overflows to inf as NumPy's does, with its warning.
 
     Parameters
@@ -78,7 +77,7 @@ def exp(x: Any) -> Any:
     return bind(_exp, (x,))
 
 
-def log(x: Any) -> Any:
+def log(x: Value) -> Value:
     """The natural logarithm; −inf at 0 and NaN below, with NumPy's warnings.
 
     Parameters
@@ -94,7 +93,7 @@ def log(x: Any) -> Any:
     return bind(_log, (x,))
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: Value) -> Value:
     """``√x``. At 0 the slope is inf, the limit from the right, with NumPy's warning; NaN below 0.
 
     Parameters
@@ -110,7 +109,7 @@ def sqrt(x: Any) -> Any:
     return bind(_sqrt, (x,))
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: Value) -> Value:
     """``tanh x``, in (−1, 1); the slope is 1 − tanh² x, in (0, 1], and equal to 1 only at 0.
 
     The slope is computed from the output, as the textbook writes it. In float64 it rounds to exactly 0
@@ -136,7 +135,7 @@ def tanh(x: Any) -> Any:
     return bind(_tanh, (x,))
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Value) -> Value:
     """The logistic function ``σ(x) = 1 / (1 + e⁻ˣ)``, in (0, 1); the slope is σ (1 − σ), at most 1/4.
 
     Neither end overflows: σ(−1000) = 0 and σ(1000) = 1, without a warning. The value keeps its relative
@@ -163,7 +162,7 @@ def sigmoid(x: Any) -> Any:
     return bind(_sigmoid, (x,))
 
 
-def relu(x: Any) -> Any:
+def relu(x: Value) -> Value:
     """``max(x, 0)``. At 0 the slope is 0, as in PyTorch.
 
     Parameters

@@ -13,13 +13,14 @@ from ..errors import DtypeError, InvalidIndexError, ShapeError
 from ..primitive import PRIMITIVES, register
 from ..sweep import SparseCotangent
 from ..tensor import Tensor, bind
+from ..typing import Value
 from .broadcasting import substitute
 from .shape import axis_number, reshape
 
 __all__ = ["getitem", "pick", "positions", "take"]
 
 
-def _getitem_vjp(g: Any, y: Any, x: Any, *, index: Any) -> Any:
+def _getitem_vjp(g: Value, y: Value, x: Value, *, index: Any) -> Value:
     """y = x[index]: x̄ is ȳ at the index, 0 elsewhere."""
     return SparseCotangent(g, index, x.shape)
 
@@ -29,7 +30,7 @@ _getitem = register(
 )
 
 
-def _fixed(part: Any) -> Any:
+def _fixed(part: Any) -> Value:
     """One part of an index as NumPy's own types; arrays of any library are copied into NumPy arrays."""
     if isinstance(part, Tensor):
         raise ShapeError("an index that is a Tensor must stand alone, as in x[i]; use take(x, i, axis) for other axes")
@@ -40,7 +41,7 @@ def _fixed(part: Any) -> Any:
     return positions(part)
 
 
-def _end(end: Any) -> Any:
+def _end(end: Any) -> Value:
     """An end of a slice as an integer of Python; sizes of matrix terms stay as they are."""
     if hasattr(end, "__index__"):
         return index_number(end)
@@ -77,7 +78,7 @@ def positions(indices: Any) -> np.ndarray:
     return array
 
 
-def getitem(x: Any, index: Any) -> Any:
+def getitem(x: Value, index: Any) -> Value:
     """``x[index]`` with integers, slices, None, Ellipsis, and arrays of integers or booleans of any library.
 
     Raises
@@ -98,7 +99,7 @@ def _at(indices: Any, axis: int) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, indices)
 
 
-def _take_vjp(g: Any, y: Any, x: Any, indices: Any, *, axis: int) -> Any:
+def _take_vjp(g: Value, y: Value, x: Value, indices: Any, *, axis: int) -> Value:
     """y = x[indices]: ȳ goes back to the entries taken, and adds up where one was taken twice."""
     if isinstance(indices, Tensor):
         return bind(_put, (g, indices), {"axis": axis, "shape": x.shape})
@@ -113,7 +114,7 @@ _take = register(
 )
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Value, indices: Any, axis: int | None = None) -> Value:
     """Entries at integer positions along an axis, or of the flattened array if the axis is None.
 
     The indices may be a Tensor, an input of a traced graph, for instance; no gradient goes to them.
@@ -146,7 +147,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return bind(_take, (x, _integers(indices)), {"axis": axis_number(axis, len(x.shape))})
 
 
-def _integers(indices: Any) -> Any:
+def _integers(indices: Any) -> Value:
     """Positions as integers: False is 0 and True is 1, as np.take reads them."""
     where = indices if isinstance(indices, Tensor) else positions(indices)
     if where.dtype.kind not in "biu":
@@ -156,13 +157,13 @@ def _integers(indices: Any) -> Any:
     return bind(PRIMITIVES["astype"], (where,), {"dtype": np.dtype(np.intp)})
 
 
-def _put_value(g: Any, indices: Any, *, axis: int, shape: Any) -> Any:
+def _put_value(g: Value, indices: Any, *, axis: int, shape: Any) -> Value:
     total = np.zeros(shape, g.dtype)
     np.add.at(total, _at(indices, axis), g)
     return total
 
 
-def _put_vjp(g: Any, y: Any, part: Any, indices: Any, *, axis: int, shape: Any) -> Any:
+def _put_vjp(g: Value, y: Value, part: Any, indices: Any, *, axis: int, shape: Any) -> Value:
     """The adjoint of putting is taking."""
     return take(g, indices, axis)
 
@@ -171,22 +172,22 @@ def _put_vjp(g: Any, y: Any, part: Any, indices: Any, *, axis: int, shape: Any) 
 _put = register("put", _put_value, vjps=(_put_vjp, None), jvps=(substitute("put", 0), None))
 
 
-def _pick_value(x: Any, indices: Any) -> Any:
+def _pick_value(x: Value, indices: Any) -> Value:
     return np.take_along_axis(x, indices[..., None], -1)[..., 0]
 
 
-def _spread_value(g: Any, indices: Any, *, size: int) -> Any:
+def _spread_value(g: Value, indices: Any, *, size: int) -> Value:
     total = np.zeros((*g.shape, size), g.dtype)
     np.put_along_axis(total, indices[..., None], g[..., None], -1)
     return total
 
 
-def _pick_vjp(g: Any, y: Any, x: Any, indices: Any) -> Any:
+def _pick_vjp(g: Value, y: Value, x: Value, indices: Any) -> Value:
     """x̄ is ȳ at the entry picked, 0 elsewhere on the last axis."""
     return bind(_spread, (g, indices), {"size": x.shape[-1]})
 
 
-def _spread_vjp(g: Any, y: Any, part: Any, indices: Any, *, size: int) -> Any:
+def _spread_vjp(g: Value, y: Value, part: Any, indices: Any, *, size: int) -> Value:
     """The adjoint of spreading is picking."""
     return pick(g, indices)
 
@@ -195,7 +196,7 @@ _pick = register("pick", _pick_value, vjps=(_pick_vjp, None), jvps=(substitute("
 _spread = register("spread", _spread_value, vjps=(_spread_vjp, None), jvps=(substitute("spread", 0), None))
 
 
-def pick(x: Any, indices: Any) -> Any:
+def pick(x: Value, indices: Any) -> Value:
     """One entry of the last axis at every position: ``x[..., indices]``, position by position.
 
     Parameters

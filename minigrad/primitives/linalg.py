@@ -14,18 +14,19 @@ from .. import shape_rules
 from ..errors import ShapeError
 from ..primitive import register
 from ..tensor import bind
+from ..typing import Value
 from .broadcasting import substitute, unbroadcast
 from .shape import reshape, transpose
 
 __all__ = ["linear", "matmul", "outer"]
 
 
-def _rows(x: Any) -> Any:
+def _rows(x: Value) -> Value:
     """All leading axes as one."""
     return x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
-def _linear_value(W: Any, x: Any) -> Any:
+def _linear_value(W: Value, x: Value) -> Value:
     if np.ndim(W) != 2 or np.ndim(x) == 0 or W.shape[1] != x.shape[-1]:
         raise ShapeError(
             f"linear(W, x) needs W of shape (m, n) and x of shape (..., n), got {np.shape(W)} and {np.shape(x)}; "
@@ -36,7 +37,7 @@ def _linear_value(W: Any, x: Any) -> Any:
     return (_rows(x) @ W.T).reshape(*x.shape[:-1], W.shape[0])
 
 
-def _outer_value(g: Any, x: Any) -> Any:
+def _outer_value(g: Value, x: Value) -> Value:
     if np.ndim(g) == 0 or np.ndim(x) == 0 or g.shape[:-1] != x.shape[:-1]:
         raise ShapeError(
             f"outer(g, x) needs shapes (..., m) and (..., n) with the same leading axes, got {np.shape(g)} and "
@@ -47,22 +48,22 @@ def _outer_value(g: Any, x: Any) -> Any:
     return _rows(g).T @ _rows(x)
 
 
-def _linear_vjp_W(g: Any, y: Any, W: Any, x: Any) -> Any:
+def _linear_vjp_W(g: Value, y: Value, W: Value, x: Value) -> Value:
     """y = W x: W̄ = Σ ȳ xᵀ, summed over the leading axes."""
     return outer(g, x)
 
 
-def _linear_vjp_x(g: Any, y: Any, W: Any, x: Any) -> Any:
+def _linear_vjp_x(g: Value, y: Value, W: Value, x: Value) -> Value:
     """y = W x: x̄ = Wᵀ ȳ."""
     return linear(W.T, g)
 
 
-def _outer_vjp_g(G: Any, y: Any, g: Any, x: Any) -> Any:
+def _outer_vjp_g(G: Value, y: Value, g: Value, x: Value) -> Value:
     """Y = Σ g xᵀ: ḡ = Ȳ x."""
     return linear(G, x)
 
 
-def _outer_vjp_x(G: Any, y: Any, g: Any, x: Any) -> Any:
+def _outer_vjp_x(G: Value, y: Value, g: Value, x: Value) -> Value:
     """Y = Σ g xᵀ: x̄ = Ȳᵀ g."""
     return linear(G.T, g)
 
@@ -84,7 +85,7 @@ _outer = register(
 )
 
 
-def linear(W: Any, x: Any) -> Any:
+def linear(W: Value, x: Value) -> Value:
     """``W x`` for every vector of a batch.
 
     Gradients: ∂E/∂W = Σ ȳ xᵀ over the leading axes, see `outer`, and ∂E/∂x = Wᵀ ȳ.
@@ -109,7 +110,7 @@ def linear(W: Any, x: Any) -> Any:
     return bind(_linear, (W, x))
 
 
-def outer(g: Any, x: Any) -> Any:
+def outer(g: Value, x: Value) -> Value:
     """``Σ g xᵀ`` over all leading axes.
 
     Gradients: ḡ = Ȳ x and x̄ = Ȳᵀ g for each vector, see `linear`.
@@ -134,7 +135,7 @@ def outer(g: Any, x: Any) -> Any:
     return bind(_outer, (g, x))
 
 
-def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+def _as_matrices(g: Value, a: Value, b: Value) -> tuple[Any, Any, Any]:
     """NumPy's matmul reads a vector as one row on the left, one column on the right: write that out."""
     rows = a.shape[-2:-1] or (1,)
     columns = b.shape[-1:] if b.ndim > 1 else (1,)
@@ -144,13 +145,13 @@ def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
     return reshape(g, (*batch, *rows, *columns)), A, B
 
 
-def _swap(x: Any) -> Any:
+def _swap(x: Value) -> Value:
     """Transpose the last two axes."""
     n = x.ndim
     return transpose(x, (*range(n - 2), n - 1, n - 2))
 
 
-def _matmul_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """Y = A B: Ā = Ȳ Bᵀ."""
     if a.ndim == b.ndim == 2:
         return g @ b.T
@@ -158,7 +159,7 @@ def _matmul_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     return reshape(unbroadcast(matmul(G, _swap(B)), A), a.shape)
 
 
-def _matmul_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """Y = A B: B̄ = Aᵀ Ȳ."""
     if a.ndim == b.ndim == 2:
         return a.T @ g
@@ -174,7 +175,7 @@ _matmul = register(
 )
 
 
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Value, b: Value) -> Value:
     """``a @ b`` as NumPy's matmul: matrices on the last two axes, leading axes broadcast, vectors allowed.
 
     Gradients: Ā = Ȳ Bᵀ and B̄ = Aᵀ Ȳ, summed where an operand was broadcast.

@@ -9,6 +9,7 @@ from .. import shape_rules
 from ..errors import ShapeError
 from ..primitive import Primitive, register
 from ..tensor import bind
+from ..typing import Value
 from .broadcasting import substitute
 from .elementwise import exp
 from .shape import axis_number, broadcast_to, reshape, shape_of, transpose
@@ -16,7 +17,7 @@ from .shape import axis_number, broadcast_to, reshape, shape_of, transpose
 __all__ = ["log_softmax", "mean", "softmax", "sum"]
 
 
-def _axes(axis: Any, x: Any) -> tuple[int, ...]:
+def _axes(axis: Any, x: Value) -> tuple[int, ...]:
     """The axes to reduce over, as non-negative numbers; None means all."""
     ndim = len(shape_of(x))
     if axis is None:
@@ -27,18 +28,18 @@ def _axes(axis: Any, x: Any) -> tuple[int, ...]:
     return axes
 
 
-def _back(g: Any, x: Any, axis: tuple[int, ...]) -> Any:
+def _back(g: Value, x: Value, axis: tuple[int, ...]) -> Value:
     """Repeat `g` along the axes that were summed away."""
     kept = tuple(1 if i in axis else size for i, size in enumerate(x.shape))
     return broadcast_to(reshape(g, kept) if g.shape != kept else g, x.shape)
 
 
-def _sum_vjp(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _sum_vjp(g: Value, y: Value, x: Value, *, axis: Any, keepdims: bool) -> Value:
     """y = Σ x: every entry gets ȳ."""
     return _back(g, x, axis)
 
 
-def _sum_value(x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _sum_value(x: Value, *, axis: Any, keepdims: bool) -> Value:
     """The function that np.sum ends in; on small arrays np.sum's own checks cost more than the sum."""
     reduce: Any = np.add.reduce
     return reduce(x, axis=axis, keepdims=keepdims)
@@ -49,7 +50,7 @@ _sum = register(
 )
 
 
-def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def sum(x: Value, axis: Any = None, *, keepdims: bool = False) -> Value:
     """``Σ x`` over an axis, several axes, or all of them; 0 over no entries. Every entry gets ȳ back.
 
     Parameters
@@ -76,7 +77,7 @@ def sum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return bind(_sum, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
 
 
-def _mean_vjp(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _mean_vjp(g: Value, y: Value, x: Value, *, axis: Any, keepdims: bool) -> Value:
     """y = Σ x / n: every entry gets ȳ / n."""
     return _back(g, x, axis) / prod(x.shape[i] for i in axis)
 
@@ -89,7 +90,7 @@ _mean = register(
 )
 
 
-def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def mean(x: Value, axis: Any = None, *, keepdims: bool = False) -> Value:
     """``Σ x / n`` over an axis, several axes, or all of them; NaN over no entries, as NumPy's. Every entry gets ȳ / n.
 
     Parameters
@@ -116,36 +117,36 @@ def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return bind(_mean, (x,), {"axis": _axes(axis, x), "keepdims": keepdims})
 
 
-def _shifted(x: Any, axis: int) -> Any:
+def _shifted(x: Value, axis: int) -> Value:
     """x − max x, so that no exponential overflows; integers become floats."""
     x = x.astype(np.float64) if x.dtype.kind in "biu" else x
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
 
 
-def _softmax_value(x: Any, *, axis: int) -> Any:
+def _softmax_value(x: Value, *, axis: int) -> Value:
     weights = np.exp(_shifted(x, axis))
     return weights / np.sum(weights, axis=axis, keepdims=True)
 
 
-def _log_softmax_value(x: Any, *, axis: int) -> Any:
+def _log_softmax_value(x: Value, *, axis: int) -> Value:
     if x.shape[axis] == 0:
         return np.array(x)
     shifted = _shifted(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _softmax_rule(g: Any, y: Any, x: Any, *, axis: int) -> Any:
+def _softmax_rule(g: Value, y: Value, x: Value, *, axis: int) -> Value:
     """(diag(y) − y yᵀ) g = y ⊙ (g − yᵀ g); the Jacobian is symmetric, so forward and reverse agree."""
     return y * (g - sum(y * g, axis, keepdims=True))
 
 
-def _log_softmax_vjp(g: Any, y: Any, x: Any, *, axis: int) -> Any:
+def _log_softmax_vjp(g: Value, y: Value, x: Value, *, axis: int) -> Value:
     """x̄ = ȳ − softmax(x) Σ ȳ."""
     return g - exp(y) * sum(g, axis, keepdims=True)
 
 
-def _log_softmax_jvp(t: Any, y: Any, x: Any, *, axis: int) -> Any:
+def _log_softmax_jvp(t: Value, y: Value, x: Value, *, axis: int) -> Value:
     """ẏ = ẋ − softmax(x)ᵀ ẋ."""
     return t - sum(exp(y) * t, axis, keepdims=True)
 
@@ -163,7 +164,7 @@ _log_softmax = register(
 )
 
 
-def _along(primitive: Primitive, x: Any, axis: Any) -> Any:
+def _along(primitive: Primitive, x: Value, axis: Any) -> Value:
     """Apply a primitive that runs along one axis; several axes are made one for it, and afterwards restored."""
     shape = shape_of(x)
     if not shape and axis is not None and axis != ():
@@ -181,7 +182,7 @@ def _along(primitive: Primitive, x: Any, axis: Any) -> Any:
     return transpose(reshape(flat, tuple(shape[i] for i in order)), tuple(order.index(i) for i in range(len(shape))))
 
 
-def softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
+def softmax(x: Value, axis: int | tuple[int, ...] | None = -1) -> Value:
     """``exp(x) / Σ exp(x)`` along an axis: positive, summing to 1. Safe up to half the largest float.
 
     Its Jacobian in x is diag(y) − y yᵀ.
@@ -208,7 +209,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
     return _along(_softmax, x, axis)
 
 
-def log_softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
+def log_softmax(x: Value, axis: int | tuple[int, ...] | None = -1) -> Value:
     """``x − log Σ exp(x)`` along an axis, without taking the logarithm of a tiny softmax.
 
     Its Jacobian in x is I − 1 softmax(x)ᵀ.

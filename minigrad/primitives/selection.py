@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import DtypeError
 from ..primitive import register
 from ..tensor import bind
+from ..typing import Value
 from .broadcasting import expand, unbroadcast
 
 __all__ = ["absolute", "maximum", "minimum", "where"]
@@ -26,22 +27,22 @@ _comparison("equal", np.equal, "=")
 _comparison("not_equal", np.not_equal, "≠")
 
 
-def _where_vjp_a(g: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+def _where_vjp_a(g: Value, y: Value, mask: Any, a: Value, b: Value) -> Value:
     """y = a where the mask holds: ā = ȳ there, 0 elsewhere."""
     return unbroadcast(where(mask, g, 0.0), a)
 
 
-def _where_vjp_b(g: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+def _where_vjp_b(g: Value, y: Value, mask: Any, a: Value, b: Value) -> Value:
     """y = b where the mask does not hold: b̄ = ȳ there, 0 elsewhere."""
     return unbroadcast(where(mask, 0.0, g), b)
 
 
-def _where_jvp_a(t: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+def _where_jvp_a(t: Value, y: Value, mask: Any, a: Value, b: Value) -> Value:
     """ẏ = ȧ where the mask holds, 0 elsewhere."""
     return expand(where(mask, t, 0.0), y)
 
 
-def _where_jvp_b(t: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
+def _where_jvp_b(t: Value, y: Value, mask: Any, a: Value, b: Value) -> Value:
     """ẏ = ḃ where the mask does not hold, 0 elsewhere."""
     return expand(where(mask, 0.0, t), y)
 
@@ -49,7 +50,7 @@ def _where_jvp_b(t: Any, y: Any, mask: Any, a: Any, b: Any) -> Any:
 _where = register("where", np.where, vjps=(None, _where_vjp_a, _where_vjp_b), jvps=(None, _where_jvp_a, _where_jvp_b))
 
 
-def where(mask: Any, a: Any, b: Any) -> Any:
+def where(mask: Any, a: Value, b: Value) -> Value:
     """``a`` where the mask holds, else ``b``, shapes broadcast. No gradient goes to the mask.
 
     Both branches are evaluated: a NaN in the branch that is not taken does not reach the value, but
@@ -75,27 +76,27 @@ def where(mask: Any, a: Any, b: Any) -> Any:
     return bind(_where, (mask, a, b))
 
 
-def _chosen(t: Any, winner: Any, loser: Any) -> Any:
+def _chosen(t: Value, winner: Any, loser: Any) -> Value:
     """`t` where `winner` is the larger, half of it at a tie, 0 elsewhere."""
     return where(winner > loser, t, where(winner == loser, 0.5 * t, 0.0))
 
 
-def _maximum_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _maximum_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = max(a, b): ā = ȳ where a > b, ȳ/2 where a = b."""
     return unbroadcast(_chosen(g, a, b), a)
 
 
-def _maximum_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _maximum_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = max(a, b): b̄ = ȳ where b > a, ȳ/2 where a = b."""
     return unbroadcast(_chosen(g, b, a), b)
 
 
-def _maximum_jvp_a(t: Any, y: Any, a: Any, b: Any) -> Any:
+def _maximum_jvp_a(t: Value, y: Value, a: Value, b: Value) -> Value:
     """y = max(a, b): ẏ = ȧ where a > b, ȧ/2 where a = b."""
     return _chosen(t, a, b)
 
 
-def _maximum_jvp_b(t: Any, y: Any, a: Any, b: Any) -> Any:
+def _maximum_jvp_b(t: Value, y: Value, a: Value, b: Value) -> Value:
     """y = max(a, b): ẏ = ḃ where b > a, ḃ/2 where a = b."""
     return _chosen(t, b, a)
 
@@ -105,7 +106,7 @@ _maximum = register(
 )
 
 
-def maximum(a: Any, b: Any) -> Any:
+def maximum(a: Value, b: Value) -> Value:
     """``max(a, b)``, shapes broadcast. At a tie each side gets half of the gradient.
 
     Parameters
@@ -126,12 +127,12 @@ def maximum(a: Any, b: Any) -> Any:
     return bind(_maximum, (a, b))
 
 
-def _minimum_vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _minimum_vjp_a(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = min(a, b): ā = ȳ where a < b, ȳ/2 where a = b."""
     return unbroadcast(_chosen(g, b, a), a)
 
 
-def _minimum_vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _minimum_vjp_b(g: Value, y: Value, a: Value, b: Value) -> Value:
     """y = min(a, b): b̄ = ȳ where b < a, ȳ/2 where a = b."""
     return unbroadcast(_chosen(g, a, b), b)
 
@@ -144,7 +145,7 @@ _minimum = register(
 )
 
 
-def minimum(a: Any, b: Any) -> Any:
+def minimum(a: Value, b: Value) -> Value:
     """``min(a, b)``, shapes broadcast. At a tie each side gets half of the gradient.
 
     Parameters
@@ -165,7 +166,7 @@ def minimum(a: Any, b: Any) -> Any:
     return bind(_minimum, (a, b))
 
 
-def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
+def _absolute_rule(g: Value, y: Value, x: Value) -> Value:
     """y = |x|: x̄ = ȳ sign x, 0 at 0; a diagonal Jacobian is its own transpose."""
     if getattr(getattr(x, "dtype", None), "kind", "") == "c":
         raise DtypeError("|z| of a complex number has no derivative here; write sqrt(a * a + b * b) of its real parts")
@@ -175,7 +176,7 @@ def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
 _absolute = register("absolute", np.absolute, vjps=(_absolute_rule,), jvps=(_absolute_rule,))
 
 
-def absolute(x: Any) -> Any:
+def absolute(x: Value) -> Value:
     """``|x|``, as NumPy's on every dtype. The slope is the sign of x, and 0 at 0.
 
     Parameters

@@ -11,12 +11,13 @@ from .. import shape_rules
 from ..errors import DtypeError, ShapeError
 from ..primitive import register
 from ..tensor import bind
+from ..typing import Value
 from .broadcasting import substitute, unbroadcast
 
 __all__ = ["axis_number", "broadcast_to", "concatenate", "reshape", "shape_of", "stack", "transpose"]
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: Value) -> tuple[int, ...]:
     """The shape of what may be a number or a list; what has a shape is asked for it, which NumPy's way costs twice."""
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
@@ -50,7 +51,7 @@ def _axis_advice(axis: Any) -> str:
     return "write one number, such as -1 for the last axis"
 
 
-def _reshape_vjp(g: Any, y: Any, x: Any, *, shape: Any) -> Any:
+def _reshape_vjp(g: Value, y: Value, x: Value, *, shape: Any) -> Value:
     """Entries keep their order: x̄ is ȳ in the shape of x."""
     return reshape(g, x.shape)
 
@@ -64,7 +65,7 @@ _reshape = register(
 )
 
 
-def reshape(x: Any, shape: Any) -> Any:
+def reshape(x: Value, shape: Any) -> Value:
     """The same entries, in row-major order, in another shape; one size may be −1.
 
     Parameters
@@ -91,12 +92,12 @@ def reshape(x: Any, shape: Any) -> Any:
     return bind(_reshape, (x,), {"shape": sizes})
 
 
-def _astype_vjp(g: Any, y: Any, x: Any, *, dtype: Any) -> Any:
+def _astype_vjp(g: Value, y: Value, x: Value, *, dtype: Any) -> Value:
     """The cotangent goes back in the precision of x."""
     return bind(_astype, (g,), {"dtype": x.dtype})
 
 
-def _astype_value(x: Any, *, dtype: Any) -> Any:
+def _astype_value(x: Value, *, dtype: Any) -> Value:
     """Complex numbers, which only numerical differentiation passes, stay complex."""
     return x.astype(np.result_type(dtype, np.complex64) if x.dtype.kind == "c" else dtype)
 
@@ -110,7 +111,7 @@ _astype = register(
 )
 
 
-def _transpose_vjp(g: Any, y: Any, x: Any, *, axes: Any) -> Any:
+def _transpose_vjp(g: Value, y: Value, x: Value, *, axes: Any) -> Value:
     """Axes go back where they came from."""
     return transpose(g, None if axes is None else tuple(int(i) for i in np.argsort(axes)))
 
@@ -124,7 +125,7 @@ _transpose = register(
 )
 
 
-def transpose(x: Any, axes: Any = None) -> Any:
+def transpose(x: Value, axes: Any = None) -> Value:
     """Axes in another order; all reversed if no order is given.
 
     Parameters
@@ -149,7 +150,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
     return bind(_transpose, (x,), {"axes": order})
 
 
-def _broadcast_vjp(g: Any, y: Any, x: Any, *, shape: Any) -> Any:
+def _broadcast_vjp(g: Value, y: Value, x: Value, *, shape: Any) -> Value:
     """Copies add up: x̄ = Σ ȳ over the copies."""
     return unbroadcast(g, x)
 
@@ -163,7 +164,7 @@ _broadcast_to = register(
 )
 
 
-def broadcast_to(x: Any, shape: Any) -> Any:
+def broadcast_to(x: Value, shape: Any) -> Value:
     """Repeat along new axes and along axes of length 1 until the shape is `shape`.
 
     Parameters
@@ -192,29 +193,29 @@ def _spans(xs: tuple[Any, ...], axis: int) -> list[tuple[slice, ...]]:
     return [(*(slice(None),) * axis, slice(start, end)) for start, end in pairwise(ends)]
 
 
-def _filled(ts: Any, xs: tuple[Any, ...], y: Any) -> list[Any]:
+def _filled(ts: Value, xs: tuple[Any, ...], y: Value) -> list[Any]:
     """The tangents of all parts, with zeros for those that stand still."""
     return [np.zeros(shape_of(x), y.dtype) if t is None else t for t, x in zip(ts, xs, strict=True)]
 
 
-def _concatenate_vjp(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
+def _concatenate_vjp(g: Value, y: Value, *xs: Value, axis: int) -> list[Any]:
     """Each part's cotangent is its own stretch of ȳ."""
     return [g[span] for span in _spans(xs, axis)]
 
 
-def _concatenate_jvp(ts: Any, y: Any, *xs: Any, axis: int) -> Any:
+def _concatenate_jvp(ts: Value, y: Value, *xs: Value, axis: int) -> Value:
     """The tangent of a concatenation is the concatenation of the tangents."""
     return concatenate(_filled(ts, xs, y), axis)
 
 
-def _scatter_value(*gs: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def _scatter_value(*gs: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Value:
     total = np.zeros(shape, np.result_type(*gs))
     for g, where in zip(gs, indices, strict=True):
         np.add.at(total, where, g) if _repeats(where) else _add_to(total, where, g)
     return total
 
 
-def _add_to(total: Any, where: Any, g: Any) -> None:
+def _add_to(total: Any, where: Any, g: Value) -> None:
     total[where] += g
 
 
@@ -224,12 +225,12 @@ def _repeats(where: Any) -> bool:
     return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
 
 
-def _scatter_vjp(g: Any, y: Any, *gs: Any, indices: Any, shape: Any) -> list[Any]:
+def _scatter_vjp(g: Value, y: Value, *gs: Any, indices: Any, shape: Any) -> list[Any]:
     """Each part's cotangent is ȳ at its index."""
     return [g[where] for where in indices]
 
 
-def _scatter_jvp(ts: Any, y: Any, *gs: Any, indices: Any, shape: Any) -> Any:
+def _scatter_jvp(ts: Value, y: Value, *gs: Any, indices: Any, shape: Any) -> Value:
     """Linear in all parts together."""
     return bind(_scatter, tuple(_filled(ts, gs, y)), {"indices": indices, "shape": shape})
 
@@ -248,7 +249,7 @@ _concatenate = register(
 )
 
 
-def concatenate(arrays: Any, axis: int = 0) -> Any:
+def concatenate(arrays: Any, axis: int = 0) -> Value:
     """Join along an axis that they have; each part gets its own stretch of ȳ back.
 
     Parameters
@@ -274,12 +275,12 @@ def concatenate(arrays: Any, axis: int = 0) -> Any:
     return bind(_concatenate, parts, {"axis": axis_number(axis, len(shape_of(parts[0])))})
 
 
-def _stack_vjp(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
+def _stack_vjp(g: Value, y: Value, *xs: Value, axis: int) -> list[Any]:
     """Each part's cotangent is its own slice of ȳ."""
     return [g[(*(slice(None),) * axis, i)] for i in range(len(xs))]
 
 
-def _stack_jvp(ts: Any, y: Any, *xs: Any, axis: int) -> Any:
+def _stack_jvp(ts: Value, y: Value, *xs: Value, axis: int) -> Value:
     """The tangent of a stack is the stack of the tangents."""
     return stack(_filled(ts, xs, y), axis)
 
@@ -294,7 +295,7 @@ _stack = register(
 )
 
 
-def stack(arrays: Any, axis: int = 0) -> Any:
+def stack(arrays: Any, axis: int = 0) -> Value:
     """Join along a new axis; each part gets its own slice of ȳ back.
 
     Parameters

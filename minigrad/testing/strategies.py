@@ -25,7 +25,7 @@ __all__ = [
     "POLYNOMIAL",
     "UNARY",
     "Expression",
-    "Line",
+    "Operation",
     "Pair",
     "arrays",
     "axes",
@@ -89,7 +89,7 @@ def _written(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Line:
+class Operation:
     """One line of an `Expression`: ``v[n] = name(*operands, **params)``.
 
     Attributes
@@ -131,12 +131,12 @@ class Expression:
     ----------
     inputs : int
         The number of arguments.
-    lines : tuple of Line
+    lines : tuple of Operation
         What is computed, in order.
     """
 
     inputs: int
-    lines: tuple[Line, ...]
+    lines: tuple[Operation, ...]
 
     @property
     def __name__(self) -> str:
@@ -388,7 +388,7 @@ def expressions(
     sizes = st.lists(st.sampled_from([common, common, other]), max_size=2).map(tuple)
     args = tuple(draw(arrays(draw(sizes), kind)) for _ in range(count))
     values = [np.asarray(arg, np.float64) for arg in args]
-    lines: list[Line] = []
+    lines: list[Operation] = []
     for _ in range(draw(st.integers(min(3, max_lines), max_lines))):
         line = draw(_lines(values, only))
         value = line.run(values)
@@ -399,7 +399,7 @@ def expressions(
 
 
 @st.composite
-def _lines(draw: Callable[..., Any], values: list[np.ndarray], only: Any) -> Line:
+def _lines(draw: Callable[..., Any], values: list[np.ndarray], only: Any) -> Operation:
     """One more operation on one or two of the values."""
     i, j = draw(st.tuples(*[st.integers(0, len(values) - 1)] * 2))
     a, b = values[i], values[j]
@@ -407,9 +407,9 @@ def _lines(draw: Callable[..., Any], values: list[np.ndarray], only: Any) -> Lin
     one = [name for name in _fitting(a) if only is None or name in only]
     if two and draw(st.booleans()):
         name = draw(st.sampled_from(two))
-        return Line(name, (i, j), draw(_pair_params(name, a, b)))
+        return Operation(name, (i, j), draw(_pair_params(name, a, b)))
     name = draw(st.sampled_from(one))
-    return Line(name, (i,), draw(_params(name, a)))
+    return Operation(name, (i,), draw(_params(name, a)))
 
 
 def _fitting(x: np.ndarray) -> list[str]:

@@ -10,7 +10,7 @@ import viz
 from cells import LSTM, RNN, AttentionCell, Bidirectional, Stacked
 from viz.layout.layout import lay_out
 from viz.layout.placement import place, tracks_of
-from viz.layout.step import Block
+from viz.layout.step import StepBlock
 from viz.layout.step_layout import arrange
 from viz.layout.timeline import timeline
 from viz.scene.build import picture_of
@@ -263,6 +263,6 @@ def test_a_name_in_the_middle_of_a_step():
 
 def test_marks_that_need_each_other_are_placed():
     """Marks of several operations may be computed from one another; they get places, and the layout ends."""
-    shape = arrange(Block(((30.0, 20.0),) * 3, ((0, 1), (1, 0), (1, 2))))
+    shape = arrange(StepBlock(((30.0, 20.0),) * 3, ((0, 1), (1, 0), (1, 2))))
 
     assert len(set(shape.places)) == 3

@@ -11,7 +11,7 @@ from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Stacked
 from viz.layout.layout import lay_out
 from viz.layout.placement import place
 from viz.layout.routing import beside, clip, route
-from viz.layout.step import Block, cell_path_of
+from viz.layout.step import StepBlock, cell_path_of
 from viz.layout.step_layout import arrange
 from viz.layout.timeline import timeline
 from viz.scene.build import picture_of
@@ -166,7 +166,7 @@ def blocks(draw):
     end = draw(st.integers(0, count - 1))
     elementwise = frozenset(draw(st.sets(st.integers(0, count - 1)))) - inputs
     way = cell_path_of(draw(st.lists(st.integers(0, count - 1))), end, edges, elementwise)
-    return Block(sizes, edges, (way,) if way else (), inputs)
+    return StepBlock(sizes, edges, (way,) if way else (), inputs)
 
 
 @given(blocks())

@@ -13,7 +13,7 @@ from typing import Protocol
 from ..scene.picture import Node
 from .channels import GAP, Entry
 from .sizes import size
-from .step import BUS, Block, Port
+from .step import BUS, Port, StepBlock
 from .step_layout import Shape, arrange
 from .timeline import CellPaths, LaneKey, Timeline, block_of, find_cell_paths, origin_of
 
@@ -336,7 +336,7 @@ def _with_outside(placement: Placement, time: Timeline) -> Placement:
             for x in time.incoming.get(m.key, [])
             if x.tail not in number and not on_left
         }
-        shape = _arrange(Block(tuple(map(size, nodes)), local, ports=tuple(dict.fromkeys(ports.values()))))
+        shape = _arrange(StepBlock(tuple(map(size, nodes)), local, ports=tuple(dict.fromkeys(ports.values()))))
         start = -shape.width - GAP if on_left else placement.after + GAP
         base = _level_outside(placement, time, {node.key for node in nodes})
         upwards = base - low <= high - base

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-__all__ = ["BUS", "Block", "Origin", "Port", "cell_path_of"]
+__all__ = ["BUS", "Origin", "Port", "StepBlock", "cell_path_of"]
 
 
 class Origin(NamedTuple):
@@ -26,7 +26,7 @@ class Port(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class StepBlock:
     """One step to be arranged, in numbers: nodes are 0, 1, 2, … in the order of the computation.
 
     Hashable, so that equal steps are arranged once.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 from .channels import GAP, Arrangement, Entries, Entry, entries
-from .step import BUS, Block, Origin, Port
+from .step import BUS, Origin, Port, StepBlock
 
 __all__ = [
     "ALONG",
@@ -36,13 +36,13 @@ ALONG, BESIDE = 26.0, 14.0
 
 @dataclass
 class _Plan:
-    block: Block
+    block: StepBlock
     before: Mapping[int, list[int]]
     column: dict[int, float] = field(default_factory=dict)
     right: float = 0.0
 
 
-def columns_of(block: Block, before: Mapping[int, list[int]], rows: Mapping[int, int]) -> dict[int, float]:
+def columns_of(block: StepBlock, before: Mapping[int, list[int]], rows: Mapping[int, int]) -> dict[int, float]:
     """Over the middle of what each is computed from; nothing overlaps in a row, cell paths stay in order."""
     plan = _Plan(block, before)
     on_cell_path = [node for cell_path in block.cell_paths for node in cell_path]
@@ -91,7 +91,7 @@ def _column(plan: _Plan, node: int) -> float:
     return place
 
 
-def _align_cell_paths(block: Block, x: dict[int, float]) -> None:
+def _align_cell_paths(block: StepBlock, x: dict[int, float]) -> None:
     """Keep the nodes on a cell path in the order of time."""
     for cell_path in block.cell_paths:
         for before, after in pairwise(cell_path):
@@ -99,7 +99,7 @@ def _align_cell_paths(block: Block, x: dict[int, float]) -> None:
             x[after] = max(x[after], x[before] + gap)
 
 
-def _stand_aside(block: Block, x: dict[int, float], rows: Mapping[int, int]) -> None:
+def _stand_aside(block: StepBlock, x: dict[int, float], rows: Mapping[int, int]) -> None:
     """Keep the way free from a node straight up to the cell path."""
     cell_path = {node for path in block.cell_paths for node in path}
     for tail, head in block.edges:
@@ -111,7 +111,7 @@ def _stand_aside(block: Block, x: dict[int, float], rows: Mapping[int, int]) -> 
                 x[node] = x[tail] + half + BESIDE
 
 
-def separate(block: Block, x: dict[int, float], rows: Mapping[int, int], gap: float = GAP) -> None:
+def separate(block: StepBlock, x: dict[int, float], rows: Mapping[int, int], gap: float = GAP) -> None:
     """Push nodes of one row to the right until none overlaps."""
     by_row: dict[int, list[int]] = {}
     for node, row in rows.items():
@@ -128,7 +128,7 @@ def separate(block: Block, x: dict[int, float], rows: Mapping[int, int], gap: fl
 ROW, EXIT = 24.0, 10.0
 
 
-def sources_of(block: Block) -> dict[int, list[int]]:
+def sources_of(block: StepBlock) -> dict[int, list[int]]:
     """The nodes that each node is computed from, without the inputs."""
     found: dict[int, list[int]] = {node: [] for node in range(len(block.sizes))}
     for tail, head in block.edges:
@@ -137,7 +137,7 @@ def sources_of(block: Block) -> dict[int, list[int]]:
     return found
 
 
-def rows_of(block: Block, before: Mapping[int, Sequence[int]]) -> dict[int, int]:
+def rows_of(block: StepBlock, before: Mapping[int, Sequence[int]]) -> dict[int, int]:
     """Longest path from the bottom; below the cell path for what depends on it."""
     nodes = [node for node in range(len(block.sizes)) if node not in block.inputs]
     cell_path = {node for path in block.cell_paths for node in path}
@@ -158,7 +158,7 @@ def rows_of(block: Block, before: Mapping[int, Sequence[int]]) -> dict[int, int]
     return rows | {node: max(top - down, 0) for node, down in depth.items()}
 
 
-def _tallest(block: Block, rows: Mapping[int, int]) -> list[float]:
+def _tallest(block: StepBlock, rows: Mapping[int, int]) -> list[float]:
     """The height of the tallest node of each row."""
     tallest = [0.0] * (max(rows.values(), default=0) + 1)
     for node, row in rows.items():
@@ -166,7 +166,7 @@ def _tallest(block: Block, rows: Mapping[int, int]) -> list[float]:
     return tallest
 
 
-def heights_of(block: Block, rows: Mapping[int, int], levels: Mapping[int, int]) -> list[float]:
+def heights_of(block: StepBlock, rows: Mapping[int, int], levels: Mapping[int, int]) -> list[float]:
     """y of every row, from its tallest node, that of the row below, and the levels of edges between them."""
     tallest = _tallest(block, rows)
     heights = [0.0]
@@ -175,7 +175,7 @@ def heights_of(block: Block, rows: Mapping[int, int], levels: Mapping[int, int])
     return heights
 
 
-def tops_of(block: Block, rows: Mapping[int, int], heights: Sequence[float]) -> list[float]:
+def tops_of(block: StepBlock, rows: Mapping[int, int], heights: Sequence[float]) -> list[float]:
     """y of the upper end of every row."""
     return [y + tall / 2 for y, tall in zip(heights, _tallest(block, rows), strict=True)]
 
@@ -246,7 +246,7 @@ class Shape:
     exits: Mapping[int, float] = field(default_factory=dict)
 
 
-def arrange(block: Block) -> Shape:
+def arrange(block: StepBlock) -> Shape:
     """Rows, columns, and then a channel for each edge that would cross a node."""
     before = sources_of(block)
     rows = rows_of(block, before)
@@ -260,7 +260,7 @@ def arrange(block: Block) -> Shape:
 
 
 def _shape(
-    block: Block,
+    block: StepBlock,
     found: Entries,
     rows: Mapping[int, int],
     heights: Sequence[float],
@@ -289,7 +289,7 @@ def _shape(
     )
 
 
-def _blocked_exits(block: Block, x: Mapping[int, float], rows: Mapping[int, int]) -> dict[int, int]:
+def _blocked_exits(block: StepBlock, x: Mapping[int, float], rows: Mapping[int, int]) -> dict[int, int]:
     """The exits with a node to their right in the same row, numbered from the right in each row."""
     ranks: dict[int, int] = {}
     for node in sorted(block.exits - block.inputs, key=lambda node: -x[node]):
@@ -298,7 +298,7 @@ def _blocked_exits(block: Block, x: Mapping[int, float], rows: Mapping[int, int]
     return ranks
 
 
-def _place_inputs(block: Block, found: Entries) -> None:
+def _place_inputs(block: StepBlock, found: Entries) -> None:
     """Every input under the edges that it feeds, beside those that come from further down."""
     x, upper = found.x, dict(found.x)
     busses = sorted(entry.x for port, entry in found.ports.items() if port.origin == BUS)

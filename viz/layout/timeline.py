@@ -7,7 +7,7 @@ from itertools import pairwise
 from ..scene.picture import Edge, Node, Picture
 from .channels import feet_width
 from .sizes import size
-from .step import BUS, Block, Origin, Port, cell_path_of
+from .step import BUS, Origin, Port, StepBlock, cell_path_of
 
 __all__ = ["CellPaths", "LaneKey", "Timeline", "block_of", "find_cell_paths", "is_handed_over", "origin_of", "timeline"]
 
@@ -168,7 +168,7 @@ def _wide_enough(node: Node, origins: list[Origin]) -> tuple[float, float]:
     return (max(width, feet_width(states)) if states > 2 else width), height
 
 
-def block_of(time: Timeline, cell_paths: CellPaths, lane: LaneKey, step: int) -> Block:
+def block_of(time: Timeline, cell_paths: CellPaths, lane: LaneKey, step: int) -> StepBlock:
     """A step of a lane in numbers, the same for all steps that are alike."""
     nodes = time.blocks[lane, step]
     number = {node.key: i for i, node in enumerate(nodes)}
@@ -185,7 +185,7 @@ def block_of(time: Timeline, cell_paths: CellPaths, lane: LaneKey, step: int) ->
         for edge in time.leaving.get(node.key, [])
         if edge.head not in number and (edge.tail, edge.head) not in cell_paths.edges
     )
-    return Block(
+    return StepBlock(
         tuple(_wide_enough(node, [port.origin for port in ports if port.node == i]) for i, node in enumerate(nodes)),
         _inside(time, nodes, number),
         tuple(tuple(number[key] for key in way) for way in cell_paths.ways.get((lane, step), [])),

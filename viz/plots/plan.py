@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from minigrad.compiler import Plan
-from minigrad.compiler.summary import Block, Line, blocks_of
+from minigrad.compiler.summary import SummaryBlock, SummaryLine, blocks_of
 
 from .. import style
 from ..render.dot import digraph, edge, html, node
@@ -58,7 +58,7 @@ def draw_plan(plan: Plan, path: str | os.PathLike[str] | None = None) -> Drawing
     return drawing
 
 
-def _block(block: Block) -> str:
+def _block(block: SummaryBlock) -> str:
     """A box with one line for each operation."""
     title = f"{block.steps} steps, one after another" if block.steps else "all at once"
     lines = [(line.op, _shape([line.shape]), line.count) for line in block.lines]
@@ -70,9 +70,9 @@ def _block(block: Block) -> str:
     return _table([title], rows, "state" if block.steps else "operation")
 
 
-def _merged(lines: Sequence[Line]) -> list[tuple[str, str, int]]:
+def _merged(lines: Sequence[SummaryLine]) -> list[tuple[str, str, int]]:
     """Lines of one operation and as many axes in one: arrays that grow with time differ in every step."""
-    groups: dict[tuple[str, int], list[Line]] = {}
+    groups: dict[tuple[str, int], list[SummaryLine]] = {}
     for line in lines:
         groups.setdefault((line.op, len(line.shape)), []).append(line)
     return [

@@ -34,7 +34,7 @@ def check_derivation(
     budget: float | None = SECONDS,
     allow_epsilon: bool = True,
 ) -> list[Verdict]:
-    """Judge a derivation line by line.
+    """CounterexampleSearch a derivation line by line.
 
     Parameters
     ----------

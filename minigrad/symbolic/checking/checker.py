@@ -18,7 +18,7 @@ from ..terms.symbols import symbol_term
 from ..terms.term import Term
 from ..terms.traversal import subterms
 from .budget import Budget, OutOfTimeError
-from .counterexamples import Counterexample, Judge
+from .counterexamples import Counterexample, CounterexampleSearch
 from .dependencies import Answers
 from .equality import TooLargeError
 from .hints.diagnose import DENOMINATOR_LAYOUT, name_the_slip
@@ -105,7 +105,7 @@ class Checker:
     def __init__(self, subject: Subject, budget: Budget, *, allow_epsilon: bool = True) -> None:
         self.budget = budget
         self.vocabulary = Vocabulary(subject.derivation, allow_epsilon=allow_epsilon, numbers=subject.numbers())
-        self.judge = Judge(
+        self.judge = CounterexampleSearch(
             subject.net, subject.readout, self.vocabulary.meanings.definitions, budget, resize=subject.resize
         )
         self.wrong = WrongLines(self.vocabulary)

@@ -15,9 +15,9 @@ from ..parsing.names import moved, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Line, Name, outside_sums, subexpressions
 from .budget import Budget
 from .rounding import MEASURED, Measured
-from .simulation import Draws, OutsideError, Run, drive
+from .simulation import Draws, OutsideError, Simulation, drive
 
-__all__ = ["Counterexample", "Judge", "Trial"]
+__all__ = ["Counterexample", "CounterexampleSearch", "Trial"]
 
 #: Sizes (T, H, D, K) from small to large, so that the first failure is a small one. From the fifth on all
 #: sizes differ, so that no transposition can hide behind equal lengths.
@@ -91,7 +91,7 @@ class Trial:
     early: bool = False
 
 
-class Judge:
+class CounterexampleSearch:
     """Evaluates lines in reachable states of one cell.
 
     Attributes
@@ -110,11 +110,11 @@ class Judge:
         self.resize = resize
         self.readout = readout
         self.definitions = definitions
-        self._runs: dict[tuple[Any, int, Draws], Run] = {}
-        self._defined: dict[tuple[Run, str, int], Any] = {}
-        self._truths: dict[tuple[Run, str, str, int], np.ndarray] = {}
+        self._runs: dict[tuple[Any, int, Draws], Simulation] = {}
+        self._defined: dict[tuple[Simulation, str, int], Any] = {}
+        self._truths: dict[tuple[Simulation, str, str, int], np.ndarray] = {}
         self._remembered: Expression | None = None
-        self._parts: dict[tuple[Run, int], dict[int, Measured]] = {}
+        self._parts: dict[tuple[Simulation, int], dict[int, Measured]] = {}
         self._is_noting = False
 
     def trial(self, line: Line) -> Trial:
@@ -146,10 +146,12 @@ class Judge:
                             return self._counterexample(line, run, t, formula, truth)
         return None
 
-    def _counterexample(self, line: Line, run: Run, t: int, formula: Measured, truth: np.ndarray) -> Counterexample:
+    def _counterexample(
+        self, line: Line, run: Simulation, t: int, formula: Measured, truth: np.ndarray
+    ) -> Counterexample:
         return Counterexample(dict(run.sizes), t + line.moved, self._letters(line, run, t), formula.value, truth)
 
-    def _letters(self, line: Line, run: Run, t: int) -> dict[str, np.ndarray]:
+    def _letters(self, line: Line, run: Simulation, t: int) -> dict[str, np.ndarray]:
         """The values of a line's letters, called as they are in the line as it was written."""
         values = {name: self._letter(name, run, t).value for name in self._names(line, run)}
         timed = run.timed | set(self.definitions)
@@ -201,7 +203,7 @@ class Judge:
                 if np.isfinite(formula.value).all():
                     yield formula, truth
 
-    def _run(self, sizes: tuple[int, ...], seed: int, draws: Draws = Draws.SHORT) -> Run:
+    def _run(self, sizes: tuple[int, ...], seed: int, draws: Draws = Draws.SHORT) -> Simulation:
         if (sizes, seed, draws) not in self._runs:
             named = dict(zip(("T", "H", "D", "K"), sizes, strict=True))
             if not self.resize:
@@ -210,7 +212,7 @@ class Judge:
             self._runs[sizes, seed, draws] = run
         return self._runs[sizes, seed, draws]
 
-    def _sides(self, line: Line, run: Run, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
+    def _sides(self, line: Line, run: Simulation, strict: bool = False) -> Iterator[tuple[int, Measured, np.ndarray]]:
         """``(t, formula, truth)`` at every step; at one if neither side of a parameter's gradient depends on it.
 
         Steps at which the line speaks of what lies outside the run are left out, or refused if `strict`.
@@ -229,7 +231,7 @@ class Judge:
                 continue
             yield t, formula, truth
 
-    def _truth(self, line: Line, run: Run, t: int) -> np.ndarray:
+    def _truth(self, line: Line, run: Simulation, t: int) -> np.ndarray:
         if line.of is None:
             return run.value(line.by, t)
         key = run, line.of, line.by, t
@@ -237,7 +239,7 @@ class Judge:
             self._truths[key] = run.adjoint(line.by, t) if line.of == "E" else run.jacobian(line.of, line.by, t)
         return self._truths[key]
 
-    def _evaluate(self, formula: Expression, run: Run, t: int) -> Measured:
+    def _evaluate(self, formula: Expression, run: Simulation, t: int) -> Measured:
         def over_time(inner: Expression) -> Measured:
             with np.errstate(all="ignore"):
                 summands = [self._evaluate(inner, run, step) for step in range(1, run.steps + 1)]
@@ -256,13 +258,13 @@ class Judge:
         )
         return found
 
-    def _letter(self, name: str, run: Run, t: int) -> Measured:
+    def _letter(self, name: str, run: Simulation, t: int) -> Measured:
         stem = name if name in self.definitions else without_time(name)
         if stem in self.definitions:
             return self._definition(stem, run, t if stem == name else t + step_of(name))
         return Measured.given(run.value(name, t))
 
-    def _definition(self, wanted: str, run: Run, t: int) -> Measured:
+    def _definition(self, wanted: str, run: Simulation, t: int) -> Measured:
         """The value of a defined name; all names are worked out in their order, each once at every step."""
         if (run, wanted, t) in self._defined:
             return self._known(run, wanted, t)
@@ -274,22 +276,22 @@ class Judge:
                 break
         return self._known(run, wanted, t)
 
-    def _known(self, run: Run, wanted: str, t: int) -> Measured:
+    def _known(self, run: Simulation, wanted: str, t: int) -> Measured:
         found = self._defined.get((run, wanted, t), OutsideError(wanted, t))
         if isinstance(found, OutsideError):
             raise found
         return found
 
-    def _or_error(self, formula: Expression, run: Run, t: int) -> Any:
+    def _or_error(self, formula: Expression, run: Simulation, t: int) -> Any:
         try:
             return self._evaluate(formula, run, t)
         except OutsideError as error:
             return error
 
-    def _size(self, name: str, run: Run) -> int:
+    def _size(self, name: str, run: Simulation) -> int:
         return run.sizes[name] if name in run.sizes else len(run.value(name, 1))
 
-    def _names(self, line: Line, run: Run) -> list[str]:
+    def _names(self, line: Line, run: Simulation) -> list[str]:
         """The letters of a line that have one value at a step; what stands under sum_t has many."""
         inside = {
             name.name

@@ -26,7 +26,7 @@ from ..deriving.traced_step import PLACES
 from ..errors import FormulaError
 from ..terms.names import NOW, Label
 
-__all__ = ["Draws", "OutsideError", "Run", "drive"]
+__all__ = ["Draws", "OutsideError", "Simulation", "drive"]
 
 
 class OutsideError(FormulaError):
@@ -44,7 +44,7 @@ class OutsideError(FormulaError):
 
 
 @dataclass(eq=False)
-class Run:
+class Simulation:
     """The run of a net over some steps, and E, its loss.
 
     Attributes
@@ -195,8 +195,8 @@ def drive(
     *,
     resize: bool = True,
     draws: Draws = Draws.SHORT,
-) -> Run:
-    """Run a net over `sizes` T steps and one more; only the T steps have a loss, so adjoints are 0 beyond them.
+) -> Simulation:
+    """Simulation a net over `sizes` T steps and one more; only the T steps have a loss, so adjoints are 0 beyond them.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ class _Drive:
 
     # -- the three kinds -------------------------------------------------------------------------
 
-    def cell(self, cell: Any) -> Run:
+    def cell(self, cell: Any) -> Simulation:
         """A cell, from t = 1 on; one that reads all its earlier states is looked at where it has three."""
         plan = plan_step(cell)
         remembers = _remembers(plan)
@@ -281,7 +281,7 @@ class _Drive:
         times = (PLACES,) if remembers else tuple(range(1, steps + 1))
         return self._run(cell, steps, times)
 
-    def two_ways(self, net: Any) -> Run:
+    def two_ways(self, net: Any) -> Simulation:
         """The forward half from t = 1 to T+1, the backward half from T to 0; outputs at 1 … T."""
         steps, ends = self.sizes["T"], {}
         params, plans = {}, {}
@@ -306,7 +306,7 @@ class _Drive:
                 self._hear(t, h, counts=True)
         return self._run(net, steps, tuple(range(1, steps + 1)))
 
-    def attention(self, attention: Any) -> Run:
+    def attention(self, attention: Any) -> Simulation:
         """One query and a memory of three vectors; E is ``εᵀ context``."""
         classes = {"K": self.sizes["K"]} if self.readout is not None else {}
         own = {"Q": attention.query_size, "M": attention.memory_size}
@@ -403,7 +403,7 @@ class _Drive:
         y[self.rng.integers(classes)] = 1.0
         return y
 
-    def _run(self, net: Any, steps: int, times: tuple[int, ...]) -> Run:
+    def _run(self, net: Any, steps: int, times: tuple[int, ...]) -> Simulation:
         """All of it, with every value that the net gave a name."""
         noted = set(self.nodes.values())
         for node in ancestors(self.ends):
@@ -419,4 +419,4 @@ class _Drive:
         for loss in self.losses[1:]:
             total = total + loss
         sizes = {**self.sizes, **own} | ({"T": steps} if own else {})
-        return Run(self.nodes, self.constants, self.states, self.params, readout, sizes, steps, times, total)
+        return Simulation(self.nodes, self.constants, self.states, self.params, readout, sizes, steps, times, total)

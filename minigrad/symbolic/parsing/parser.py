@@ -124,7 +124,7 @@ def _formula(text: str, offset: int) -> Expression:
         tree = _tree(plain, offset)
     except _NotPythonError:
         return read_printed(text, offset)
-    return _Reader(plain, offset).read(tree, 0)
+    return _LineReader(plain, offset).read(tree, 0)
 
 
 def _check_sums(formula: Expression) -> None:
@@ -203,7 +203,7 @@ def _tree(text: str, offset: int) -> ast.expr:
         raise FormulaError("the formula is nested too deeply; name a part of it first", offset + 1) from None
 
 
-class _Reader:
+class _LineReader:
     """Copies Python's tree into the kinds of this module, refusing everything else."""
 
     def __init__(self, text: str, offset: int) -> None:

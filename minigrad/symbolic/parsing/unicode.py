@@ -148,7 +148,7 @@ def read_printed(text: str, offset: int) -> Expression:
     FormulaError
         With the position, if it is no formula.
     """
-    reader = _Reader(tokens(text, offset), offset + len(text) + 1)
+    reader = _UnicodeReader(tokens(text, offset), offset + len(text) + 1)
     found = reader.sum(0)
     if reader.next is not None:
         raise reader.refused()
@@ -156,7 +156,7 @@ def read_printed(text: str, offset: int) -> Expression:
 
 
 @dataclass
-class _Reader:
+class _UnicodeReader:
     """Reads tokens from left to right: sums of products of factors side by side."""
 
     tokens: list[Token]

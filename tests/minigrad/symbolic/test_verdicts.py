@@ -9,7 +9,7 @@ from verdict_lines import DERIVATIONS, world
 
 from cells import GRU, LSTM, RNN, AttentionCell, Bidirectional, Readout
 from minigrad.symbolic import FormulaError, check_derivation, derive
-from minigrad.symbolic.checking.counterexamples import Judge
+from minigrad.symbolic.checking.counterexamples import CounterexampleSearch
 from minigrad.symbolic.checking.rounding import Measured
 from minigrad.testing import assert_derivation
 from minigrad.testing.derivations import DerivationError
@@ -271,7 +271,9 @@ def test_assert_derivation_fails_on_what_is_undecided_unless_allowed() -> None:
 def test_the_tests_would_notice_a_judge_that_is_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """With no real nets to try, a wrong line is still not proved, and its counterexample is missed."""
     monkeypatch.setattr(
-        Judge, "_sides", lambda self, line, run, strict=False: iter([(1, Measured.given([0.0]), np.zeros(1))])
+        CounterexampleSearch,
+        "_sides",
+        lambda self, line, run, strict=False: iter([(1, Measured.given([0.0]), np.zeros(1))]),
     )
 
     verdict = only(RNN(2, 3), "dh/dh_prev = diag((1 - h)**2) @ W")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cells import RNN
 from minigrad.symbolic import check_derivation
 from minigrad.symbolic.checking import budget
-from minigrad.symbolic.checking.counterexamples import Judge
+from minigrad.symbolic.checking.counterexamples import CounterexampleSearch
 from minigrad.symbolic.printing.text import SIGNS
 
 NET = RNN(2, 3)
@@ -19,14 +19,14 @@ NET = RNN(2, 3)
 
 def test_a_fault_of_the_checker_costs_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of any class while a line is judged makes that line undecided, and the others are judged."""
-    trial = Judge.trial
+    trial = CounterexampleSearch.trial
 
-    def failing(self: Judge, line: Any) -> Any:
+    def failing(self: CounterexampleSearch, line: Any) -> Any:
         if "7" in line.text:
             raise ZeroDivisionError
         return trial(self, line)
 
-    monkeypatch.setattr(Judge, "trial", failing)
+    monkeypatch.setattr(CounterexampleSearch, "trial", failing)
     before, faulty, after = check_derivation(NET, ["h = tanh(a)", "h = 7*a", "h = a"])
 
     assert (before.status, faulty.status, after.status) == ("proved", "undecided", "refuted")

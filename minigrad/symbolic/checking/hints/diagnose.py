@@ -22,7 +22,7 @@ from ...terms.rebuild import at_time, substitute
 from ...terms.term import Term
 from ...terms.traversal import subterms
 from ..budget import Budget
-from ..counterexamples import Judge
+from ..counterexamples import CounterexampleSearch
 from ..resolve import Vocabulary
 from .edits import Repair, likely_repairs, unlikely_repairs
 
@@ -131,13 +131,13 @@ class Slip(NamedTuple):
     repaired: Expression | None = None
 
 
-def name_the_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> str | None:
+def name_the_slip(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> str | None:
     """A refuted line's slip in a few words, if it is one of the known ones."""
     found = find_slip(line, judge, vocabulary)
     return None if found is None else found.hint
 
 
-def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
+def find_slip(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
     """The slip in a refuted line, if it is one of the known ones."""
     if not judge.budget.has_time_for_hints():
         return None
@@ -157,7 +157,7 @@ def find_slip(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
     )
 
 
-def _first_that_holds(line: Line, tried: Iterable[Repair], judge: Judge) -> Slip | None:
+def _first_that_holds(line: Line, tried: Iterable[Repair], judge: CounterexampleSearch) -> Slip | None:
     """The first repair that makes the line true: quickly tried on small nets, then as any line is tried."""
     for hint, formula in tried:
         if not judge.budget.has_time_for_hints():
@@ -173,13 +173,13 @@ def _says_itself(line: Line) -> bool:
     return isinstance(line.formula, Name) and line.formula.name == line.letter
 
 
-def _is_true(line: Line, judge: Judge) -> bool:
+def _is_true(line: Line, judge: CounterexampleSearch) -> bool:
     """True if a line holds in every state of every net in which it has a value."""
     trial = judge.trial(line)
     return trial.counterexample is None and trial.held > 0
 
 
-def _factor(line: Line, judge: Judge) -> Iterator[Repair]:
+def _factor(line: Line, judge: CounterexampleSearch) -> Iterator[Repair]:
     """A formula that may be the right one times a number, which the numbers show."""
     try:
         pairs = [(formula.value, truth) for formula, truth in judge.pairs(line)]
@@ -222,7 +222,7 @@ def _total_derivative(line: Line, vocabulary: Vocabulary) -> Slip | None:
     return Slip(f"this is the total derivative; here {fixed} is held fixed, as the other part of the state before")
 
 
-def _missing_path(line: Line, judge: Judge, vocabulary: Vocabulary) -> Slip | None:
+def _missing_path(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
     try:
         hint = missing_path(line, vocabulary, judge.budget)
     except FormulaError:
