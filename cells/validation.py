@@ -10,6 +10,7 @@ from minigrad import Tensor, reshape
 from minigrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
 __all__ = [
+    "Holds",
     "check_sizes",
     "check_switch",
     "check_switches",
