@@ -374,14 +374,15 @@ def to_torch(
         raise StateDictError("all cells of a PyTorch net have one kind, one hidden size and one nonlinearity")
     if single_cell and len(parts) > 1:
         raise StateDictError("a cell of PyTorch has one layer and one direction; leave out single_cell for this net")
+    for _, _, own in parts:
+        for name, value in own.items():
+            if np.asarray(value).dtype.kind != "f":
+                raise StateDictError(f"{name} has dtype {np.asarray(value).dtype}; parameters are floating point")
     weights = {
         f"{key_start(prefix)}{name}{'' if single_cell else suffix}": value
         for suffix, one, own in parts
         for name, value in _weights(_kind(one)[0], one, own).items()
     }
-    for key, value in weights.items():
-        if value.dtype.kind != "f":
-            raise StateDictError(f"{key} would have dtype {value.dtype}; parameters are floating point")
     with_bias = all(one.bias for _, one, _ in parts) if bias is None else bias
     return weights if with_bias else _without_bias(weights)
 

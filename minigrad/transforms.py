@@ -312,6 +312,10 @@ def is_symbolic(value: Any) -> bool:
 
 def like(node: Tensor, given: Any, what: str) -> Any:
     """A cotangent or tangent, checked against the node that it belongs to."""
+    if not isinstance(given, Tensor) and not is_symbolic(given):
+        given = np.asarray(given)
+        if given.dtype.kind == "c" and node.dtype.kind != "c":
+            raise DtypeError(f"a {what} of {describe(node)} must be real, got {given.dtype}; pass its .real and .imag")
     value = given if isinstance(given, Tensor) or is_symbolic(given) else np.array(given, node.dtype)
     if value.shape != node.shape:
         raise ShapeError(f"a {what} of {describe(node)} must have its shape {node.shape}, got {value.shape}")

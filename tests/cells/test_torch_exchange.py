@@ -216,3 +216,12 @@ def test_a_prefix_that_no_key_has() -> None:
     """The keys that there are say what the prefix could be."""
     with pytest.raises(ValueError, match=r"no key starts with 'decoder\.'; the keys are \['bias_hh_l0', "):
         from_torch(lstm_weights(), prefix="decoder")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_one_parameter_of_integers_is_refused(dtype: str) -> None:
+    """One gate's integers are refused by name, though PyTorch's array of all gates would be floating point."""
+    cell = LSTM(2, 3)
+    params = cell.init(np.random.default_rng(0))
+    with pytest.raises(ValueError, match=f"U_f has dtype {dtype}"):
+        to_torch(cell, {**params, "U_f": params["U_f"].astype(dtype)})

@@ -517,3 +517,12 @@ def test_recorded_gradients_have_the_precision_of_their_argument() -> None:
 
     assert [node.dtype for node in graph.outputs.values()] == [np.float32, np.float64]
     assert [g.dtype for g in mg.grad(f, (0, 1))(x, y)] == [np.float32, np.float64]
+
+
+def test_a_complex_tangent_or_cotangent_of_a_real_value_is_refused() -> None:
+    """The imaginary part of a tangent or a cotangent is never dropped."""
+    x = np.array([1.0, 2.0])
+    with pytest.raises(DtypeError, match="must be real"):
+        mg.jvp(lambda t: t * t, (x,), (x * 1j,))
+    with pytest.raises(DtypeError, match="must be real"):
+        mg.vjp(lambda t: t * t, x)[1](x * 1j)
