@@ -7,7 +7,7 @@ from ..scene.picture import Edge, Frames, Node, Picture, Scope, frames_of
 from . import dot
 from .legend import legend
 
-__all__ = ["edge_statements", "layered_source", "node_attributes", "rows_passed"]
+__all__ = ["edge_statements", "layered_source", "look_of", "node_attributes", "rows_passed"]
 
 _DEFAULTS = {
     "graph": {"rankdir": "LR", "fontname": style.FONT, "bgcolor": "white", "nodesep": "0.18", "ranksep": "0.35"},
