@@ -6,7 +6,7 @@ from ..deriving.derivation import Derivation
 from ..deriving.traced_step import AttentionStep, BidirectionalStep, RecurrentStep
 from ..errors import FormulaError
 from ..parsing.limits import shortened
-from ..parsing.names import spelled, spoken, step_of, without_time
+from ..parsing.names import Symbol, spelled, spoken, step_of, without_time
 from ..parsing.syntax import Call, Expression, Name
 from ..terms.arithmetic import zero
 from ..terms.names import NEXT, NOW, PREVIOUS
@@ -63,7 +63,7 @@ class Meanings:
     def names(self) -> list[str]:
         """The names that formulas may use."""
         own = map(as_letter, self.derivation.values)
-        adjoints = (f"d_{key}" for key in self.derivation.adjoints_of_a_step)
+        adjoints = (Symbol.of(key).adjoint_of().key for key in self.derivation.adjoints_of_a_step)
         of_readout = [] if self.derivation.readout is None else ["d_logits", "d_yhat"]
         return [*own, *self.short(), *adjoints, *of_readout, "epsilon", *self.definitions]
 

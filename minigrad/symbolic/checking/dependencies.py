@@ -1,4 +1,4 @@
-"""Which letters the lines of a derivation answer: say out of others, and not out of themselves in a circle.
+"""Dependencies between the lines of a derivation: the letters they define, and circles among them.
 
 A line is true or not whatever it is used for. As an answer to "what is ∂E/∂f?" the true line
 ``d_f = d_a_f / (f * (1 - f))`` is worth something only if others say what d_a_f is, and not by d_f. Given without a

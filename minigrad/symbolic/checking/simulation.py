@@ -1,11 +1,10 @@
 """A real run of a cell at small sizes: the value of every letter, and every true derivative.
 
-This is the judge of formulas that are wrong. It knows nothing of terms: values come from the cell's own
-step on numbers (`driving`), derivatives from the engine's reverse sweep. A state reached here is one that the
+It refutes formulas that are wrong, and knows nothing of terms: values come from the cell's own
+step on numbers , derivatives from the engine's reverse sweep. A state reached here is one that the
 net can really be in, so a formula that differs here is refuted for good.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
@@ -24,6 +23,7 @@ from ...tensor import Tensor, named, tensor
 from ..deriving.signature import AttentionNet, RecurrentCell, StepPlan, consists_of_cells, plan_step
 from ..deriving.traced_step import PLACES
 from ..errors import FormulaError
+from ..parsing.names import Symbol
 from ..terms.names import NOW, Label
 
 __all__ = ["Draws", "OutsideError", "Simulation", "drive"]
@@ -92,8 +92,9 @@ class Simulation:
         FormulaError
             If the cell has no such letter.
         """
-        if name.startswith("d_"):
-            return self.adjoint(name[2:], t)
+        symbol = Symbol.of(name)
+        if symbol.adjoint:
+            return self.adjoint(symbol.value_of().key, t)
         node = self.node(name, t)
         if node is not None:
             return node.value
@@ -113,11 +114,8 @@ class Simulation:
         return found
 
     def _when(self, name: str, t: int) -> tuple[str, int]:
-        for suffix, shift in (("_prev", -1), ("_next", 1)):
-            if name.endswith(suffix):
-                return name.removesuffix(suffix), t + shift
-        further = re.fullmatch(r"(.+)_t([+-]\d+)", name)
-        return (further[1], t + int(further[2])) if further else (name, t)
+        symbol = Symbol.of(name)
+        return symbol.at(0).key, t + symbol.time
 
     @cached_property
     def timed(self) -> frozenset[str]:
@@ -127,7 +125,7 @@ class Simulation:
     def letters(self) -> list[str]:
         """The values that a formula at one step may name."""
         now = [name for t, name in (*self.nodes, *self.constants) if t == 1]
-        before = [f"{name}_prev" for t, name in self.nodes if t == 0]
+        before = [Symbol.of(name).at(-1).key for t, name in self.nodes if t == 0]
         return list(dict.fromkeys((*self.params, *self.readout_letters, *before, *now)))
 
     def adjoint(self, name: str, t: int) -> np.ndarray:

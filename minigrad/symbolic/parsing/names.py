@@ -6,14 +6,63 @@ before the key.
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Spelling", "moved", "spelled", "spoken", "step_of", "time_suffix", "without_time"]
+__all__ = ["Spelling", "Symbol", "moved", "spelled", "spoken", "step_of", "time_suffix", "without_time"]
 
 _TIMES = re.compile(r"_(?:(prev|next)(\d+)?|t([+-]\d+)?)$")
+_KEY_TIME = re.compile(r"_(?:prev|next|t[+-]\d+)$")
 _LAYER = re.compile(r"([A-Za-z]+?)(\d+)((?:_\w+)?)")
 _KEY = re.compile(r"(?<![\w.])(d_)?(layer\d+|inner|attention|forward|backward)\.([A-Za-z]+)((?:_\w+)?)(?![\w.])")
 _ENTRY = re.compile(r"(.+?)_(\d+)((?:_(?:prev|next))?)")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A letter of a cell or net: its name, its time relative to step t, its place, and whether it is the adjoint.
+
+    Examples
+    --------
+    >>> symbol = Symbol.of("d_layer1.h_prev")
+    >>> symbol
+    Symbol(name='h', time=-1, place='layer1', adjoint=True)
+    >>> symbol.at(2).key, symbol.value_of().key
+    ('d_layer1.h_t+2', 'layer1.h_prev')
+    """
+
+    name: str
+    time: int = 0
+    place: str = ""
+    adjoint: bool = False
+
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def of(key: str) -> "Symbol":
+        """The symbol of a key; a name that only resembles a time, such as ``W_t``, stays whole."""
+        bare = key.removeprefix("d_")
+        time = _KEY_TIME.search(bare)
+        place, _, name = (bare[: time.start()] if time else bare).rpartition(".")
+        return Symbol(name, step_of(bare) if time else 0, place, bare != key)
+
+    @property
+    def key(self) -> str:
+        """The symbol as keys spell it."""
+        place = f"{self.place}." if self.place else ""
+        return f"{'d_' if self.adjoint else ''}{place}{self.name}{time_suffix(self.time)}"
+
+    def at(self, time: int) -> "Symbol":
+        """The same letter at another step, relative to step t."""
+        return replace(self, time=time)
+
+    def adjoint_of(self) -> "Symbol":
+        """The adjoint ∂E/∂(this letter)."""
+        return replace(self, adjoint=True)
+
+    def value_of(self) -> "Symbol":
+        """The letter itself, if this is its adjoint."""
+        return replace(self, adjoint=False)
 
 
 class Spelling(NamedTuple):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cells import LSTM, RNN
 from minigrad.symbolic import FormulaError, check_derivation
 from minigrad.symbolic.parsing.limits import MAX_CHARACTERS, MAX_LINES
+from minigrad.symbolic.parsing.names import Symbol
 from minigrad.symbolic.parsing.parser import parse_line
 from minigrad.symbolic.parsing.syntax import FUNCTIONS, Binary, Call, Name, Negative, Number, Power
 
@@ -338,3 +339,17 @@ def test_any_text_gets_verdicts_or_a_formula_error(text: str) -> None:
         check_derivation(LSTM(2, 3), f"h = {text}")
     except FormulaError:
         return
+
+
+@given(
+    st.sampled_from(["h", "W_f", "W_t", "alpha"]),
+    st.integers(-12, 12),
+    st.sampled_from(["", "layer1", "inner", "backward"]),
+    st.booleans(),
+)
+def test_symbols_and_their_keys_are_inverse(name: str, time: int, place: str, adjoint: bool) -> None:
+    """A symbol is read back whole from its key, and moving it in time changes the time alone."""
+    symbol = Symbol(name, time, place, adjoint)
+    assert Symbol.of(symbol.key) == symbol
+    assert symbol.at(0).at(time) == symbol
+    assert symbol.adjoint_of().value_of() == symbol.value_of()

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import reduce
 
 from ...parsing.limits import shortened
-from ...parsing.names import without_time
+from ...parsing.names import Symbol, without_time
 from ...parsing.syntax import (
     Binary,
     Call,
@@ -117,14 +117,15 @@ def missing_slope(vocabulary: Vocabulary) -> PlacedRule:
 
 def _around(part: Expression, factor: Expression) -> tuple[Expression, ...]:
     """A factor at this step, and at the next if the formula it stands beside speaks of that."""
-    speaks_of_next = any(isinstance(one, Name) and one.name.endswith("_next") for one in subexpressions(part))
+    speaks_of_next = any(isinstance(one, Name) and Symbol.of(one.name).time == 1 for one in subexpressions(part))
     return (_shifted(factor), factor) if speaks_of_next else (factor,)
 
 
 def _shifted(factor: Expression) -> Expression:
     """The same at the next step."""
     if isinstance(factor, Name):
-        return Name(factor.name.removesuffix("_prev") if factor.name.endswith("_prev") else f"{factor.name}_next", 0)
+        symbol = Symbol.of(factor.name)
+        return Name(symbol.at(symbol.time + 1).key, 0)
     return with_parts(factor, tuple(_shifted(part) for part in parts(factor)))
 
 
@@ -262,8 +263,8 @@ def _time(part: Expression) -> Iterator[Repair]:
     """A value of the step before or after in the place of the present one, or the reverse."""
     if not isinstance(part, Name):
         return
-    stem = part.name.removesuffix("_prev").removesuffix("_next")
-    for name in (stem, f"{stem}_prev", f"{stem}_next"):
+    symbol = Symbol.of(part.name)
+    for name in (symbol.at(time).key for time in (0, -1, 1)):
         if name != part.name:
             yield f"the time index: {part.name} stands where {name} belongs", Name(name, part.column)
 
@@ -310,7 +311,7 @@ def _sums_over_time(formula: Expression) -> Iterator[Repair]:
 def _complement(vocabulary: Vocabulary) -> Rule:
     """1 − z for z or the reverse: papers differ in which of the two keeps the old state."""
     gates = {key for key, one in vocabulary.derivation.definitions.items() if one.kind == "function"}
-    gates |= {f"{key}_next" for key in gates}
+    gates |= {Symbol.of(key).at(1).key for key in gates}
 
     def rule(part: Expression) -> Iterator[Repair]:
         match part:
