@@ -188,8 +188,9 @@ class _Comparison:
             return ("wrong", "") if off.any() else ("undecided", DIVERGENT)
         samples = [e, *(j.arrays[which] for j in around)]
         low, high = np.min(samples, axis=0), np.max(samples, axis=0)
-        kink = high - low > 1e-2 * np.max(np.abs(samples))
-        if kink.any() and agree and not (off & ~kink).any():
+        jump = high - low > 1e-2 * np.max(np.abs(samples))
+        kink = high - low > 1e-2 * np.max(np.abs(samples), axis=0)  # entries that are small beside others jump too
+        if jump.any() and agree and not (off & ~kink).any():
             slack = np.max(allowed) + 1e-3 * (high - low)
             within = (low - slack <= g) & (g <= high + slack)
             return ("right", "") if within.all() else ("undecided", KINK)

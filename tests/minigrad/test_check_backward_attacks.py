@@ -714,3 +714,20 @@ def test_every_precision_passes_and_shows_a_fifth(dtype):
 
     check_backward(f, lambda x: 1 - np.tanh(x) ** 2, make, sizes=ONE)
     assert "is wrong at D=1" in complaint(f, lambda x: (1.2 * (1 - np.tanh(x) ** 2)).astype(dtype), make, sizes=ONE)
+
+
+@pytest.mark.quick("0.3")
+@pytest.mark.parametrize("slope", [0.0, 0.3, 1.0])
+def test_a_kink_in_a_small_entry_beside_large_ones(slope: float) -> None:
+    """At relu's 0 any slope between the sides is right, also for an entry far smaller than the others."""
+
+    def backward(W: np.ndarray, x: np.ndarray) -> np.ndarray:
+        a = W @ x
+        return np.outer(np.where(a == 0, slope, a > 0), x)
+
+    check_backward(
+        lambda W, x: np.sum(np.maximum(W @ x, 0)),
+        backward,
+        lambda rng, H: (np.zeros((H, 2)), np.array([2.0, 0.003])),
+        sizes={"H": (1, 2)},
+    )
