@@ -105,7 +105,7 @@ class Checker:
     def __init__(self, subject: Subject, budget: Budget, *, allow_epsilon: bool = True) -> None:
         self.budget = budget
         self.vocabulary = Vocabulary(subject.derivation, allow_epsilon=allow_epsilon, numbers=subject.numbers())
-        self.judge = CounterexampleSearch(
+        self.search = CounterexampleSearch(
             subject.net, subject.readout, self.vocabulary.meanings.definitions, budget, resize=subject.resize
         )
         self.wrong = WrongLines(self.vocabulary)
@@ -192,7 +192,7 @@ class Checker:
             hint = _hint_of_shape(line, written.shape, expected.shape) or self._slip(line)
             shapes = f"the formula has the shape {shape_in_words(written)}, its target {shape_in_words(expected)}"
             return self._misfit(number, line, own, hint, shapes)
-        trial = self.judge.trial(line)
+        trial = self.search.trial(line)
         if trial.counterexample is not None:
             return self._refuted(number, line, written, own, trial.counterexample)
         if trial.early:
@@ -269,7 +269,7 @@ class Checker:
     def _slip(self, line: Line) -> str | None:
         """The name of the slip, if there is one; a repair that cannot be worked out is none."""
         try:
-            hint = name_the_slip(line, self.judge, self.vocabulary)
+            hint = name_the_slip(line, self.search, self.vocabulary)
             if hint is None or not line.moved:
                 return None if hint is None else spoken(hint)
             steps = (

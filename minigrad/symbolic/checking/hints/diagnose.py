@@ -131,39 +131,39 @@ class Slip(NamedTuple):
     repaired: Expression | None = None
 
 
-def name_the_slip(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> str | None:
+def name_the_slip(line: Line, search: CounterexampleSearch, vocabulary: Vocabulary) -> str | None:
     """A refuted line's slip in a few words, if it is one of the known ones."""
-    found = find_slip(line, judge, vocabulary)
+    found = find_slip(line, search, vocabulary)
     return None if found is None else found.hint
 
 
-def find_slip(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
+def find_slip(line: Line, search: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
     """The slip in a refuted line, if it is one of the known ones."""
-    if not judge.budget.has_time_for_hints():
+    if not search.budget.has_time_for_hints():
         return None
-    judge.remember(line)
+    search.remember(line)
     formula = line.formula
     count = MAX_PARTS // sum(1 for _ in subexpressions(formula))
     layout = f": {DENOMINATOR_LAYOUT}" if line.letter is None else ""
     turned = [(f"this is the transpose of the right formula{layout}", Call("transpose", (formula,), 1))]
     return (
-        _first_that_holds(line, _factor(line, judge), judge)
+        _first_that_holds(line, _factor(line, search), search)
         or _total_derivative(line, vocabulary)
-        or (_first_that_holds(line, turned, judge) if line.letter is None else None)
-        or _first_that_holds(line, islice(likely_repairs(formula, vocabulary), count), judge)
-        or _first_that_holds(line, turned, judge)
-        or _missing_path(line, judge, vocabulary)
-        or _first_that_holds(line, islice(unlikely_repairs(formula, vocabulary), count), judge)
+        or (_first_that_holds(line, turned, search) if line.letter is None else None)
+        or _first_that_holds(line, islice(likely_repairs(formula, vocabulary), count), search)
+        or _first_that_holds(line, turned, search)
+        or _missing_path(line, search, vocabulary)
+        or _first_that_holds(line, islice(unlikely_repairs(formula, vocabulary), count), search)
     )
 
 
-def _first_that_holds(line: Line, tried: Iterable[Repair], judge: CounterexampleSearch) -> Slip | None:
+def _first_that_holds(line: Line, tried: Iterable[Repair], search: CounterexampleSearch) -> Slip | None:
     """The first repair that makes the line true: quickly tried on small nets, then as any line is tried."""
     for hint, formula in tried:
-        if not judge.budget.has_time_for_hints():
+        if not search.budget.has_time_for_hints():
             return None
         repaired = replace(line, formula=formula)
-        if not _says_itself(repaired) and judge.holds(repaired) and _is_true(repaired, judge):
+        if not _says_itself(repaired) and search.holds(repaired) and _is_true(repaired, search):
             return Slip(hint, formula)
     return None
 
@@ -173,16 +173,16 @@ def _says_itself(line: Line) -> bool:
     return isinstance(line.formula, Name) and line.formula.name == line.letter
 
 
-def _is_true(line: Line, judge: CounterexampleSearch) -> bool:
+def _is_true(line: Line, search: CounterexampleSearch) -> bool:
     """True if a line holds in every state of every net in which it has a value."""
-    trial = judge.trial(line)
+    trial = search.trial(line)
     return trial.counterexample is None and trial.held > 0
 
 
-def _factor(line: Line, judge: CounterexampleSearch) -> Iterator[Repair]:
+def _factor(line: Line, search: CounterexampleSearch) -> Iterator[Repair]:
     """A formula that may be the right one times a number, which the numbers show."""
     try:
-        pairs = [(formula.value, truth) for formula, truth in judge.pairs(line)]
+        pairs = [(formula.value, truth) for formula, truth in search.pairs(line)]
     except FormulaError:
         return
     if not pairs or any(formula.shape != truth.shape for formula, truth in pairs):
@@ -222,9 +222,9 @@ def _total_derivative(line: Line, vocabulary: Vocabulary) -> Slip | None:
     return Slip(f"this is the total derivative; here {fixed} is held fixed, as the other part of the state before")
 
 
-def _missing_path(line: Line, judge: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
+def _missing_path(line: Line, search: CounterexampleSearch, vocabulary: Vocabulary) -> Slip | None:
     try:
-        hint = missing_path(line, vocabulary, judge.budget)
+        hint = missing_path(line, vocabulary, search.budget)
     except FormulaError:
         return None
     return None if hint is None else Slip(hint)
