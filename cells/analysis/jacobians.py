@@ -7,6 +7,7 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import minigrad as mg
 from minigrad.errors import DisconnectedOutputWarning, MinigradError, NaNWarning
@@ -22,8 +23,11 @@ __all__ = ["LagNorms", "lag_norms", "measured_lags", "quiet", "step_jacobians"]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings about values that overflow, NaN, or a state that is not read: the norms say so."""
-    with np.errstate(all="ignore"), catch_warnings():
+    """Measure on one BLAS thread, without warnings about what norms show: overflow, NaN, a state that is not read.
+
+    Products of step Jacobians are too small for several threads, which on a busy machine wait for each other.
+    """
+    with np.errstate(all="ignore"), catch_warnings(), threadpool_limits(1, "blas"):
         simplefilter("ignore", NaNWarning)
         simplefilter("ignore", DisconnectedOutputWarning)
         yield

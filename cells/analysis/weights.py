@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import minigrad as mg
 from minigrad import Graph
@@ -209,7 +210,8 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     1.0
     """
     xs = checked_sequence(cell, xs)
-    return {place: _diagnosis(*part) for place, *part in _parts(cell, params, xs)}
+    with threadpool_limits(1, "blas"):  # see `quiet`
+        return {place: _diagnosis(*part) for place, *part in _parts(cell, params, xs)}
 
 
 def checked_sequence(cell: Layer, xs: Any) -> np.ndarray:
