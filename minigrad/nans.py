@@ -92,7 +92,7 @@ def cause_of(node: Tensor) -> str:
             "a row of the scores is -inf throughout (fully masked), so the softmax divides 0 by 0; "
             "leave one position of each row unmasked, or mask with a large negative number such as -1e9"
         )
-    if name in ("log", "sqrt") and (_numbers(node.args[0]) < 0).any():
+    if name in ("log", "sqrt") and (np.asarray(_value(node.args[0])) < 0).any():
         return f"{name} of a negative number"
     if name == "power" and (np.asarray(_value(node.args[0])) < 0).any():
         return "a negative base with an exponent that is not an integer"
@@ -115,11 +115,19 @@ def _cause_of_infinity(node: Tensor) -> str:
     if name == "exp":
         x = np.asarray(_value(node.args[0]))
         return f"exp overflows: its largest argument is {x.max():.6g}, and {node.dtype} ends at {_exp_limit(x):.4g}"
-    if name in ("divide", "power") and (np.asarray(_value(node.args[name == "divide"])) == 0).any():
+    if _has_pole(node):
         return "a division by 0"
     if name == "log":
         return "log of 0"
     return f"an overflow: the operands are finite, the result leaves the range of {node.dtype}"
+
+
+def _has_pole(node: Tensor) -> bool:
+    """True if an entry is a quotient by 0, or a negative power of 0."""
+    if node.primitive.name not in ("divide", "power"):
+        return False
+    a, b = (np.asarray(_value(arg)) for arg in node.args)
+    return bool((b == 0).any() if node.primitive.name == "divide" else ((a == 0) & (b < 0)).any())
 
 
 def _exp_limit(x: Any) -> float:

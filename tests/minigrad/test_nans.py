@@ -8,6 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import NaNWarning
+from minigrad.nans import cause_of
 
 
 def unstable(x: Any) -> Any:
@@ -88,6 +89,7 @@ def masked_attention(scores: Any, memory: Any) -> Any:
         (lambda x: (mg.exp(x) - mg.exp(x)).sum(), (np.array([800.0, 1.0]),), "arose earlier, in exp.*exp overflows"),
         (lambda x: mg.where(x > 0, mg.sqrt(x), 0.0).sum(), (np.array([-1.0, 1.0]),), "sqrt of a negative.*safe inside"),
         (lambda x: mg.where(x > 0, mg.sqrt(x), 0.0).sum(), (np.array([0.0, 1.0]),), "rule of sqrt.*safe inside"),
+        (lambda x: (x * mg.log(mg.tensor([-1, 2]))).sum(), (np.ones(2),), "log of a negative number"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -107,3 +109,12 @@ def test_a_graph_knows_its_first_value_that_is_not_finite() -> None:
     assert masked.first_nonfinite() is masked.find("alpha")
     assert grown.first_nonfinite() is grown.find("e")
     assert harmless.first_nonfinite() is None
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("exponent", "text"), [(2.0, "an overflow"), (-2.0, "a division by 0")], ids=["overflow", "pole"]
+)
+def test_an_infinite_power_is_a_division_only_of_a_negative_power_of_0(exponent: float, text: str) -> None:
+    """A 0 that stands beside the entry that overflows is not blamed for it."""
+    assert cause_of(mg.tensor([0.0, 1e300]) ** exponent).startswith(text)
