@@ -202,8 +202,6 @@ def _read_safetensors(path: str) -> Mapping[str, Any]:
         ) from error
     try:
         loaded = library.load_file(path)
-        _check_duplicates(path)
-        return loaded
     except import_module("safetensors").SafetensorError as error:
         raise StateDictError(f"{path} is not a safetensors file: {error}") from None
     except (ValueError, OverflowError, MemoryError) as error:  # more than 64 axes, or a size beyond any array
@@ -212,16 +210,19 @@ def _read_safetensors(path: str) -> Mapping[str, Any]:
         raise StateDictError(
             f"{path} holds numbers of a type that NumPy does not have: {error}; save float32 or float64"
         ) from None
+    _check_duplicates(path)
+    return loaded
 
 
 def _check_duplicates(path: str) -> None:
     """Refuse a header that has one name twice: readers differ in which of the two they take."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen = dict(pairs)
-        if len(seen) < len(pairs):
-            twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
-            raise StateDictError(f"{path} holds {_short(twice)} twice")
+        seen: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in seen:
+                raise StateDictError(f"{path} holds {_short(key)} twice")
+            seen[key] = value
         return seen
 
     with open(path, "rb") as file:
