@@ -25,7 +25,8 @@ def load(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        library = name.partition(".")[0]
+        # it may be installed while a library that it needs is missing
+        library = (error.name or name).partition(".")[0]
         raise MissingLibraryError(f"{library} is not installed; run `pip install {library}`") from error
 
 
@@ -54,7 +55,8 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
         try:
             with open(temporary, "xb") as file:
                 file.write(content)
-            os.chmod(temporary, _mode(target))
+            if target.exists():  # a new file keeps the permissions that `open` gave it
+                os.chmod(temporary, target.stat().st_mode & 0o777)
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -189,12 +191,3 @@ def require_writable_file(path: str | os.PathLike[str]) -> None:
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     require_writable(parent)
-
-
-def _mode(target: Path) -> int:
-    """The permissions of the file that is replaced, or those of a file made by `open`."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -34,6 +34,15 @@ def test_a_missing_library_says_how_it_is_installed():
     assert optional.load("numpy.linalg") is np.linalg
 
 
+def test_the_missing_library_is_the_one_named_also_behind_another(tmp_path, monkeypatch):
+    """A library may be there while one that it imports is not: that one is to be installed."""
+    (tmp_path / "a_library_that_is_there.py").write_text("import no_such_library.core\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(MissingLibraryError, match=r"^no_such_library is not installed"):
+        optional.load("a_library_that_is_there")
+
+
 def test_without_the_wheel_of_graphviz_there_is_no_executable_of_it(monkeypatch):
     """A wheel that is not installed is no error: the search goes on on the PATH."""
 

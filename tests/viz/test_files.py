@@ -69,6 +69,17 @@ def test_permissions_are_those_of_an_ordinary_file(tmp_path):
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
 
 
+def test_writing_a_file_leaves_the_umask_of_the_process_alone(tmp_path, monkeypatch):
+    """Other threads make files meanwhile, which would be open to everybody for as long as the umask is 0."""
+
+    def refused(mask):
+        raise AssertionError(f"umask was set to {mask}")
+
+    monkeypatch.setattr(os, "umask", refused)
+
+    assert write_whole(tmp_path / "new", b"x").read_bytes() == b"x"
+
+
 def test_a_missing_directory_is_an_os_error(tmp_path):
     """Callers who catch OSError catch ours."""
     with pytest.raises(OSError, match="No such file"):
