@@ -1,9 +1,12 @@
 import os
+import signal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from viz.cli.main import main
+from viz.cli.signals import Ended
 from viz.errors import OutputError
 from viz.output import require_writable, write_all, write_whole
 
@@ -166,3 +169,18 @@ def test_names_that_cannot_be(tmp_path, name):
     with pytest.raises(OutputError, match="cannot write"):
         write_whole(tmp_path / name, b"")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_after_the_writing_does_not_deny_it(tmp_path, monkeypatch, capsys):
+    """Ctrl-C while the browser opens comes when the page is there already."""
+
+    def interrupted(path):
+        raise Ended(signal.SIGINT)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("viz.cli.main.report", lambda *given, **options: write_whole(tmp_path / "report.html", b"page"))
+    monkeypatch.setattr("viz.cli.main._opened", interrupted)
+
+    assert main(["report", "--open"]) == 130
+    assert (tmp_path / "report.html").exists()
+    assert capsys.readouterr().err == "minigrad report: interrupted; every file is whole or was not written\n"

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except Ended as end:
-        complain(f"{_name(options)}: interrupted; nothing was written")
+        complain(f"{_name(options)}: interrupted; every file is whole or was not written")
         return 128 + end.number
     except BrokenPipeError:  # the reader has had enough, as `head` has
         _drop_output()
