@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -18,7 +19,27 @@ from ..unroll import unroll
 from ..validation import grows
 from .norms import spectral_norm
 
-__all__ = ["LagNorms", "lag_norms", "measured_lags", "quiet", "step_jacobians"]
+__all__ = ["LagNorms", "lag_norms", "measured_lags", "one_blas_thread", "quiet", "step_jacobians"]
+
+
+#: Held by the one measurement that limits BLAS, of those that run at the same time.
+_LIMITING = Lock()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread in the block, unless another measurement limits it already.
+
+    The limit holds for the whole process, so the thread that sets it also lifts it.
+    """
+    if not _LIMITING.acquire(blocking=False):
+        yield
+        return
+    try:
+        with threadpool_limits(1, "blas"):
+            yield
+    finally:
+        _LIMITING.release()
 
 
 @contextmanager
@@ -27,7 +48,7 @@ def quiet() -> Iterator[None]:
 
     Products of step Jacobians are too small for several threads, which on a busy machine wait for each other.
     """
-    with np.errstate(all="ignore"), catch_warnings(), threadpool_limits(1, "blas"):
+    with np.errstate(all="ignore"), catch_warnings(), one_blas_thread():
         simplefilter("ignore", NaNWarning)
         simplefilter("ignore", DisconnectedOutputWarning)
         yield

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 import minigrad as mg
 from minigrad import Graph
@@ -27,7 +26,7 @@ from ..unroll import unroll
 from .attribution import flow_norms
 from .bounds import Explained, bound_over_lags, explain
 from .diagnosis import Diagnosis, diagnose_numbers, finite
-from .jacobians import LagNorms, measured_lags, quiet
+from .jacobians import LagNorms, measured_lags, one_blas_thread, quiet
 from .texts import require_regular, shown_name
 from .training import one_hot, read_corpus, require_memory
 
@@ -210,7 +209,7 @@ def diagnose_net(cell: Layer, params: dict[str, Any], xs: Any) -> dict[str, Diag
     1.0
     """
     xs = checked_sequence(cell, xs)
-    with threadpool_limits(1, "blas"):  # see `quiet`
+    with one_blas_thread():
         return {place: _diagnosis(*part) for place, *part in _parts(cell, params, xs)}
 
 

@@ -1,12 +1,14 @@
 """Step Jacobians and the norms of their products, against central differences and each other."""
 
 from math import log
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 import minigrad as mg
 from cells import GRU, LSTM, RNN, unroll
@@ -109,3 +111,26 @@ def test_columns_by_forward_sweeps_are_those_of_reverse_sweeps(cell: Any, monkey
     monkeypatch.setattr(jacobians, "_by_columns", lambda *args: None)
 
     np.testing.assert_allclose(by_columns, step_jacobians(cell, params, xs), rtol=1e-12, atol=1e-14)
+
+
+def test_measurements_side_by_side_give_the_threads_of_blas_back() -> None:
+    """Two measurements that overlap in two threads leave the number of BLAS threads as it was."""
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before, inside, leave = threads(), Event(), Event()
+
+    def other() -> None:
+        with jacobians.one_blas_thread():
+            inside.set()
+            leave.wait(10)
+
+    thread = Thread(target=other)
+    with jacobians.one_blas_thread():
+        thread.start()
+        inside.wait(10)
+        assert set(threads()) <= {1}
+    leave.set()
+    thread.join()
+    assert threads() == before
