@@ -62,7 +62,7 @@ def test_cells(name, dtype):
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("passes", [frozenset(PASSES), frozenset({"homes", "reuse"}), frozenset()])
+@pytest.mark.parametrize("passes", [frozenset(PASSES), frozenset()])
 def test_every_cell(name, dtype, passes):
     """Every kind of cell gives the eager engine's results, with and without passes."""
     agree(*training_step(CELLS[name], dtype), passes, "fast")
